@@ -1,0 +1,28 @@
+use std::future::Future;
+use std::time::Duration;
+
+/// Nanoseconds since the driver's epoch (monotonic).
+pub type Nanos = u64;
+
+/// Time and concurrency as the load engine sees them.
+///
+/// The load engine is written against this trait only; it names no clock and no runtime. Futures
+/// need not be `Send`: a driver runs everything it spawns on the thread it was made on, so that
+/// one thread can serve as one measuring core (real time) or as the whole world (virtual time).
+pub trait Driver: Clone + 'static {
+    /// The current time.
+    fn now(&self) -> Nanos;
+
+    /// Completes at the absolute time `t`, or at once when `t` is past.
+    fn at(&self, t: Nanos) -> impl Future<Output = ()> + 'static;
+
+    /// Runs `future` beside the others until it ends.
+    fn spawn(&self, future: impl Future<Output = ()> + 'static);
+
+    /// Completes after `d` from now.
+    fn after(&self, d: Duration) -> impl Future<Output = ()> + 'static {
+        self.at(self
+            .now()
+            .saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}

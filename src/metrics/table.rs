@@ -1,0 +1,380 @@
+use super::unit::Unit;
+
+/// One metric: what it is called, what it means, and which way is better.
+#[derive(Debug)]
+pub struct MetricDef {
+    /// The name in suites and in `summary.json`.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: Unit,
+    /// Which way is better.
+    pub direction: Direction,
+    /// How many values a phase has of it.
+    pub shape: Shape,
+    /// Whether `goodput(…)` may bound it.
+    pub in_goodput: bool,
+    /// Whether it can be 0 on a healthy system, so that a percentage of it means nothing.
+    pub can_be_zero: bool,
+    /// One sentence for a user.
+    pub meaning: &'static str,
+    /// How it is computed.
+    pub formula: &'static str,
+    /// Whether this version measures it.
+    pub availability: Availability,
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smaller is better.
+    LowerIsBetter,
+    /// Larger is better.
+    HigherIsBetter,
+    /// Neither: a description of the load.
+    Neutral,
+}
+
+/// How many values a phase has of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One per request: needs a statistic.
+    PerRequest,
+    /// Several per request (gaps between chunks): needs a statistic; inside `goodput` as `.mean` or `.max`.
+    PerChunk,
+    /// One per phase: takes no statistic.
+    Phase,
+}
+
+/// Whether this version measures a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It does.
+    Here,
+    /// Only where the target states `gpus`.
+    NeedsGpus,
+    /// The name is taken; the text says what it comes with.
+    Comes(&'static str),
+}
+
+/// The metric called `name`.
+pub fn metric(name: &str) -> Option<&'static MetricDef> {
+    METRICS.iter().find(|m| m.name == name)
+}
+
+const BASE: MetricDef = MetricDef {
+    name: "",
+    unit: Unit::Milliseconds,
+    direction: Direction::LowerIsBetter,
+    shape: Shape::PerRequest,
+    in_goodput: false,
+    can_be_zero: false,
+    meaning: "",
+    formula: "",
+    availability: Availability::Here,
+};
+
+const SERVER: Availability = Availability::Comes("the server's own counters");
+const CAPACITY: Availability = Availability::Comes("the capacity search (`search:`)");
+const CACHE: Availability = Availability::Comes("scenarios of kind `cache`");
+
+/// Every metric that prony knows, in the order in which reports show them.
+pub static METRICS: &[MetricDef] = &[
+    MetricDef {
+        name: "ttft",
+        in_goodput: true,
+        meaning: "Time to first token: from the request handed to the transport on a ready connection to the first chunk with generated output (content, reasoning or tool call; a role-only or empty delta does not count). Connecting is recorded apart.",
+        formula: "first_us − sent_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "itl",
+        shape: Shape::PerChunk,
+        in_goodput: true,
+        can_be_zero: true,
+        meaning: "Inter-token latency: the gaps between consecutive chunks with output. `chunk_tokens` says how many tokens a chunk held. Inside `goodput` as `itl.mean` or `itl.max` of a request.",
+        formula: "gap_us of every chunk but the first",
+        ..BASE
+    },
+    MetricDef {
+        name: "tpot",
+        in_goodput: true,
+        meaning: "Time per output token after the first, per request.",
+        formula: "(last token − first token) / (output tokens − 1)",
+        ..BASE
+    },
+    MetricDef {
+        name: "e2e_latency",
+        in_goodput: true,
+        meaning: "End-to-end latency: from the same start as `ttft` to the end of the response.",
+        formula: "end_us − sent_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "ttft_scheduled",
+        in_goodput: true,
+        meaning: "`ttft` counted from when the request was due, so free of coordinated omission. Open loop only.",
+        formula: "first_us − due_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "e2e_latency_scheduled",
+        in_goodput: true,
+        meaning: "`e2e_latency` counted from when the request was due. Open loop only.",
+        formula: "end_us − due_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "throughput",
+        unit: Unit::PerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Requests completed successfully inside the window, per second.",
+        formula: "responses that ended well inside the window / window",
+        ..BASE
+    },
+    MetricDef {
+        name: "tokens_per_second",
+        unit: Unit::TokensPerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Output tokens that arrived inside the window, whoever asked for them, per second.",
+        formula: "output tokens in the window / window",
+        ..BASE
+    },
+    MetricDef {
+        name: "input_tokens_per_second",
+        unit: Unit::TokensPerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Prompt tokens of the requests whose first token arrived inside the window, per second.",
+        formula: "input tokens first answered in the window / window",
+        ..BASE
+    },
+    MetricDef {
+        name: "total_tokens_per_second",
+        unit: Unit::TokensPerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Input and output tokens per second together.",
+        formula: "input_tokens_per_second + tokens_per_second",
+        ..BASE
+    },
+    MetricDef {
+        name: "throughput_per_gpu",
+        unit: Unit::PerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "`throughput` divided by the target's `gpus`.",
+        formula: "throughput / gpus",
+        availability: Availability::NeedsGpus,
+        ..BASE
+    },
+    MetricDef {
+        name: "tokens_per_second_per_gpu",
+        unit: Unit::TokensPerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "`tokens_per_second` divided by the target's `gpus`.",
+        formula: "tokens_per_second / gpus",
+        availability: Availability::NeedsGpus,
+        ..BASE
+    },
+    MetricDef {
+        name: "input_tokens_per_second_per_gpu",
+        unit: Unit::TokensPerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "`input_tokens_per_second` divided by the target's `gpus`.",
+        formula: "input_tokens_per_second / gpus",
+        availability: Availability::NeedsGpus,
+        ..BASE
+    },
+    MetricDef {
+        name: "total_tokens_per_second_per_gpu",
+        unit: Unit::TokensPerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "`total_tokens_per_second` divided by the target's `gpus`.",
+        formula: "total_tokens_per_second / gpus",
+        availability: Availability::NeedsGpus,
+        ..BASE
+    },
+    MetricDef {
+        name: "error_rate",
+        unit: Unit::Ratio,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Share of the window's requests that failed: transport or HTTP error, error object inside a 200, no token, no finish reason, cut short.",
+        formula: "failed / all",
+        ..BASE
+    },
+    MetricDef {
+        name: "concurrency",
+        unit: Unit::Count,
+        direction: Direction::Neutral,
+        shape: Shape::Phase,
+        meaning: "Requests in flight, averaged over the window.",
+        formula: "time in flight inside the window / window",
+        ..BASE
+    },
+    MetricDef {
+        name: "input_tokens",
+        unit: Unit::Tokens,
+        direction: Direction::Neutral,
+        meaning: "Prompt tokens of a request.",
+        formula: "usage.prompt_tokens, else an estimate marked as such",
+        ..BASE
+    },
+    MetricDef {
+        name: "output_tokens",
+        unit: Unit::Tokens,
+        direction: Direction::Neutral,
+        meaning: "Generated tokens of a request.",
+        formula: "usage.completion_tokens, else tokens or chunks counted",
+        ..BASE
+    },
+    MetricDef {
+        name: "cached_tokens",
+        unit: Unit::Tokens,
+        direction: Direction::Neutral,
+        can_be_zero: true,
+        meaning: "Prompt tokens that the server took from its prefix cache.",
+        formula: "usage.prompt_tokens_details.cached_tokens",
+        ..BASE
+    },
+    MetricDef {
+        name: "chunk_tokens",
+        unit: Unit::Tokens,
+        direction: Direction::Neutral,
+        shape: Shape::PerChunk,
+        meaning: "Tokens in a chunk, where the server tells.",
+        formula: "tokens of every chunk with output",
+        ..BASE
+    },
+    MetricDef {
+        name: "connect_time",
+        can_be_zero: true,
+        meaning: "How long connecting took, for the requests that had to open a connection.",
+        formula: "connect_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "slot_wait",
+        can_be_zero: true,
+        meaning: "How long a due request waited because `max_concurrency` requests were in flight. Open loop only.",
+        formula: "wait_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "send_lag",
+        can_be_zero: true,
+        meaning: "The client's own lateness: actual send − due, less the waiting for a slot and for the connection. Open loop only.",
+        formula: "sent_us − due_us − wait_us − connect_us",
+        ..BASE
+    },
+    MetricDef {
+        name: "queue_depth",
+        unit: Unit::Count,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Requests waiting inside the server.",
+        formula: "the server's gauge, averaged over the window",
+        availability: SERVER,
+        ..BASE
+    },
+    MetricDef {
+        name: "running",
+        unit: Unit::Count,
+        direction: Direction::Neutral,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Requests being worked on inside the server.",
+        formula: "the server's gauge, averaged over the window",
+        availability: SERVER,
+        ..BASE
+    },
+    MetricDef {
+        name: "kv_usage",
+        unit: Unit::Ratio,
+        direction: Direction::Neutral,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Share of the server's KV cache in use.",
+        formula: "the server's gauge, averaged over the window",
+        availability: SERVER,
+        ..BASE
+    },
+    MetricDef {
+        name: "preemptions",
+        unit: Unit::Count,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Requests that the server preempted inside the window.",
+        formula: "difference of the server's counter",
+        availability: SERVER,
+        ..BASE
+    },
+    MetricDef {
+        name: "cache_hit_ratio",
+        unit: Unit::Ratio,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Share of prompt tokens that came from the prefix cache.",
+        formula: "hits / queries",
+        availability: SERVER,
+        ..BASE
+    },
+    MetricDef {
+        name: "ideal_cache_hit_ratio",
+        unit: Unit::Ratio,
+        direction: Direction::Neutral,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "The hit ratio that the prompts allow.",
+        formula: "from the prompts",
+        availability: CACHE,
+        ..BASE
+    },
+    MetricDef {
+        name: "cache_efficiency",
+        unit: Unit::Ratio,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "Observed hit ratio against the ideal one.",
+        formula: "cache_hit_ratio / ideal_cache_hit_ratio",
+        availability: CACHE,
+        ..BASE
+    },
+    MetricDef {
+        name: "capacity",
+        unit: Unit::PerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "The highest load at which the bounds hold.",
+        formula: "answer of `search:`",
+        availability: CAPACITY,
+        ..BASE
+    },
+    MetricDef {
+        name: "capacity_per_gpu",
+        unit: Unit::PerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "`capacity` divided by the target's `gpus`.",
+        formula: "capacity / gpus",
+        availability: CAPACITY,
+        ..BASE
+    },
+];

@@ -1,0 +1,47 @@
+use std::sync::Arc;
+
+use crate::suite::{Load, Scenario, Target};
+
+/// A scenario after expansion: one libtest test, one JUnit testcase, one slug.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Suite name.
+    pub suite: String,
+    /// Scenario name, with matrix values where there are some.
+    pub name: String,
+    /// Folder under `cases/`.
+    pub slug: String,
+    /// All settings.
+    pub scenario: Arc<Scenario>,
+    /// Values that no output may show, as `(NAME, value)`.
+    pub secrets: Arc<[(String, String)]>,
+    /// Phases, in the order in which they are first measured.
+    pub phases: Vec<PhasePlan>,
+}
+
+impl Case {
+    /// `suite::name`, the libtest name.
+    pub fn full_name(&self) -> String {
+        format!("{}::{}", self.suite, self.name)
+    }
+}
+
+/// A stretch of a case with its own load and measurement, as planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhasePlan {
+    /// Such as `main`.
+    pub name: String,
+    /// What load.
+    pub load: Load,
+    /// Measured requests that end the window.
+    pub requests: Option<u64>,
+    /// Measured time that ends the window.
+    pub duration: Option<std::time::Duration>,
+}
+
+impl PhasePlan {
+    /// The target of the phase: the case's own, until scenarios with several targets come.
+    pub fn target<'a>(&self, case: &'a Case) -> &'a Target {
+        &case.scenario.target
+    }
+}

@@ -1,0 +1,11 @@
+//! `RunResult`, which is `summary.json`, and the series of `metrics.json`: all that reports may read.
+
+mod series;
+mod summary;
+
+pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile};
+pub use summary::{
+    AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, ClientHealth,
+    Distribution, ErrorCount, Histogram, Host, LoadResult, MetricSummary, Metrics, PhaseResult,
+    RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, Source, Spread, Value, Warning,
+};

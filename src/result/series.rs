@@ -1,0 +1,47 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the `metrics.json` format.
+pub const SERIES_SCHEMA: u32 = 1;
+
+/// Time series per second of all cases: the whole of `metrics.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SeriesFile {
+    /// Format version, [`SERIES_SCHEMA`].
+    pub schema: u32,
+    /// One entry per case that sent anything.
+    pub cases: Vec<CaseSeries>,
+}
+
+/// Series of a case: also the whole of `cases/<slug>/series.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseSeries {
+    /// The case's slug.
+    pub slug: String,
+    /// Its phases.
+    pub phases: Vec<PhaseSeries>,
+}
+
+/// Series of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseSeries {
+    /// The phase's name.
+    pub name: String,
+    /// Its runs.
+    pub runs: Vec<RunSeries>,
+}
+
+/// Series of a run. `series[name][i]` covers `i·interval_s .. (i + 1)·interval_s` since the run's
+/// start; null: nothing to measure in that stretch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunSeries {
+    /// Width of a stretch in seconds.
+    pub interval_s: f64,
+    /// Start and end of the measured window, in seconds since the run's start.
+    pub window_s: [f64; 2],
+    /// By name: `sent`, `completed`, `failed` (per second), `tokens_per_second`, `in_flight` (mean),
+    /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch).
+    pub series: BTreeMap<String, Vec<Option<f64>>>,
+}

@@ -1,0 +1,397 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::judge::Verdict;
+use crate::metrics::Unit;
+
+/// Version of the `summary.json` format. A reader refuses a larger one.
+pub const SUMMARY_SCHEMA: u32 = 1;
+
+/// What a run of prony found: the whole of `summary.json`. A number that is not known is absent
+/// (or null inside a statistic), never 0.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunResult {
+    /// Format version, [`SUMMARY_SCHEMA`].
+    pub schema: u32,
+    /// The run itself.
+    pub run: RunInfo,
+    /// Cases in the order of the suites.
+    pub cases: Vec<CaseResult>,
+}
+
+/// The run itself: when, where, by what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunInfo {
+    /// Name of the results folder.
+    pub id: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC; absent while the run goes on, or when it was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+    /// prony's version.
+    pub version: String,
+    /// `--seed`, where given; each suite's own otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Ended before its time: by a signal, or killed.
+    pub interrupted: bool,
+    /// The machine prony ran on.
+    pub host: Host,
+    /// The command line, secrets as `${NAME}`.
+    pub command: Vec<String>,
+    /// `--label k=v`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The machine prony ran on. Unknown is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Host {
+    /// Host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Operating system and architecture, such as `linux x86_64`.
+    pub os: String,
+    /// Processor model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+    /// Cores prony may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<u32>,
+}
+
+/// One case: also the whole of `cases/<slug>/result.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseResult {
+    /// Suite.
+    pub suite: String,
+    /// Scenario with its matrix values, without the suite: `steady` or `steady[k=v]`.
+    pub name: String,
+    /// Folder under `cases/`.
+    pub slug: String,
+    /// Kind of scenario.
+    pub kind: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, where the verdict is not `pass`; one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Wall time of the case in seconds (virtual time in virtual runs).
+    pub duration_s: f64,
+    /// The scenario's place.
+    pub source: Source,
+    /// The scenario as written, for reports.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub yaml: String,
+    /// Phases in the order in which they were measured.
+    pub phases: Vec<PhaseResult>,
+    /// Assertions in the order of the suite, the implicit error bound last.
+    pub assertions: Vec<AssertionResult>,
+    /// Against the accepted baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineResult>,
+    /// Where the target's log is, and so on: lines a person should see with a failure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl CaseResult {
+    /// `suite::name`, the libtest name.
+    pub fn full_name(&self) -> String {
+        format!("{}::{}", self.suite, self.name)
+    }
+}
+
+/// A place in a suite file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// The file as the user named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// Length of the marked stretch in characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<usize>,
+    /// The line's text, so that a report can show it without the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A stretch of a case with its own load and measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseResult {
+    /// Such as `main`.
+    pub name: String,
+    /// The target's address, without secrets.
+    pub target: String,
+    /// The model asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What load was asked for.
+    pub load: LoadResult,
+    /// Length of all measured windows together, in seconds.
+    pub window_s: f64,
+    /// Requests of the windows.
+    pub requests: RequestCounts,
+    /// Metrics by name, pooled over the runs.
+    pub metrics: Metrics,
+    /// One entry per run.
+    pub runs: Vec<RunPart>,
+    /// Health of the client while it measured.
+    pub client: ClientHealth,
+    /// Failures by kind, the most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// What a reader of the numbers should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// What load was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadResult {
+    /// In words, such as `20/s poisson, 1000 requests`.
+    pub text: String,
+    /// Closed loop: requests in flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Open loop: requests per second asked for (mean over the window).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// Open loop: requests per second that were sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub achieved_rate: Option<f64>,
+}
+
+/// Requests of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestCounts {
+    /// Due or, in a closed loop, started inside the window.
+    pub due: u64,
+    /// Of these: handed to the transport.
+    pub sent: u64,
+    /// Of these: answered completely and correctly.
+    pub ok: u64,
+    /// Of these: failed.
+    pub failed: u64,
+    /// Of these: ended by prony, because the drain was over or the run was interrupted.
+    pub cut: u64,
+}
+
+/// Metrics by name. Reports show them in the order of the metric table.
+pub type Metrics = BTreeMap<String, MetricSummary>;
+
+/// A metric of a phase or a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MetricSummary {
+    /// Several values: a distribution.
+    Distribution(Distribution),
+    /// One value.
+    Value(Value),
+}
+
+/// One value and its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Value {
+    /// Unit.
+    pub unit: Unit,
+    /// The value.
+    pub value: f64,
+}
+
+/// A distribution. Quantiles cover every request of the window, failed ones counted as slower than
+/// everything (null: unbounded); mean, stddev, min and max cover successes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Distribution {
+    /// Unit.
+    pub unit: Unit,
+    /// Values, those of failed requests included.
+    pub n: u64,
+    /// Mean over successes.
+    pub mean: Option<f64>,
+    /// Standard deviation (n − 1) over successes.
+    pub stddev: Option<f64>,
+    /// Least.
+    pub min: Option<f64>,
+    /// Greatest over successes.
+    pub max: Option<f64>,
+    /// Quantiles by linear interpolation (type 7).
+    pub p50: Option<f64>,
+    /// 90 %.
+    pub p90: Option<f64>,
+    /// 95 %.
+    pub p95: Option<f64>,
+    /// 99 %.
+    pub p99: Option<f64>,
+    /// From which quantile on (a share) failures make the value unbounded; absent without failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<f64>,
+    /// For pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+}
+
+/// Counts between edges: `counts[i]` values lie in `edges[i]..edges[i + 1]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Histogram {
+    /// One more than counts, ascending, in the metric's unit.
+    pub edges: Vec<f64>,
+    /// Values per bin.
+    pub counts: Vec<u64>,
+}
+
+/// One run of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunPart {
+    /// Session (server start) it belongs to, from 0.
+    pub session: u32,
+    /// Length of its window in seconds.
+    pub window_s: f64,
+    /// Requests of its window.
+    pub requests: RequestCounts,
+    /// Its metrics, without histograms.
+    pub metrics: Metrics,
+}
+
+/// Health of the client while it measured: what feeds `invalid`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientHealth {
+    /// Name of the transport, such as `reqwest`.
+    pub transport: String,
+    /// Open loop: lateness of sends, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_lag: Option<Spread>,
+    /// Lateness of a timer that ought to fire every 10 ms, in ms: how late the client sees things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loop_delay: Option<Spread>,
+    /// Processor time of the process over wall time, 1 = one core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Share of the asked requests that was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub achieved_share: Option<f64>,
+}
+
+/// Median, tail and worst of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// Median.
+    pub p50: f64,
+    /// 99 %.
+    pub p99: f64,
+    /// Greatest.
+    pub max: f64,
+}
+
+/// Failures of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorCount {
+    /// Kind, as in `requests.jsonl`.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// One of them, in words.
+    pub example: String,
+}
+
+/// What a reader of the numbers should know, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// What.
+    pub text: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// One assertion and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AssertionResult {
+    /// As written; `error_rate <= 1%` for the implicit one.
+    pub text: String,
+    /// Its place in the suite.
+    pub source: Source,
+    /// Added by prony (the error bound), not written in the suite.
+    #[serde(default)]
+    pub implicit: bool,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, where there is more to say than the numbers do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Left side as observed. Null: missing, or unbounded because of failures.
+    pub observed: Option<f64>,
+    /// Right side.
+    pub limit: Option<f64>,
+    /// Comparison, `<`, `<=`, `>` or `>=`.
+    pub op: String,
+    /// Unit of observed, limit, margin and interval.
+    pub unit: Unit,
+    /// How far inside the limit, as a share of it: positive holds, negative is a violation.
+    pub margin: Option<f64>,
+    /// The two one-sided confidence bounds; null: unbounded or not known.
+    pub interval: [Option<f64>; 2],
+    /// One-sided confidence of each bound.
+    pub confidence: f64,
+    /// The data could not decide; the observed value did.
+    pub borderline: bool,
+    /// One measured phase against a constant, or several phases.
+    pub kind: AssertionKind,
+    /// Requests (or other values) behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
+}
+
+/// What an assertion compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AssertionKind {
+    /// One measured phase against a constant.
+    Absolute,
+    /// Two or more measured phases.
+    Relative,
+}
+
+/// A case against its accepted baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineResult {
+    /// What must match for the comparison to mean something.
+    pub identity: BTreeMap<String, String>,
+    /// Metric by metric.
+    pub changes: Vec<Change>,
+}
+
+/// One metric against its baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Metric with statistic, such as `ttft.p99`.
+    pub metric: String,
+    /// What happened.
+    pub change: ChangeKind,
+    /// Candidate over baseline.
+    pub ratio: Option<f64>,
+    /// Bounds of the ratio.
+    pub interval: [Option<f64>; 2],
+    /// Tolerance as a share.
+    pub tolerance: Option<f64>,
+}
+
+/// What happened to a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Worse by more than the tolerance.
+    Regressed,
+    /// Better beyond noise.
+    Improved,
+    /// Neither.
+    WithinTolerance,
+    /// The data cannot tell.
+    Undecided,
+    /// The identities differ.
+    NotComparable,
+}

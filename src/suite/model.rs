@@ -1,0 +1,339 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::assertion::Assertion;
+use super::source::Location;
+
+/// One suite file, checked and resolved: every scenario carries all its settings, defaults merged.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// Unique among the suites of an invocation.
+    pub name: String,
+    /// Where it stands; the span covers the `suite:` value or the start of the file.
+    pub location: Location,
+    /// In the order of the file.
+    pub scenarios: Vec<Scenario>,
+    /// Values that must not appear in any output: what stands under `headers`, `auth`, and what
+    /// `secrets:` names, as `(NAME, value)`.
+    pub secrets: Vec<(String, String)>,
+    /// The suite as run: defaults merged, variables replaced, secrets as `${NAME}`.
+    pub resolved_yaml: String,
+}
+
+/// One named test, all settings resolved.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// `[A-Za-z0-9][A-Za-z0-9_.-]*`, unique in its suite.
+    pub name: String,
+    /// Where it stands: the scenario's `name` value.
+    pub location: Location,
+    /// The lines of the scenario in the file as written.
+    pub yaml: String,
+    /// What kind of test it is.
+    pub kind: Kind,
+    /// Where requests go.
+    pub target: Target,
+    /// How they are sent.
+    pub load: Load,
+    /// The window ends after that many requests.
+    pub requests: Option<u64>,
+    /// The window ends after that time. At least one of the two is present.
+    pub duration: Option<Duration>,
+    /// Unmeasured load before the window.
+    pub warmup: Duration,
+    /// How long after the window's end its requests may take to end.
+    pub drain: Duration,
+    /// Timeouts of one request.
+    pub timeouts: Timeouts,
+    /// Runs of each phase.
+    pub repeats: u32,
+    /// Fixes arrivals, lengths and order.
+    pub seed: u64,
+    /// What is asked.
+    pub prompts: Prompts,
+    /// Assertions as written, in order.
+    pub sla: Vec<SlaAssertion>,
+    /// The case may have no assertion.
+    pub measure_only: bool,
+    /// One-sided confidence per decision, 0.5 to 1 exclusive.
+    pub confidence: f64,
+    /// What becomes of an assertion that the data cannot decide.
+    pub undecided: Undecided,
+    /// Bound of the implicit `error_rate` assertion, a share.
+    pub allow_errors: f64,
+}
+
+/// Kinds of scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Latency at a stated load.
+    Latency,
+    /// Throughput at a stated load (a search for the most later).
+    Throughput,
+    /// A sweep over load levels or replicas.
+    Scalability,
+    /// Cold against warm prefix cache.
+    Cache,
+    /// Aggregated against disaggregated prefill and decode.
+    Disaggregation,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 5] = [
+        Kind::Latency,
+        Kind::Throughput,
+        Kind::Scalability,
+        Kind::Cache,
+        Kind::Disaggregation,
+    ];
+
+    /// The name in suites.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Latency => "latency",
+            Kind::Throughput => "throughput",
+            Kind::Scalability => "scalability",
+            Kind::Cache => "cache",
+            Kind::Disaggregation => "disaggregation",
+        }
+    }
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its address.
+    pub url: TargetUrl,
+    /// Which protocol it speaks.
+    pub api: Api,
+    /// `None`: the first that `/v1/models` lists.
+    pub model: Option<String>,
+    /// Whether answers are streamed.
+    pub stream: bool,
+    /// Extra headers; values are secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// Extra fields of the body, merged over prony's own.
+    pub body: serde_json::Map<String, serde_json::Value>,
+    /// Makes per-GPU metrics available.
+    pub gpus: Option<u32>,
+    /// PEM file of a certificate authority to trust besides the system's.
+    pub ca: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure_tls: bool,
+    /// How long to wait for the target to become ready.
+    pub ready_timeout: Duration,
+}
+
+/// A target's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetUrl {
+    /// Base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8000/v1`; no trailing slash.
+    Http(url::Url),
+    /// The embedded engine.
+    Sim(SimOverrides),
+}
+
+/// Which embedded engine: a preset, and single fields of its configuration set otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SimOverrides {
+    /// Name of a preset; empty: the default one.
+    pub preset: String,
+    /// `key = value`, checked against the engine's configuration; from the target's `sim:`.
+    pub overrides: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `POST chat/completions`
+    Chat,
+    /// `POST completions`
+    Completions,
+}
+
+/// A value that never appears in an output.
+///
+/// Its variables are looked up only when the case runs; `Err` names the variable that is not set.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// What to show instead, such as `Bearer ${API_KEY}`.
+    pub shown: String,
+    /// The value, or the name of the unset variable.
+    pub value: Result<String, String>,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Secret").field(&self.shown).finish()
+    }
+}
+
+/// How requests are sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Its course.
+    pub shape: LoadShape,
+    /// At most that many requests in flight (open loop); the waiting is recorded.
+    pub max_concurrency: Option<u32>,
+}
+
+/// Course of the load.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoadShape {
+    /// Closed loop: that many requests in flight at all times.
+    Concurrency(u32),
+    /// Open loop at a rate per second.
+    Rate {
+        /// Requests per second.
+        per_second: f64,
+        /// How they are spaced.
+        arrivals: Arrivals,
+    },
+    /// One stage after the other; all of one sort.
+    Stages {
+        /// In order; their durations add up to the window.
+        stages: Vec<Stage>,
+        /// Spacing inside stages of a rate.
+        arrivals: Arrivals,
+    },
+}
+
+/// Spacing of arrivals in open loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arrivals {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps.
+    Poisson,
+    /// Gamma gaps of that shape: 1 is Poisson, less is burstier, more is smoother.
+    Gamma(f64),
+}
+
+/// A stage of a load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stage {
+    /// How long it lasts.
+    pub duration: Duration,
+    /// Level at its start.
+    pub from: StageLevel,
+    /// Level at its end; equal to `from` in a step, else a linear ramp.
+    pub to: StageLevel,
+}
+
+/// A level of a stage.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StageLevel {
+    /// Requests per second.
+    Rate(f64),
+    /// Requests in flight.
+    Concurrency(u32),
+}
+
+/// Timeouts of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// From sending to the first token.
+    pub first_token: Duration,
+    /// From sending to the end.
+    pub total: Duration,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompts {
+    /// Where prompts come from.
+    pub source: PromptSource,
+    /// Whether every run gets content of its own.
+    pub salt: SaltMode,
+}
+
+/// Where prompts come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PromptSource {
+    /// Made up, of given lengths in tokens.
+    Synthetic {
+        /// Prompt tokens.
+        input_tokens: Length,
+        /// Output tokens asked for.
+        output_tokens: Length,
+    },
+    /// Taken from a file in order, again from the start when it is used up: text (a prompt a line),
+    /// or JSONL with `prompt` or `messages`, and optionally `output_tokens`.
+    File {
+        /// As resolved against the suite's folder.
+        path: PathBuf,
+        /// Output tokens asked for where a line does not say.
+        output_tokens: Option<Length>,
+        /// Order drawn from the seed rather than the file's.
+        shuffle: bool,
+    },
+}
+
+/// A distribution of lengths in tokens; draws are rounded and bounded to `min..=max`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// Always that many.
+    Fixed(u32),
+    /// Uniform over `min..=max`.
+    Uniform {
+        /// Least.
+        min: u32,
+        /// Most.
+        max: u32,
+    },
+    /// Normal.
+    Normal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        stddev: f64,
+        /// Least.
+        min: u32,
+        /// Most.
+        max: u32,
+    },
+    /// Log-normal, by the mean and standard deviation of the length itself.
+    LogNormal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        stddev: f64,
+        /// Least.
+        min: u32,
+        /// Most.
+        max: u32,
+    },
+}
+
+/// Whether every run gets content of its own, so that none warms a prefix cache for the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaltMode {
+    /// Yes: a salt stands at the start of every prompt.
+    On,
+    /// No: content is a function of the seed alone.
+    Off,
+}
+
+/// An assertion of `sla:` and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlaAssertion {
+    /// The checked assertion.
+    pub assertion: Assertion,
+    /// Where its text stands. Spans inside the assertion count from the start of this one, where the
+    /// scalar is written plainly; otherwise only this place is known.
+    pub location: Location,
+}
+
+/// What becomes of an assertion that the data cannot decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecided {
+    /// The observed value decides, marked borderline.
+    Lean,
+    /// It stays undecided: a warning.
+    Warn,
+    /// It fails.
+    Fail,
+}

@@ -1,0 +1,1 @@
+//! Slugs, escaping and redaction: one place each.

@@ -1,0 +1,23 @@
+use std::collections::BTreeMap;
+
+/// One request before it is put into a protocol's words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedRequest {
+    /// What is asked.
+    pub prompt: Prompt,
+    /// Prompt tokens aimed at; an estimate until a tokenizer is known. Absent for prompts from files.
+    pub input_tokens: Option<u32>,
+    /// Output tokens asked for (`max_tokens`); absent: the server's own default.
+    pub output_tokens: Option<u32>,
+    /// Carried into the record's labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The content of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prompt {
+    /// Plain text: a completion prompt, or one user message.
+    Text(String),
+    /// OpenAI chat messages: a JSON array of `{role, content}` objects.
+    Messages(serde_json::Value),
+}
