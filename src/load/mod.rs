@@ -1,1 +1,16 @@
-//! One run driven.
+//! Drives one run: open and closed loops, warm-up, window, drain, cancellation, client health.
+//! Knows time only through [`crate::driver::Driver`].
+
+mod closed;
+mod health;
+mod open;
+mod plan;
+mod request;
+mod run;
+mod signal;
+mod state;
+
+pub use plan::RunPlan;
+pub use run::{RunInputs, RunOutcome, drive};
+pub use signal::{Reached, Signal};
+pub use state::Progress;

@@ -1,7 +1,11 @@
 //! What was observed of each request, and how it reaches the disk.
 
+mod reader;
 mod request;
 mod run;
+mod writer;
 
+pub use reader::read_records;
 pub use request::{Chunk, ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
 pub use run::{RunRecords, Window};
+pub use writer::{Recorded, Recorder};

@@ -1,0 +1,88 @@
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::state::{CUT, Run};
+use crate::driver::{Driver, Nanos};
+use crate::endpoint::{Transport, perform};
+use crate::record::{ErrorKind, Part, RequestError, RequestRecord, TokenSource};
+use crate::workload::PlannedRequest;
+
+/// A request made ready before its time: its body is serialised.
+pub(super) struct Ready {
+    pub id: u64,
+    pub planned: PlannedRequest,
+    pub body: Bytes,
+}
+
+impl<D: Driver, T: Transport> Run<D, T> {
+    /// Makes the next request of the schedule ready.
+    pub fn prepare(&self) -> Ready {
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        let planned = self.source.request(id);
+        let body = self.protocol.encode(&planned);
+        Ready { id, planned, body }
+    }
+
+    /// Sends one request and records what came of it. `due` is absent in a closed loop; `wait` is how
+    /// long it waited for `max_concurrency`.
+    pub async fn send(&self, ready: Ready, part: Part, due: Option<Nanos>, wait: Option<Nanos>) {
+        self.progress.sent.fetch_add(1, Ordering::Relaxed);
+        let seen = perform(
+            &self.driver,
+            &self.transport,
+            &*self.protocol,
+            ready.body,
+            self.plan.timeouts,
+            self.over.reached(CUT),
+        )
+        .await;
+        let mut record = self.blank(&ready.planned, ready.id, part, due);
+        record.wait_us = wait.map(|w| w / 1000);
+        seen.fill(self.epoch, &mut record);
+        if record.input_tokens.is_none()
+            && let Some(planned) = ready.planned.input_tokens
+        {
+            record.input_tokens = Some(u64::from(planned));
+            record.provenance.input = Some(TokenSource::Estimate);
+        }
+        self.ended(record);
+    }
+
+    /// Records a request that was due and never sent.
+    pub fn never_sent(&self, ready: &Ready, part: Part, due: Nanos) {
+        let mut record = self.blank(&ready.planned, ready.id, part, Some(due));
+        let waited = self.now().saturating_sub(due);
+        record.wait_us = Some(waited / 1000);
+        record.error = Some(RequestError::new(
+            ErrorKind::Cut,
+            "never sent: the run ended while it waited for a slot",
+        ));
+        self.ended(record);
+    }
+
+    fn blank(
+        &self,
+        planned: &PlannedRequest,
+        id: u64,
+        part: Part,
+        due: Option<Nanos>,
+    ) -> RequestRecord {
+        let mut labels = planned.labels.clone();
+        if let Some(asked) = planned.output_tokens {
+            labels.insert("asked_output".to_owned(), asked.to_string());
+        }
+        RequestRecord {
+            id,
+            case: self.plan.case.clone(),
+            phase: self.plan.phase.clone(),
+            run: self.plan.run,
+            session: self.plan.session,
+            part,
+            due_us: due.map(|d| d / 1000),
+            labels,
+            ..RequestRecord::default()
+        }
+    }
+}

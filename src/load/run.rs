@@ -1,0 +1,181 @@
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+
+use super::plan::RunPlan;
+use super::signal::Signal;
+use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
+use super::{closed, health, open};
+use crate::driver::Driver;
+use crate::endpoint::{Protocol, Transport};
+use crate::record::{RequestRecord, Window};
+use crate::suite::{LoadShape, StageLevel};
+use crate::workload::{RequestSource, Schedule, stream};
+
+/// Everything a run needs from outside.
+pub struct RunInputs<T> {
+    /// How to drive it.
+    pub plan: RunPlan,
+    /// What carries requests.
+    pub transport: T,
+    /// How they are written and read.
+    pub protocol: Arc<dyn Protocol>,
+    /// What is asked.
+    pub source: Rc<dyn RequestSource>,
+    /// Takes every record as it is made; must not block.
+    pub sink: Box<dyn FnMut(RequestRecord)>,
+    /// Counters for a progress line.
+    pub progress: Arc<Progress>,
+    /// Level 1: stop sending, drain briefly, end.
+    pub interrupt: Signal,
+}
+
+/// How a run went; its records went to the sink.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunOutcome {
+    /// The measured window.
+    pub window: Window,
+    /// Requests were due by a schedule.
+    pub open_loop: bool,
+    /// It was interrupted before its end.
+    pub interrupted: bool,
+    /// The drain ended before the window's last request did.
+    pub drain_over: bool,
+    /// Lateness of the client's own timer inside the window, in ms, ascending.
+    pub loop_delay_ms: Vec<f64>,
+}
+
+/// Drives one run to its end: warm-up, window, and unmeasured load until the window's last request
+/// has ended.
+pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> RunOutcome {
+    let RunInputs {
+        plan,
+        transport,
+        protocol,
+        source,
+        sink,
+        progress,
+        interrupt,
+    } = inputs;
+    let window = RefCell::new(WindowState::new(&plan));
+    let run = Rc::new(Run {
+        epoch: driver.now(),
+        driver,
+        transport,
+        protocol,
+        source,
+        progress,
+        over: Signal::new(),
+        drained: Signal::new(),
+        interrupt: interrupt.clone(),
+        idle: Signal::new(),
+        window,
+        next_id: Cell::new(0),
+        open: Cell::new(0),
+        sink: RefCell::new(sink),
+        plan,
+    });
+    let delays = health::Delays::default();
+    run.driver.spawn(health::probe(run.clone(), delays.clone()));
+    let open_loop = start(&run);
+
+    let interrupted = matches!(
+        select(Box::pin(until_closed(&run)), interrupt.reached(1)).await,
+        Either::Right(_)
+    );
+    // An interrupt ends the window where it is: what was due by now stays measured.
+    run.close(run.now());
+    let mut interrupted = interrupted;
+    let mut drain = nanos(if interrupted {
+        run.plan.brief_drain
+    } else {
+        run.plan.drain
+    });
+    let mut drain_over = false;
+    while run.drained.level() == 0 {
+        let limit = Box::pin(run.driver.after(std::time::Duration::from_nanos(drain)));
+        let ended = select(run.drained.reached(1), limit);
+        if interrupted {
+            drain_over = matches!(ended.await, Either::Right(_));
+            break;
+        }
+        match select(ended, interrupt.reached(1)).await {
+            Either::Left((end, _)) => {
+                drain_over = matches!(end, Either::Right(_));
+                break;
+            }
+            Either::Right(_) => {
+                interrupted = true;
+                drain = nanos(run.plan.brief_drain);
+            }
+        }
+    }
+    run.over.raise(CUT);
+    run.settle();
+    run.idle.reached(1).await;
+
+    let mut loop_delay_ms: Vec<f64> = delays
+        .borrow()
+        .iter()
+        .map(|&ns| f64::from(ns) / 1e6)
+        .collect();
+    loop_delay_ms.sort_by(f64::total_cmp);
+    RunOutcome {
+        window: run.window(),
+        open_loop,
+        interrupted,
+        drain_over,
+        loop_delay_ms,
+    }
+}
+
+/// Starts the load; whether it is an open loop.
+fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> bool {
+    let plan = &run.plan;
+    let warmup = nanos(plan.warmup);
+    let rng = || stream(plan.seed, "arrivals", u64::from(plan.run));
+    match &plan.load.shape {
+        LoadShape::Concurrency(n) => {
+            let steps = vec![(0, *n)];
+            run.driver.spawn(closed::drive(run.clone(), steps));
+            false
+        }
+        LoadShape::Rate {
+            per_second,
+            arrivals,
+        } => {
+            let schedule = Schedule::steady(*per_second, *arrivals, rng());
+            run.driver.spawn(open::drive(run.clone(), schedule));
+            true
+        }
+        LoadShape::Stages { stages, arrivals } => {
+            let by_rate = stages
+                .first()
+                .is_some_and(|s| matches!(s.from, StageLevel::Rate(_)));
+            if by_rate {
+                let seconds = plan.warmup.as_secs_f64();
+                let schedule = Schedule::stages(seconds, stages, *arrivals, rng());
+                run.driver.spawn(open::drive(run.clone(), schedule));
+            } else {
+                let steps = closed::steps(warmup, stages);
+                run.driver.spawn(closed::drive(run.clone(), steps));
+            }
+            by_rate
+        }
+    }
+}
+
+/// Completes when the window has ended, by time or by count.
+async fn until_closed<D: Driver, T>(run: &Rc<Run<D, T>>) {
+    let by_count = run.over.reached(CLOSED);
+    let end = run.window.borrow().end;
+    match end {
+        Some(end) => {
+            let by_time = Box::pin(run.driver.at(run.epoch.saturating_add(end)));
+            select(by_time, by_count).await;
+        }
+        None => by_count.await,
+    }
+}

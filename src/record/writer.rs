@@ -1,0 +1,95 @@
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+
+use super::request::RequestRecord;
+
+/// Appends records to `requests.jsonl` on a thread of its own, off the measuring core, and keeps
+/// them for the metrics.
+///
+/// Whenever nothing is left to write, everything is handed to the operating system, so that a killed
+/// run keeps what it had. A disk that is full loses lines, never the measurement: the error is
+/// reported with the records.
+#[derive(Debug)]
+pub struct Recorder {
+    sender: Sender<RequestRecord>,
+    thread: JoinHandle<Recorded>,
+}
+
+/// What a [`Recorder`] took.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Every record, in the order in which the requests ended.
+    pub records: Vec<RequestRecord>,
+    /// The first error of writing.
+    pub error: Option<io::Error>,
+}
+
+impl Recorder {
+    /// Opens `path` for appending.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or no thread can be started.
+    pub fn append(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || write_all(&receiver, file))?;
+        Ok(Recorder { sender, thread })
+    }
+
+    /// A handle that takes records; it never blocks.
+    pub fn sink(&self) -> impl FnMut(RequestRecord) + 'static {
+        let sender = self.sender.clone();
+        // The thread ends only after every sender is gone, so nothing can be lost here.
+        move |record| drop(sender.send(record))
+    }
+
+    /// Waits until everything is written. All sinks must be gone.
+    pub fn finish(self) -> Recorded {
+        drop(self.sender);
+        self.thread.join().unwrap_or_else(|_| Recorded {
+            records: Vec::new(),
+            error: Some(io::Error::other("the recorder panicked")),
+        })
+    }
+}
+
+fn write_all(receiver: &Receiver<RequestRecord>, file: File) -> Recorded {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let mut recorded = Recorded {
+        records: Vec::new(),
+        error: None,
+    };
+    loop {
+        let record = match receiver.try_recv() {
+            Ok(record) => record,
+            Err(TryRecvError::Empty) => {
+                note(&mut recorded.error, out.flush());
+                match receiver.recv() {
+                    Ok(record) => record,
+                    Err(_) => break,
+                }
+            }
+            Err(TryRecvError::Disconnected) => break,
+        };
+        if recorded.error.is_none() {
+            let line = serde_json::to_writer(&mut out, &record)
+                .map_err(io::Error::from)
+                .and_then(|()| out.write_all(b"\n"));
+            note(&mut recorded.error, line);
+        }
+        recorded.records.push(record);
+    }
+    note(&mut recorded.error, out.flush());
+    recorded
+}
+
+fn note(first: &mut Option<io::Error>, result: io::Result<()>) {
+    if let (None, Err(e)) = (&first, result) {
+        *first = Some(e);
+    }
+}
