@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::state::{CUT, Run};
 use crate::driver::{Driver, Nanos};
-use crate::endpoint::{Transport, perform};
+use crate::endpoint::{Transport, perform_until};
 use crate::record::{ErrorKind, Part, RequestError, RequestRecord, TokenSource};
 use crate::workload::PlannedRequest;
 
@@ -29,7 +29,7 @@ impl<D: Driver, T: Transport> Run<D, T> {
     /// long it waited for `max_concurrency`.
     pub async fn send(&self, ready: Ready, part: Part, due: Option<Nanos>, wait: Option<Nanos>) {
         self.progress.sent.fetch_add(1, Ordering::Relaxed);
-        let seen = perform(
+        let seen = perform_until(
             &self.driver,
             &self.transport,
             &*self.protocol,
@@ -40,7 +40,7 @@ impl<D: Driver, T: Transport> Run<D, T> {
         .await;
         let mut record = self.blank(&ready.planned, ready.id, part, due);
         record.wait_us = wait.map(|w| w / 1000);
-        seen.fill(self.epoch, &mut record);
+        seen.fill(&mut record, self.epoch);
         if record.input_tokens.is_none()
             && let Some(planned) = ready.planned.input_tokens
         {

@@ -115,6 +115,8 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     run.over.raise(CUT);
     run.settle();
     run.idle.reached(1).await;
+    // Every record is in: the sink goes now, not with the last task that still has to wake up.
+    drop(run.sink.replace(Box::new(drop)));
 
     let mut loop_delay_ms: Vec<f64> = delays
         .borrow()

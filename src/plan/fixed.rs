@@ -58,6 +58,7 @@ mod tests {
                         measure: *measure,
                         result: RunPart {
                             session: 0,
+                            salt: None,
                             window_s: 1.0,
                             requests: RequestCounts::default(),
                             metrics: Metrics::new(),

@@ -55,3 +55,21 @@ pub struct PhaseEvidence {
     /// Indices into the measured runs.
     pub runs: Vec<usize>,
 }
+
+impl Evidence {
+    /// Every run so far, by phase: what is left to report when measuring ends before its time.
+    pub fn everything(runs: &[MeasuredRun]) -> Self {
+        let mut evidence = Evidence::default();
+        for (i, run) in runs.iter().enumerate() {
+            let name = &run.measure.phase.name;
+            match evidence.phases.iter_mut().find(|p| p.name == *name) {
+                Some(phase) => phase.runs.push(i),
+                None => evidence.phases.push(PhaseEvidence {
+                    name: name.clone(),
+                    runs: vec![i],
+                }),
+            }
+        }
+        evidence
+    }
+}

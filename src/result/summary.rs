@@ -96,6 +96,10 @@ pub struct CaseResult {
     /// Where the target's log is, and so on: lines a person should see with a failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The process was killed before the case ended: what there is comes from its records alone, and
+    /// nothing was judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
 }
 
 impl CaseResult {
@@ -250,6 +254,9 @@ pub struct Histogram {
 pub struct RunPart {
     /// Session (server start) it belongs to, from 0.
     pub session: u32,
+    /// What stood at the start of every prompt, so that no run warmed a prefix cache for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
     /// Length of its window in seconds.
     pub window_s: f64,
     /// Requests of its window.

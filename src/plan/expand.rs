@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use super::case::{Case, PhasePlan};
+use super::fixed::FixedRepeats;
+use super::procedure::Procedure;
+use crate::suite::Suite;
+use crate::text::slug;
+
+/// Every case of `suites`, in the order of the files.
+pub fn expand(suites: &[Suite]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for suite in suites {
+        let secrets: Arc<[(String, String)]> = suite.secrets.clone().into();
+        for scenario in &suite.scenarios {
+            cases.push(Case {
+                suite: suite.name.clone(),
+                name: scenario.name.clone(),
+                slug: slug(&format!("{}::{}", suite.name, scenario.name)),
+                secrets: secrets.clone(),
+                phases: vec![PhasePlan {
+                    name: "main".to_owned(),
+                    load: scenario.load.clone(),
+                    requests: scenario.requests,
+                    duration: scenario.duration,
+                }],
+                scenario: Arc::new(scenario.clone()),
+            });
+        }
+    }
+    cases
+}
+
+impl Case {
+    /// How this kind of case is measured.
+    pub fn procedure(&self) -> Box<dyn Procedure> {
+        // Both kinds that run so far measure one phase; the others are refused with the suite.
+        Box::new(FixedRepeats {
+            phase: self.phases[0].clone(),
+            repeats: self.scenario.repeats,
+        })
+    }
+}

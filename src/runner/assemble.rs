@@ -1,0 +1,64 @@
+use crate::metrics::{self, summarize_phase, summarize_run};
+use crate::record::RunRecords;
+use crate::result::{ClientHealth, LoadResult, PhaseResult, RequestCounts, RunPart};
+
+/// One measured phase with its runs, ready for the judge and the result.
+#[derive(Clone, Debug)]
+pub struct MeasuredPhase {
+    /// Such as `main`.
+    pub name: String,
+    /// The target's address, without secrets.
+    pub target: String,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// What load was asked for.
+    pub load: LoadResult,
+    /// The target's accelerators.
+    pub gpus: Option<u32>,
+    /// Its runs.
+    pub runs: Vec<RunRecords>,
+    /// Salt of each run.
+    pub salts: Vec<Option<String>>,
+    /// Health of the client over all runs.
+    pub health: ClientHealth,
+    /// A run was interrupted, so that what prony cut is no failure.
+    pub interrupted: bool,
+    /// A drain ended before the last request of its window did.
+    pub drain_over: bool,
+}
+
+impl MeasuredPhase {
+    /// The phase's part of the result.
+    pub fn result(&self) -> PhaseResult {
+        let runs: Vec<RunPart> = self
+            .runs
+            .iter()
+            .zip(&self.salts)
+            .map(|(run, salt)| RunPart {
+                salt: salt.clone(),
+                ..summarize_run(run, self.gpus, self.interrupted)
+            })
+            .collect();
+        let mut requests = RequestCounts::default();
+        for run in &runs {
+            requests.due += run.requests.due;
+            requests.sent += run.requests.sent;
+            requests.ok += run.requests.ok;
+            requests.failed += run.requests.failed;
+            requests.cut += run.requests.cut;
+        }
+        PhaseResult {
+            name: self.name.clone(),
+            target: self.target.clone(),
+            model: self.model.clone(),
+            load: self.load.clone(),
+            window_s: self.runs.iter().map(|r| r.window.seconds()).sum(),
+            requests,
+            metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
+            runs,
+            client: self.health.clone(),
+            errors: metrics::errors(&self.runs),
+            warnings: metrics::warnings(&self.runs),
+        }
+    }
+}

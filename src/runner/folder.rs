@@ -1,0 +1,151 @@
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde::Serialize;
+
+use super::rebuild::rebuild;
+use crate::result::{CaseResult, CaseSeries, RunInfo, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
+
+/// A results folder that is being written: `results/<run-id>/`.
+#[derive(Clone, Debug)]
+pub struct ResultsFolder {
+    path: PathBuf,
+}
+
+/// A fresh run id: UTC to the second, and four letters that keep runs of one second apart.
+pub fn new_run_id(now: jiff::Timestamp) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut seed = [0; 32];
+    // The standard library's hasher is seeded by the operating system: randomness without a crate.
+    let random = std::hash::BuildHasher::hash_one(
+        &std::collections::hash_map::RandomState::new(),
+        std::process::id(),
+    );
+    seed[..8].copy_from_slice(&random.to_le_bytes());
+    let mut rng = rand_chacha::ChaCha8Rng::from_seed(seed);
+    let tail: String = (0..4)
+        .map(|_| char::from(LETTERS[(rng.next_u32() % 32) as usize]))
+        .collect();
+    format!("{}-{tail}", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+impl ResultsFolder {
+    /// Creates `results/<id>/` with its first `summary.json` and `suite.yaml`, and points
+    /// `results/latest` at it. A folder that another process of the same run has made is taken over.
+    ///
+    /// # Errors
+    /// When something cannot be written.
+    pub fn create(results: &Path, info: &RunInfo, suites: &str) -> io::Result<Self> {
+        let path = results.join(&info.id);
+        std::fs::create_dir_all(path.join("cases"))?;
+        let folder = ResultsFolder { path };
+        folder.write("suite.yaml", suites.as_bytes())?;
+        let first = RunResult {
+            schema: SUMMARY_SCHEMA,
+            run: info.clone(),
+            cases: Vec::new(),
+        };
+        folder.write_json("summary.json", &first)?;
+        point_latest(results, &info.id)?;
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder of a case and returns the path of its records.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin_case(&self, placeholder: &CaseResult) -> io::Result<PathBuf> {
+        let dir = self.path.join("cases").join(&placeholder.slug);
+        std::fs::create_dir_all(&dir)?;
+        write_atomically(&dir.join("result.json"), &json(placeholder)?)?;
+        Ok(dir.join("requests.jsonl"))
+    }
+
+    /// Writes what a case came to, and the run's files anew.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end_case(&self, case: &CaseResult, series: &CaseSeries) -> io::Result<()> {
+        let dir = self.path.join("cases").join(&case.slug);
+        std::fs::create_dir_all(&dir)?;
+        if !series.phases.is_empty() {
+            write_atomically(&dir.join("series.json"), &json(series)?)?;
+        }
+        write_atomically(&dir.join("result.json"), &json(case)?)?;
+        self.refresh(|_| ()).map(drop)
+    }
+
+    /// Makes `summary.json` and `metrics.json` anew from the folder's cases, `change` applied to the
+    /// run's own part. Under a lock, so that several processes can make one run.
+    ///
+    /// # Errors
+    /// When something cannot be read or written.
+    pub fn refresh(
+        &self,
+        change: impl FnOnce(&mut RunInfo),
+    ) -> io::Result<(RunResult, SeriesFile)> {
+        let lock = File::create(self.path.join(".lock"))?;
+        lock.lock()?;
+        let (mut result, series) = rebuild(&self.path)?;
+        change(&mut result.run);
+        self.write_json("summary.json", &result)?;
+        self.write_json(
+            "metrics.json",
+            &SeriesFile {
+                schema: SERIES_SCHEMA,
+                cases: series.cases.clone(),
+            },
+        )?;
+        Ok((result, series))
+    }
+
+    /// Writes one file of the folder, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        write_atomically(&self.path.join(name), bytes)
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+        self.write(name, &json(value)?)
+    }
+}
+
+fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Writes beside the place and renames: a reader sees the old file or the new one, never half.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = File::create(&beside).and_then(|mut f| f.write_all(bytes));
+    written
+        .and_then(|()| std::fs::rename(&beside, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&beside)))
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}
+
+#[cfg(unix)]
+fn point_latest(results: &Path, id: &str) -> io::Result<()> {
+    let beside = results.join(format!(".latest.{}.tmp", std::process::id()));
+    drop(std::fs::remove_file(&beside));
+    std::os::unix::fs::symlink(id, &beside)?;
+    std::fs::rename(&beside, results.join("latest"))
+}
+
+#[cfg(not(unix))]
+fn point_latest(results: &Path, id: &str) -> io::Result<()> {
+    write_atomically(&results.join("latest"), id.as_bytes())
+}

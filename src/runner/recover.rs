@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use crate::metrics::{phase_result_of, series};
+use crate::record::{Part, RequestRecord, RunRecords, Window, read_records};
+use crate::result::{CaseResult, CaseSeries, PhaseResult, PhaseSeries};
+
+/// Makes what can be made of a case whose process was killed: metrics and series from the records
+/// that reached the disk. The window is taken to end with the last thing recorded; nothing is judged.
+///
+/// # Errors
+/// When the records cannot be read.
+pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Option<CaseSeries>)> {
+    let path = dir.join("requests.jsonl");
+    if !path.exists() {
+        return Ok((case, None));
+    }
+    let mut runs: BTreeMap<(String, u32), Vec<RequestRecord>> = BTreeMap::new();
+    for record in read_records(&path)? {
+        let key = (record.phase.clone(), record.run);
+        runs.entry(key).or_default().push(record);
+    }
+    let mut phases: Vec<(String, Vec<RunRecords>)> = Vec::new();
+    for ((phase, _), records) in runs {
+        let run = run_records(records);
+        match phases.iter_mut().find(|(name, _)| *name == phase) {
+            Some((_, runs)) => runs.push(run),
+            None => phases.push((phase, vec![run])),
+        }
+    }
+    let mut found = CaseSeries {
+        slug: case.slug.clone(),
+        phases: Vec::new(),
+    };
+    for (name, runs) in phases {
+        found.phases.push(PhaseSeries {
+            name: name.clone(),
+            runs: runs.iter().map(series).collect(),
+        });
+        let end_us = runs.iter().map(|r| r.window.end_us).max().unwrap_or(0);
+        case.duration_s = case.duration_s.max(end_us as f64 / 1e6);
+        // The placeholder names target, model and load; the numbers come from the records.
+        let planned = case.phases.iter_mut().find(|p| p.name == name);
+        let measured = phase_result_of(&name, &runs);
+        match planned {
+            Some(planned) => {
+                *planned = PhaseResult {
+                    target: std::mem::take(&mut planned.target),
+                    model: planned.model.take(),
+                    load: std::mem::take(&mut planned.load),
+                    ..measured
+                }
+            }
+            None => case.phases.push(measured),
+        }
+    }
+    Ok((case, Some(found)))
+}
+
+fn run_records(records: Vec<RequestRecord>) -> RunRecords {
+    let begin = |r: &RequestRecord| r.due_us.or(r.sent_us);
+    let inside = || records.iter().filter(|r| r.part == Part::Window);
+    let start_us = inside().filter_map(begin).min().unwrap_or(0);
+    let end_us = inside().filter_map(|r| r.end_us).max().unwrap_or(start_us);
+    RunRecords {
+        session: records.first().map_or(0, |r| r.session),
+        open_loop: records.iter().any(|r| r.due_us.is_some()),
+        window: Window { start_us, end_us },
+        records,
+    }
+}
