@@ -1,7 +1,10 @@
 //! The seam through which `load` knows time: real time and virtual time behind one trait.
 
+mod real;
 mod seam;
+mod timer;
 mod virtual_time;
 
+pub use real::RealDriver;
 pub use seam::{Driver, Nanos};
 pub use virtual_time::VirtualDriver;

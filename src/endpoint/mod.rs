@@ -1,7 +1,20 @@
 //! Wire protocols, the transport below them, and the decoding of what comes back.
 
+mod http;
+mod observation;
+pub mod openai;
+mod perform;
 mod protocol;
+mod sse;
 mod transport;
 
+pub use http::{
+    HttpSettings, HttpTransport, ProbeError, ServerInfo, SettingsError, models, probe_ready,
+};
+pub use observation::{Observation, OutputChunk};
+pub use perform::{MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, perform, perform_until};
 pub use protocol::{Decoder, Event, Protocol, Usage};
-pub use transport::{Exchange, SendTiming, Stamped, Transport, TransportError, WireRequest};
+pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
+pub use transport::{
+    Exchange, HandOver, SendTiming, Stamped, Transport, TransportError, WireRequest,
+};

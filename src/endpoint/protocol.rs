@@ -15,6 +15,18 @@ pub trait Protocol: Send + Sync {
 
     /// A reader for one response with a good status.
     fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// The same where the response's `content-type` is known: a reader for what really comes, which
+    /// may be one that says why it is not what was asked for.
+    fn decoder_for(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        let _ = content_type;
+        self.decoder()
+    }
+
+    /// Whether output arrives bit by bit. Where it does not, there is no first token to time.
+    fn streams(&self) -> bool {
+        true
+    }
 }
 
 /// Reads one response, fed with pieces of its body cut anywhere.

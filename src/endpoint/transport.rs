@@ -1,4 +1,6 @@
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -12,6 +14,73 @@ pub struct WireRequest {
     pub path: &'static str,
     /// The JSON body, serialised before the request is due.
     pub body: Bytes,
+    /// Where the transport says how far it got.
+    pub hand_over: HandOver,
+}
+
+impl WireRequest {
+    /// A request that has not gone anywhere yet.
+    pub fn new(path: &'static str, body: Bytes) -> Self {
+        WireRequest {
+            path,
+            body,
+            hand_over: HandOver::default(),
+        }
+    }
+}
+
+/// How far a request got, told by the transport while it happens.
+///
+/// `send` returns only with the response's head, which a server may withhold until its first token;
+/// timeouts and the record of a request that never got a head need to know earlier when it left. A
+/// transport that says nothing here is taken to have handed the request over when `send` was called.
+#[derive(Clone, Debug)]
+pub struct HandOver(Arc<[AtomicU64; 3]>);
+
+const UNSET: u64 = u64::MAX;
+
+impl Default for HandOver {
+    fn default() -> Self {
+        HandOver(Arc::new([const { AtomicU64::new(UNSET) }; 3]))
+    }
+}
+
+impl HandOver {
+    fn get(&self, field: usize) -> Option<Nanos> {
+        Some(self.0[field].load(Ordering::Acquire)).filter(|t| *t != UNSET)
+    }
+
+    /// A connection is being opened for this request, since `t`. The first report counts.
+    pub fn set_connecting(&self, t: Nanos) {
+        let _ = self.0[0].compare_exchange(UNSET, t, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// That connection was ready at `t`.
+    pub fn set_connected(&self, t: Nanos) {
+        self.0[1].store(t, Ordering::Release);
+    }
+
+    /// The request was handed over on a ready connection at `t`. The last report counts.
+    pub fn set_sent(&self, t: Nanos) {
+        self.0[2].store(t, Ordering::Release);
+    }
+
+    /// Since when a connection is being opened; absent where one was ready.
+    pub fn connecting(&self) -> Option<Nanos> {
+        self.get(0)
+    }
+
+    /// When the request left and how long it waited for its connection; `None` before it left.
+    ///
+    /// The wait ends when the request's own connection is ready, or when the request leaves on
+    /// another that became free before.
+    pub fn timing(&self) -> Option<SendTiming> {
+        let sent = self.get(2)?;
+        let connect = self
+            .connecting()
+            .map(|from| self.get(1).unwrap_or(sent).min(sent).saturating_sub(from));
+        Some(SendTiming { sent, connect })
+    }
 }
 
 /// Bytes out, stamped bytes in. The protocol above never sees a socket, so HTTP over TCP and the
@@ -70,7 +139,7 @@ pub struct Stamped {
 /// The transport could not carry a request through.
 #[derive(Clone, Debug)]
 pub struct TransportError {
-    /// `Connect`, `ConnectTimeout`, `Transport` or `Truncated`.
+    /// `Connect`, `ConnectTimeout`, `Transport`, `Truncated`, `TooLarge` (the head) or `Malformed` (not HTTP).
     pub kind: ErrorKind,
     /// What happened, for a person; without secrets.
     pub message: String,

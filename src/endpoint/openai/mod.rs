@@ -1,0 +1,14 @@
+//! OpenAI chat completions and completions: bodies and answers, streamed or whole.
+
+mod body;
+mod chat;
+mod completions;
+mod content;
+mod stream;
+mod whole;
+mod wire;
+
+pub use chat::Chat;
+pub use completions::Completions;
+pub(in crate::endpoint) use stream::snippet;
+pub(in crate::endpoint) use wire::error_message;

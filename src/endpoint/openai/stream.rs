@@ -1,0 +1,195 @@
+use super::wire::{Answer, error_message};
+use crate::endpoint::sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
+use crate::endpoint::{Decoder, Event, Usage};
+use crate::record::{ErrorKind, RequestError};
+
+/// Reads a streamed answer of chat completions or completions.
+#[derive(Debug, Default)]
+pub(super) struct StreamDecoder {
+    sse: SseDecoder,
+    reader: ChunkReader,
+}
+
+/// What must be remembered from chunk to chunk.
+#[derive(Debug)]
+struct ChunkReader {
+    done: bool,
+    /// Tokens that the server had counted up to the last chunk with output. Unknown for good once such
+    /// a chunk came without a count of its own: the next difference would span several chunks.
+    counted: Option<u64>,
+    /// Tokens listed in chunks without text, such as half a character: their text comes with the next.
+    withheld: u64,
+}
+
+impl Default for ChunkReader {
+    fn default() -> Self {
+        ChunkReader {
+            done: false,
+            counted: Some(0),
+            withheld: 0,
+        }
+    }
+}
+
+impl From<TooLong> for RequestError {
+    fn from(_: TooLong) -> Self {
+        RequestError::new(
+            ErrorKind::TooLarge,
+            format!("a line or an event of the stream is longer than {MAX_EVENT_BYTES} bytes"),
+        )
+    }
+}
+
+impl Decoder for StreamDecoder {
+    fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), RequestError> {
+        let reader = &mut self.reader;
+        self.sse.feed(bytes, |event| reader.read(event, events))
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), RequestError> {
+        let reader = &mut self.reader;
+        let complete = events.len();
+        self.sse.finish(|event| {
+            reader
+                .read(event, events)
+                .map_err(|error| match error.kind {
+                    // No blank line ended this event, so what is broken about it is that it is cut.
+                    ErrorKind::Malformed => RequestError::new(
+                        ErrorKind::Truncated,
+                        format!(
+                            "the stream ends in the middle of an event: {}",
+                            snippet(event.data)
+                        ),
+                    ),
+                    _ => error,
+                })
+        })?;
+        debug_assert!(events.len() >= complete);
+        Ok(())
+    }
+}
+
+impl ChunkReader {
+    fn read(&mut self, event: SseEvent<'_>, events: &mut Vec<Event>) -> Result<(), RequestError> {
+        let data = event.data.trim_ascii();
+        if self.done || data.is_empty() {
+            return Ok(());
+        }
+        if data == b"[DONE]" {
+            self.done = true;
+            events.push(Event::Done);
+            return Ok(());
+        }
+        match serde_json::from_slice::<Answer<'_>>(data) {
+            Ok(answer) => self.take(&answer, &event, events),
+            // The standard has the stream decoded as UTF-8 with replacement. Servers that cut text by
+            // tokens write half a character now and then.
+            Err(_) if std::str::from_utf8(data).is_err() => {
+                let text = String::from_utf8_lossy(data);
+                match serde_json::from_str::<Answer<'_>>(&text) {
+                    Ok(answer) => self.take(&answer, &event, events),
+                    Err(error) => not_json(&event, &error, events)?,
+                }
+            }
+            Err(error) => not_json(&event, &error, events)?,
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, answer: &Answer<'_>, event: &SseEvent<'_>, events: &mut Vec<Event>) {
+        if event.error || answer.is_error() {
+            events.push(error_event(event.data));
+            return;
+        }
+        let usage = usage_of(answer);
+        let choices = &answer.choices;
+        if let Some(listed) = choices.tokens {
+            self.withheld += listed;
+        }
+        if choices.output {
+            let listed = choices.tokens.map(|_| std::mem::take(&mut self.withheld));
+            let counted = match (usage.output, self.counted) {
+                (Some(now), Some(before)) => now.checked_sub(before),
+                _ => None,
+            };
+            self.counted = usage.output;
+            // A count of 0 for a chunk with text is no count: some servers send `usage` with zeros
+            // until the last chunk.
+            let tokens = listed.or(counted).filter(|n| *n > 0);
+            if tokens.is_none() {
+                self.counted = None;
+            }
+            events.push(Event::Output {
+                tokens: tokens.and_then(|n| u32::try_from(n).ok()),
+            });
+        }
+        if usage != Usage::default() {
+            events.push(Event::Usage(usage));
+        }
+        if let Some(reason) = &choices.finish {
+            events.push(Event::Finish(reason.to_string()));
+        }
+    }
+}
+
+/// `usage`, and where it is silent llama.cpp's `timings`.
+///
+/// Cached tokens are what the server says: llama.cpp counts the beginning-of-sequence token as taken
+/// from the cache on every prompt, so 1 there means nothing was.
+pub(super) fn usage_of(answer: &Answer<'_>) -> Usage {
+    let (usage, timings) = (&answer.usage, &answer.timings);
+    // A progress report counts only what it has processed so far.
+    let prompt = match (timings.cache_n.0, timings.prompt_n.0, timings.predicted_n.0) {
+        (Some(cached), Some(processed), Some(predicted)) if predicted > 0 => {
+            Some(cached + processed)
+        }
+        _ => None,
+    };
+    Usage {
+        input: usage.prompt_tokens.0.or(prompt),
+        output: usage.completion_tokens.0.or(timings.predicted_n.0),
+        cached: (usage.prompt_tokens_details.cached_tokens.0).or(timings.cache_n.0),
+    }
+}
+
+pub(super) fn error_event(data: &[u8]) -> Event {
+    Event::Error {
+        kind: ErrorKind::ErrorInStream,
+        message: error_message(data).unwrap_or_else(|| snippet(data)),
+    }
+}
+
+fn not_json(
+    event: &SseEvent<'_>,
+    error: &serde_json::Error,
+    events: &mut Vec<Event>,
+) -> Result<(), RequestError> {
+    if event.error {
+        events.push(error_event(event.data));
+        return Ok(());
+    }
+    Err(RequestError::new(
+        ErrorKind::Malformed,
+        format!(
+            "an event is not the JSON expected ({error}): {}",
+            snippet(event.data)
+        ),
+    ))
+}
+
+/// The beginning of `data` as text on one line.
+pub(crate) fn snippet(data: &[u8]) -> String {
+    let head = &data[..data.len().min(400)];
+    let text = String::from_utf8_lossy(head);
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(120) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    }
+}

@@ -1,0 +1,5 @@
+//! The endpoint on real sockets: captures replayed, servers that lie, connections and TLS.
+
+mod captures;
+mod happy;
+mod server;
