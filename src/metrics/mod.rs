@@ -1,7 +1,27 @@
 //! Records → distributions, series, summaries; and the one table of metrics.
 
+mod histogram;
+mod rates;
+mod samples;
+mod series;
+mod summary;
 mod table;
 mod unit;
+mod warnings;
 
+#[cfg(test)]
+pub(crate) mod synthetic;
+#[cfg(test)]
+mod tests;
+
+pub use histogram::histogram;
+pub use rates::{PhaseRates, Rate, phase_value};
+pub use samples::{
+    Arrival, Column, PhaseSamples, Row, RunSamples, chunk_values, column, counts_failures,
+    request_value,
+};
+pub use series::series;
+pub use summary::{counts, errors, summarize_phase, summarize_run};
 pub use table::{Availability, Direction, METRICS, MetricDef, Shape, metric};
 pub use unit::{Dimension, Unit};
+pub use warnings::{ASKED_OUTPUT_TOKENS, phase_warnings};

@@ -1,0 +1,90 @@
+use super::samples::{Arrival, PhaseSamples};
+
+/// What passed through the windows of a phase, and the width of the windows: the numerators of all
+/// rates. A part that is missing is `None`.
+#[derive(Debug)]
+pub struct PhaseRates {
+    /// Successful answers that ended inside, run by run.
+    pub completions: Vec<Vec<Arrival>>,
+    /// Output tokens that arrived inside, run by run.
+    pub output: Option<Vec<Vec<Arrival>>>,
+    /// Prompt tokens first answered inside, run by run.
+    pub input: Option<Vec<Vec<Arrival>>>,
+    /// Stretches in flight inside, run by run.
+    pub in_flight: Vec<Vec<(u64, u64)>>,
+    /// GPUs of the target.
+    pub gpus: Option<u32>,
+}
+
+impl PhaseRates {
+    /// Of the requests of `samples` (warm-up and tail included) that bear all of `labels`.
+    pub fn new(samples: &PhaseSamples<'_>, gpus: Option<u32>, labels: &[(String, String)]) -> Self {
+        PhaseRates {
+            completions: samples.runs.iter().map(|r| r.completions(labels)).collect(),
+            output: samples
+                .runs
+                .iter()
+                .map(|r| r.output_tokens(labels))
+                .collect(),
+            input: samples
+                .runs
+                .iter()
+                .map(|r| r.input_tokens(labels))
+                .collect(),
+            in_flight: samples.runs.iter().map(|r| r.in_flight(labels)).collect(),
+            gpus: gpus.filter(|&n| n > 0),
+        }
+    }
+}
+
+/// A rate: what is summed, and by what beside time it is divided.
+#[derive(Debug)]
+pub struct Rate<'a> {
+    /// Sums over these, run by run.
+    pub parts: Vec<&'a [Vec<Arrival>]>,
+    /// 1, or the number of GPUs.
+    pub divisor: f64,
+}
+
+impl PhaseRates {
+    /// The rate called `name`. `None`: missing, or not a rate of arrivals.
+    pub fn rate(&self, name: &str) -> Option<Rate<'_>> {
+        let (base, divisor) = match name.strip_suffix("_per_gpu") {
+            Some(base) => (base, f64::from(self.gpus?)),
+            None => (name, 1.0),
+        };
+        let output = || self.output.as_deref();
+        let input = || self.input.as_deref();
+        let parts = match base {
+            "throughput" => vec![self.completions.as_slice()],
+            "tokens_per_second" => vec![output()?],
+            "input_tokens_per_second" => vec![input()?],
+            "total_tokens_per_second" => vec![input()?, output()?],
+            _ => return None,
+        };
+        Some(Rate { parts, divisor })
+    }
+}
+
+/// The value of a metric that a phase has one of; `None` when it is missing.
+pub fn phase_value(name: &str, samples: &PhaseSamples<'_>, rates: &PhaseRates) -> Option<f64> {
+    if name == "error_rate" {
+        return (!samples.is_empty()).then(|| samples.failed() as f64 / samples.len() as f64);
+    }
+    let seconds = samples.window_s();
+    if seconds <= 0.0 || samples.runs.iter().all(|r| r.run.records.is_empty()) {
+        return None;
+    }
+    if name == "concurrency" {
+        let us: u64 = rates.in_flight.iter().flatten().map(|(a, b)| b - a).sum();
+        return Some(us as f64 / 1e6 / seconds);
+    }
+    let rate = rates.rate(name)?;
+    let sum: f64 = rate
+        .parts
+        .iter()
+        .flat_map(|p| p.iter().flatten())
+        .map(|a| a.amount)
+        .sum();
+    Some(sum / seconds / rate.divisor)
+}

@@ -1,0 +1,385 @@
+use std::collections::BTreeMap;
+
+use crate::record::{RequestRecord, RunRecords, TokenSource, Window};
+
+/// What is measured of a phase, taken from its records once: the requests of its windows, and what
+/// passed through the windows whoever asked for it.
+#[derive(Debug)]
+pub struct PhaseSamples<'a> {
+    /// Run by run, in order.
+    pub runs: Vec<RunSamples<'a>>,
+}
+
+/// One run of a phase.
+#[derive(Debug)]
+pub struct RunSamples<'a> {
+    /// The run's records.
+    pub run: &'a RunRecords,
+    /// Requests that belong to the window, in the order in which they were due or sent.
+    pub rows: Vec<Row<'a>>,
+}
+
+/// A request that belongs to a window.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// When it was due (open loop) or sent (closed loop), in µs since the run's start.
+    pub at_us: u64,
+    /// The record.
+    pub record: &'a RequestRecord,
+}
+
+/// Something of a size that happened at a time: tokens that arrived, an answer that was completed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arrival {
+    /// µs since the run's start.
+    pub at_us: u64,
+    /// How much.
+    pub amount: f64,
+}
+
+impl<'a> PhaseSamples<'a> {
+    /// The samples of `runs`.
+    ///
+    /// A request belongs to the window by its record's `part`. When the user `interrupted` the run,
+    /// requests that were cut short by that are left out: nobody knows what would have become of them.
+    /// Otherwise a request that was cut did not end in the time it was given, and counts as failed.
+    pub fn new(runs: &'a [RunRecords], interrupted: bool) -> Self {
+        Self::labelled(runs, interrupted, &[])
+    }
+
+    /// As [`PhaseSamples::new`], of the requests only that bear all of `labels`.
+    pub fn labelled(
+        runs: &'a [RunRecords],
+        interrupted: bool,
+        labels: &[(String, String)],
+    ) -> Self {
+        let runs = runs
+            .iter()
+            .map(|run| {
+                let mut rows: Vec<Row<'a>> = run
+                    .records
+                    .iter()
+                    .filter(|r| r.part == crate::record::Part::Window)
+                    .filter(|r| bears(r, labels))
+                    .filter(|r| !(interrupted && r.cut()))
+                    .map(|record| Row {
+                        at_us: record
+                            .due_us
+                            .or(record.sent_us)
+                            .unwrap_or(run.window.start_us),
+                        record,
+                    })
+                    .collect();
+                rows.sort_by_key(|r| (r.at_us, r.record.id));
+                RunSamples { run, rows }
+            })
+            .collect();
+        PhaseSamples { runs }
+    }
+
+    /// Requests of all windows, run by run, in the order in which they were due or sent.
+    pub fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.runs.iter().flat_map(|r| r.rows.iter())
+    }
+
+    /// How many requests belong to the windows.
+    pub fn len(&self) -> usize {
+        self.runs.iter().map(|r| r.rows.len()).sum()
+    }
+
+    /// Whether no request belongs to the windows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of them failed.
+    pub fn failed(&self) -> usize {
+        self.rows().filter(|r| !r.record.ok()).count()
+    }
+
+    /// Length of all windows together, in seconds.
+    pub fn window_s(&self) -> f64 {
+        self.runs.iter().map(|r| r.run.window.seconds()).sum()
+    }
+
+    /// Mean time in flight of the successful requests, in seconds: what "several service times" means.
+    pub fn service_s(&self) -> Option<f64> {
+        let ended: Vec<f64> = self
+            .rows()
+            .filter(|r| r.record.ok())
+            .filter_map(|r| Some(r.record.end_us?.saturating_sub(r.record.sent_us?) as f64 / 1e6))
+            .collect();
+        (!ended.is_empty()).then(|| ended.iter().sum::<f64>() / ended.len() as f64)
+    }
+}
+
+fn bears(record: &RequestRecord, labels: &[(String, String)]) -> bool {
+    labels
+        .iter()
+        .all(|(name, value)| record.labels.get(name) == Some(value))
+}
+
+impl RunSamples<'_> {
+    /// Successful answers that ended inside the window, whoever asked for them.
+    pub fn completions(&self, labels: &[(String, String)]) -> Vec<Arrival> {
+        self.everyone(labels)
+            .filter(|r| r.ok())
+            .filter_map(|r| r.end_us)
+            .filter(|&t| self.run.window.contains(t))
+            .map(|at_us| Arrival { at_us, amount: 1.0 })
+            .collect()
+    }
+
+    /// Output tokens that arrived inside the window, whoever asked for them. `None` when successful
+    /// answers passed through the window but nothing is known of any of their tokens.
+    pub fn output_tokens(&self, labels: &[(String, String)]) -> Option<Vec<Arrival>> {
+        let window = self.run.window;
+        let mut arrivals = Vec::new();
+        let (mut answered, mut known) = (false, false);
+        for record in self.everyone(labels) {
+            let through = record.ok() && overlaps(record, window);
+            answered |= through;
+            let Some(tokens) = token_arrivals(record) else {
+                continue;
+            };
+            known |= through;
+            arrivals.extend(tokens.into_iter().filter(|a| window.contains(a.at_us)));
+        }
+        (known || !answered).then_some(arrivals)
+    }
+
+    /// Prompt tokens of the requests whose first token arrived inside the window. `None` when the
+    /// number is not known for one that succeeded.
+    pub fn input_tokens(&self, labels: &[(String, String)]) -> Option<Vec<Arrival>> {
+        let mut arrivals = Vec::new();
+        for record in self.everyone(labels) {
+            let Some(at_us) = record.first_us.filter(|&t| self.run.window.contains(t)) else {
+                continue;
+            };
+            match record.input_tokens {
+                Some(tokens) => arrivals.push(Arrival {
+                    at_us,
+                    amount: tokens as f64,
+                }),
+                None if record.ok() => return None,
+                None => {}
+            }
+        }
+        Some(arrivals)
+    }
+
+    /// From sending to end of every request that was in flight inside the window, cut to it.
+    pub fn in_flight(&self, labels: &[(String, String)]) -> Vec<(u64, u64)> {
+        let window = self.run.window;
+        self.everyone(labels)
+            .filter_map(|r| {
+                let start = r.sent_us?.max(window.start_us);
+                let end = r.end_us.unwrap_or(window.end_us).min(window.end_us);
+                (start < end).then_some((start, end))
+            })
+            .collect()
+    }
+
+    fn everyone<'s>(
+        &'s self,
+        labels: &'s [(String, String)],
+    ) -> impl Iterator<Item = &'s RequestRecord> {
+        self.run.records.iter().filter(move |r| bears(r, labels))
+    }
+}
+
+fn overlaps(record: &RequestRecord, window: Window) -> bool {
+    record.sent_us.is_some_and(|t| t < window.end_us)
+        && record.end_us.is_none_or(|t| t >= window.start_us)
+}
+
+/// When each chunk of an answer arrived, and with how many tokens. `None`: nothing is known.
+///
+/// Where the total is known, chunks share it: by their own counts where every chunk has one, evenly
+/// otherwise. Where it is not, a chunk without a count is one token. An answer without chunks (not
+/// streamed) arrives whole at its end.
+pub(super) fn token_arrivals(record: &RequestRecord) -> Option<Vec<Arrival>> {
+    let total = record.output_tokens.map(|t| t as f64);
+    let (Some(first), false) = (record.first_us, record.chunks.is_empty()) else {
+        return match (total, record.end_us) {
+            (Some(amount), Some(at_us)) => Some(vec![Arrival { at_us, amount }]),
+            // A failed request that brought nothing did bring nothing.
+            _ if !record.ok() => Some(Vec::new()),
+            _ => None,
+        };
+    };
+    let counted: Option<u64> = record
+        .chunks
+        .iter()
+        .map(|c| c.tokens.map(u64::from))
+        .sum::<Option<u64>>()
+        .filter(|&sum| sum > 0);
+    let mut at_us = first;
+    let arrivals = record.chunks.iter().enumerate().map(|(i, chunk)| {
+        if i > 0 {
+            at_us += chunk.gap_us;
+        }
+        let own = f64::from(chunk.tokens.unwrap_or(1));
+        let amount = match (total, counted) {
+            (Some(total), Some(counted)) => own * total / counted as f64,
+            (Some(total), None) => total / record.chunks.len() as f64,
+            (None, _) => own,
+        };
+        Arrival { at_us, amount }
+    });
+    Some(arrivals.collect())
+}
+
+/// Values that each request has one of, by the name of the metric; times in ms. `None`: the request
+/// has no such value, or the metric is not of this sort.
+///
+/// The time of the last token is that of the last chunk, or the end where the answer came in one.
+pub fn request_value(record: &RequestRecord, metric: &str) -> Option<f64> {
+    let ms = |from: Option<u64>, to: Option<u64>| {
+        let (from, to) = (from?, to?);
+        Some((to as f64 - from as f64) / 1e3)
+    };
+    match metric {
+        "ttft" => ms(record.sent_us, record.first_us),
+        "e2e_latency" => ms(record.sent_us, record.end_us),
+        "ttft_scheduled" => ms(record.due_us, record.first_us),
+        "e2e_latency_scheduled" => ms(record.due_us, record.end_us),
+        "tpot" => {
+            let tokens = record.output_tokens.or_else(|| counted_tokens(record))?;
+            let streamed = record.chunks.len() > 1;
+            let span: u64 = record.chunks.iter().skip(1).map(|c| c.gap_us).sum();
+            (streamed && tokens > 1).then(|| span as f64 / 1e3 / (tokens - 1) as f64)
+        }
+        "input_tokens" => record.input_tokens.map(|t| t as f64),
+        "output_tokens" => record.output_tokens.map(|t| t as f64),
+        "cached_tokens" => record.cached_tokens.map(|t| t as f64),
+        "connect_time" => record.connect_us.map(|t| t as f64 / 1e3),
+        "slot_wait" => record.wait_us.map(|t| t as f64 / 1e3),
+        "send_lag" => {
+            let (due, sent) = (record.due_us?, record.sent_us?);
+            let explained = record.wait_us.unwrap_or(0) + record.connect_us.unwrap_or(0);
+            Some(sent.saturating_sub(due).saturating_sub(explained) as f64 / 1e3)
+        }
+        _ => None,
+    }
+}
+
+fn counted_tokens(record: &RequestRecord) -> Option<u64> {
+    let counted = record
+        .chunks
+        .iter()
+        .map(|c| u64::from(c.tokens.unwrap_or(1)))
+        .sum();
+    (!record.chunks.is_empty()).then_some(counted)
+}
+
+/// The several values that a request has of `itl` (ms) or `chunk_tokens`.
+pub fn chunk_values(record: &RequestRecord, metric: &str) -> Vec<f64> {
+    match metric {
+        "itl" => record
+            .chunks
+            .iter()
+            .skip(1)
+            .map(|c| c.gap_us as f64 / 1e3)
+            .collect(),
+        "chunk_tokens" => record
+            .chunks
+            .iter()
+            .filter_map(|c| c.tokens.map(f64::from))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a failed request counts in the quantiles of `metric` as slower than everything: latencies of
+/// the answer do, descriptions of the load and of the client do not.
+pub fn counts_failures(metric: &str) -> bool {
+    matches!(
+        metric,
+        "ttft" | "itl" | "tpot" | "e2e_latency" | "ttft_scheduled" | "e2e_latency_scheduled"
+    )
+}
+
+/// The values of a metric with one or more per request.
+#[derive(Clone, Debug, Default)]
+pub struct Column {
+    /// `(run, when the request was due or sent, value)` for everything that enters quantiles, in the
+    /// order of the requests; `+∞` stands for what never came.
+    pub values: Vec<(usize, u64, f64)>,
+    /// Of these: `+∞`.
+    pub unbounded: usize,
+    /// The values of successful requests: what mean, stddev, min and max cover. Indices into `values`.
+    pub successes: Vec<usize>,
+}
+
+impl Column {
+    /// All values, ascending.
+    pub fn sorted(&self) -> Vec<f64> {
+        let mut sorted: Vec<f64> = self.values.iter().map(|v| v.2).collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    }
+
+    /// The values of successful requests.
+    pub fn of_successes(&self) -> impl Iterator<Item = f64> + '_ {
+        self.successes.iter().map(|&i| self.values[i].2)
+    }
+}
+
+/// The column of `metric`, or `None` when it is missing: requests succeeded, and none has a value.
+///
+/// A failed request counts as one value slower than everything where [`counts_failures`] says so. Of
+/// `itl`, the gaps that a failed request did show count as observed, and one unbounded value stands for
+/// what never came. A failed request has no scheduled latency in a closed loop, where nothing is due.
+pub fn column(samples: &PhaseSamples<'_>, metric: &str) -> Option<Column> {
+    let per_chunk = matches!(metric, "itl" | "chunk_tokens");
+    let failures = counts_failures(metric);
+    let scheduled = metric.ends_with("_scheduled");
+    // Where waiting is recorded at all, a request that was sent without any has waited 0.
+    let waits = metric == "slot_wait" && samples.rows().any(|r| r.record.wait_us.is_some());
+    let mut column = Column::default();
+    let mut any_success = false;
+    for (index, run) in samples.runs.iter().enumerate() {
+        for row in &run.rows {
+            let ok = row.record.ok();
+            any_success |= ok;
+            let mut push = |value: f64| {
+                if ok {
+                    column.successes.push(column.values.len());
+                }
+                column.values.push((index, row.at_us, value));
+            };
+            if per_chunk {
+                for value in chunk_values(row.record, metric) {
+                    push(value);
+                }
+            } else if ok || !failures {
+                let none = (waits && row.record.sent_us.is_some()).then_some(0.0);
+                if let Some(value) = request_value(row.record, metric).or(none) {
+                    push(value);
+                }
+            }
+            if !ok && failures && !(scheduled && row.record.due_us.is_none()) {
+                column.values.push((index, row.at_us, f64::INFINITY));
+                column.unbounded += 1;
+            }
+        }
+    }
+    let missing =
+        column.values.is_empty() || (any_success && failures && column.successes.is_empty());
+    (!missing).then_some(column)
+}
+
+/// Who counted the tokens of the successful requests: how many requests each.
+pub(super) fn token_sources(
+    samples: &PhaseSamples<'_>,
+    of: impl Fn(&RequestRecord) -> Option<TokenSource>,
+) -> BTreeMap<TokenSource, usize> {
+    let mut sources = BTreeMap::new();
+    for row in samples.rows().filter(|r| r.record.ok()) {
+        if let Some(source) = of(row.record) {
+            *sources.entry(source).or_insert(0) += 1;
+        }
+    }
+    sources
+}

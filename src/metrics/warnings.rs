@@ -1,0 +1,120 @@
+use crate::record::{RunRecords, TokenSource};
+use crate::result::Warning;
+
+use super::samples::{PhaseSamples, column, token_sources};
+
+/// The label under which the load engine keeps the number of output tokens that a request asked for.
+pub const ASKED_OUTPUT_TOKENS: &str = "asked_output_tokens";
+
+/// What a reader of a phase's numbers should know. Deterministic, in a fixed order.
+pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
+    let samples = PhaseSamples::new(runs, interrupted);
+    let mut warnings = Vec::new();
+    let mut warn = |text: String, remedy: &str| {
+        warnings.push(Warning {
+            text,
+            remedy: remedy.to_owned(),
+        });
+    };
+    let ok = samples.rows().filter(|r| r.record.ok()).count();
+    let share = |part: usize, of: usize| format!("{part} of {of}");
+
+    if interrupted {
+        warn(
+            "the run was interrupted: requests that were under way count nowhere".to_owned(),
+            "run the case again for a full window",
+        );
+    } else {
+        let cut = samples.rows().filter(|r| r.record.cut()).count();
+        if cut > 0 {
+            warn(
+                format!(
+                    "{} requests had not ended when the drain was over; they count as failed",
+                    share(cut, samples.len())
+                ),
+                "raise `drain`, or lower the load or the output length",
+            );
+        }
+    }
+    let output = token_sources(&samples, |r| r.provenance.output);
+    if let Some(&n) = output.get(&TokenSource::Chunks) {
+        warn(
+            format!(
+                "the server did not count the output tokens of {} requests: every chunk was taken for one token",
+                share(n, ok)
+            ),
+            "let the server send `usage` (with `stream_options: {include_usage: true}`); where a chunk holds several tokens, tpot and tokens_per_second are off by that factor",
+        );
+    }
+    if let Some(&n) = output.get(&TokenSource::Estimate) {
+        warn(
+            format!(
+                "the output tokens of {} requests are an estimate",
+                share(n, ok)
+            ),
+            "let the server send `usage`",
+        );
+    }
+    let input = token_sources(&samples, |r| r.provenance.input);
+    if let Some(&n) = input.get(&TokenSource::Estimate) {
+        warn(
+            format!(
+                "the input tokens of {} requests are an estimate",
+                share(n, ok)
+            ),
+            "let the server send `usage`",
+        );
+    }
+    let asked: Vec<(u64, u64)> = samples
+        .rows()
+        .filter(|r| r.record.ok() && r.record.provenance.output != Some(TokenSource::Chunks))
+        .filter_map(|r| {
+            let asked = r.record.labels.get(ASKED_OUTPUT_TOKENS)?.parse().ok()?;
+            Some((asked, r.record.output_tokens?))
+        })
+        .collect();
+    let other = asked.iter().filter(|(asked, got)| asked != got).count();
+    if other * 20 > asked.len() {
+        let (sum_asked, sum_got) = asked
+            .iter()
+            .fold((0, 0), |(a, g), (asked, got)| (a + asked, g + got));
+        warn(
+            format!(
+                "{} answers were not as long as asked ({sum_got} output tokens of {sum_asked})",
+                share(other, asked.len())
+            ),
+            "set `body: {ignore_eos: true}` where the server knows it, or choose output lengths that the model fills",
+        );
+    }
+    if let Some(gaps) = column(&samples, "itl") {
+        let finite: Vec<f64> = gaps.of_successes().collect();
+        let together = finite.iter().filter(|&&g| g < COALESCED_MS).count();
+        if finite.len() >= 20 && together * 5 > finite.len() {
+            warn(
+                format!(
+                    "{:.0} % of the gaps between chunks are under {} µs: chunks came several at a time",
+                    100.0 * together as f64 / finite.len() as f64,
+                    COALESCED_MS * 1e3
+                ),
+                "itl describes the network or a proxy here rather than the engine: assert tpot, or take the proxy's buffering out",
+            );
+        }
+    }
+    let opened = samples
+        .rows()
+        .filter(|r| r.record.connect_us.is_some_and(|t| t > 0))
+        .count();
+    if samples.len() >= 20 && opened * 2 > samples.len() {
+        warn(
+            format!(
+                "{} requests had to open a connection",
+                share(opened, samples.len())
+            ),
+            "the server closes connections after each answer: switch keep-alive on, its users pay for that time too",
+        );
+    }
+    warnings
+}
+
+/// Gaps shorter than this, in ms, are those of chunks that were read together.
+const COALESCED_MS: f64 = 0.05;

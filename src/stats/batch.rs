@@ -1,0 +1,99 @@
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::Bounds;
+use super::autocorrelation::autocorrelations;
+
+/// Fewer batches than this give no interval.
+pub const MIN_BATCHES: usize = 20;
+
+/// One stretch of a measurement: what came of it, and by what it is divided (requests for a mean,
+/// seconds for a rate).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Sum over the stretch.
+    pub sum: f64,
+    /// Size of the stretch.
+    pub size: f64,
+}
+
+/// `Σ sum / Σ size` and its two one-sided t bounds from batches of wall time, each at `confidence`.
+///
+/// A mean whose batches hold different numbers of requests is a ratio of two sums, so the spread is
+/// that of the residuals `sum − R·size` (Cochran, *Sampling Techniques*, §6.4), with B − 1 degrees of
+/// freedom; for batches of one size it is the classical t on batch means. What correlation is left
+/// between neighbouring batches widens the interval: the variance is multiplied by
+/// `(1 + ρ₁) / (1 − ρ₁)`, `ρ₁` from the residuals where it is positive.
+///
+/// The bounds are [`Bounds::UNKNOWN`] under [`MIN_BATCHES`] batches. `None` when all sizes are 0.
+pub fn ratio_interval(batches: &[Batch], confidence: f64) -> Option<(f64, Bounds)> {
+    let size: f64 = batches.iter().map(|b| b.size).sum();
+    if size <= 0.0 {
+        return None;
+    }
+    let ratio = batches.iter().map(|b| b.sum).sum::<f64>() / size;
+    let n = batches.len();
+    if n < MIN_BATCHES {
+        return Some((ratio, Bounds::UNKNOWN));
+    }
+    let residuals: Vec<f64> = batches.iter().map(|b| b.sum - ratio * b.size).collect();
+    let squares: f64 = residuals.iter().map(|r| r * r).sum();
+    let count = n as f64;
+    let rho = autocorrelations(&[&residuals], 1)
+        .first()
+        .copied()
+        .unwrap_or(0.0)
+        // Noise alone gives about 1/√B; what is past that is taken in full, up to a bound.
+        .clamp(0.0, 0.9);
+    let rho = if rho > 1.0 / count.sqrt() { rho } else { 0.0 };
+    let variance = squares / (count - 1.0) * (1.0 + rho) / (1.0 - rho);
+    let error = (variance * count).sqrt() / size;
+    let half = student_t(confidence, count - 1.0) * error;
+    Some((
+        ratio,
+        Bounds {
+            lower: ratio - half,
+            upper: ratio + half,
+        },
+    ))
+}
+
+/// The `p`-quantile of Student's t with `freedom` degrees of freedom.
+pub(super) fn student_t(p: f64, freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(p))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn constant(n: usize, sum: f64, size: f64) -> Vec<Batch> {
+        vec![Batch { sum, size }; n]
+    }
+
+    #[test]
+    fn without_spread_the_interval_is_the_point() {
+        let (mean, bounds) = ratio_interval(&constant(20, 6.0, 2.0), 0.95).unwrap();
+        assert_eq!((mean, bounds.lower, bounds.upper), (3.0, 3.0, 3.0));
+    }
+
+    #[test]
+    fn under_twenty_batches_nothing_is_known() {
+        let (mean, bounds) = ratio_interval(&constant(19, 6.0, 2.0), 0.95).unwrap();
+        assert_eq!((mean, bounds), (3.0, Bounds::UNKNOWN));
+        assert_eq!(ratio_interval(&constant(30, 0.0, 0.0), 0.95), None);
+    }
+
+    #[test]
+    fn batches_of_one_size_give_the_classical_t_interval() {
+        let x: Vec<f64> = (0..25).map(|i| f64::from(i * 7 % 11)).collect();
+        let batches: Vec<Batch> = x.iter().map(|&sum| Batch { sum, size: 1.0 }).collect();
+        let (mean, bounds) = ratio_interval(&batches, 0.95).unwrap();
+        let m = x.iter().sum::<f64>() / 25.0;
+        let sd = (x.iter().map(|v| (v - m).powi(2)).sum::<f64>() / 24.0).sqrt();
+        // t quantile 0.95 at 24 degrees of freedom.
+        let half = 1.710_882_079_909_43 * sd / 5.0;
+        assert!((mean - m).abs() < 1e-12);
+        assert!((bounds.upper - (m + half)).abs() < 1e-9, "{bounds:?}");
+        assert!((bounds.lower - (m - half)).abs() < 1e-9);
+    }
+}
