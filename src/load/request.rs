@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::state::{CUT, Run};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Transport, perform_until};
+use crate::metrics::ASKED_OUTPUT_TOKENS;
 use crate::record::{ErrorKind, Part, RequestError, RequestRecord, TokenSource};
 use crate::workload::PlannedRequest;
 
@@ -71,7 +72,7 @@ impl<D: Driver, T: Transport> Run<D, T> {
     ) -> RequestRecord {
         let mut labels = planned.labels.clone();
         if let Some(asked) = planned.output_tokens {
-            labels.insert("asked_output".to_owned(), asked.to_string());
+            labels.insert(ASKED_OUTPUT_TOKENS.to_owned(), asked.to_string());
         }
         RequestRecord {
             id,

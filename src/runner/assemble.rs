@@ -1,6 +1,6 @@
-use crate::metrics::{self, summarize_phase, summarize_run};
+use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
 use crate::record::RunRecords;
-use crate::result::{ClientHealth, LoadResult, PhaseResult, RequestCounts, RunPart};
+use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart};
 
 /// One measured phase with its runs, ready for the judge and the result.
 #[derive(Clone, Debug)]
@@ -23,8 +23,6 @@ pub struct MeasuredPhase {
     pub health: ClientHealth,
     /// A run was interrupted, so that what prony cut is no failure.
     pub interrupted: bool,
-    /// A drain ended before the last request of its window did.
-    pub drain_over: bool,
 }
 
 impl MeasuredPhase {
@@ -39,26 +37,18 @@ impl MeasuredPhase {
                 ..summarize_run(run, self.gpus, self.interrupted)
             })
             .collect();
-        let mut requests = RequestCounts::default();
-        for run in &runs {
-            requests.due += run.requests.due;
-            requests.sent += run.requests.sent;
-            requests.ok += run.requests.ok;
-            requests.failed += run.requests.failed;
-            requests.cut += run.requests.cut;
-        }
         PhaseResult {
             name: self.name.clone(),
             target: self.target.clone(),
             model: self.model.clone(),
             load: self.load.clone(),
             window_s: self.runs.iter().map(|r| r.window.seconds()).sum(),
-            requests,
+            requests: counts(&self.runs),
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
-            errors: metrics::errors(&self.runs),
-            warnings: metrics::warnings(&self.runs),
+            errors: errors(&self.runs, self.interrupted),
+            warnings: phase_warnings(&self.runs, self.interrupted),
         }
     }
 }

@@ -122,12 +122,11 @@ fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> 
         model: Some(live.model.clone()),
         gpus: live.gpus,
         interrupted: runs.iter().any(|r| r.outcome.interrupted),
-        drain_over: runs.iter().any(|r| r.outcome.drain_over),
         salts: runs.iter().map(|r| r.salt.clone()).collect(),
-        runs: runs.into_iter().map(|r| r.records).collect(),
         load: case_result::load(plan.unwrap_or(&case.phases[0])),
         name,
         health,
+        runs: runs.into_iter().map(|r| r.records).collect(),
     }
 }
 

@@ -1,1 +1,29 @@
+//! The libtest-mimic adapter, the one measuring loop, results folders, interrupts: where everything
+//! meets and touches the world.
 
+mod assemble;
+mod case_result;
+mod context;
+mod discover;
+mod edge;
+mod folder;
+mod harness;
+mod host;
+mod interrupt;
+mod live;
+mod measure;
+mod progress;
+mod rebuild;
+mod recover;
+
+pub use context::Context;
+pub use discover::discover;
+pub use edge::{
+    REPORTS_OF_A_RUN, html_report, load_options, new_nonce, now, resolved, stderr_color,
+};
+pub use folder::{ResultsFolder, new_run_id, write_atomically};
+pub use harness::{Outcome, exit_code, run_cases, run_info, stdout_style};
+pub use interrupt::Interrupt;
+pub use live::{LiveTarget, NotMeasured, shown};
+pub use measure::run_case;
+pub use rebuild::rebuild;

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use crate::metrics::{phase_result_of, series};
+use super::assemble::MeasuredPhase;
+use crate::metrics::series;
 use crate::record::{Part, RequestRecord, RunRecords, Window, read_records};
-use crate::result::{CaseResult, CaseSeries, PhaseResult, PhaseSeries};
+use crate::result::{CaseResult, CaseSeries, ClientHealth, LoadResult, PhaseSeries};
 
 /// Makes what can be made of a case whose process was killed: metrics and series from the records
 /// that reached the disk. The window is taken to end with the last thing recorded; nothing is judged.
@@ -41,19 +42,20 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
         let end_us = runs.iter().map(|r| r.window.end_us).max().unwrap_or(0);
         case.duration_s = case.duration_s.max(end_us as f64 / 1e6);
         // The placeholder names target, model and load; the numbers come from the records.
-        let planned = case.phases.iter_mut().find(|p| p.name == name);
-        let measured = phase_result_of(&name, &runs);
-        match planned {
-            Some(planned) => {
-                *planned = PhaseResult {
-                    target: std::mem::take(&mut planned.target),
-                    model: planned.model.take(),
-                    load: std::mem::take(&mut planned.load),
-                    ..measured
-                }
-            }
-            None => case.phases.push(measured),
-        }
+        let planned = case.phases.iter().position(|p| p.name == name);
+        let planned = planned.map(|i| case.phases.remove(i));
+        let measured = MeasuredPhase {
+            name,
+            target: planned.as_ref().map_or(String::new(), |p| p.target.clone()),
+            model: planned.as_ref().and_then(|p| p.model.clone()),
+            load: planned.map_or_else(LoadResult::default, |p| p.load),
+            gpus: None,
+            salts: vec![None; runs.len()],
+            runs,
+            health: ClientHealth::default(),
+            interrupted: true,
+        };
+        case.phases.push(measured.result());
     }
     Ok((case, Some(found)))
 }

@@ -1,0 +1,61 @@
+use super::args::SelectArgs;
+use super::suites::load_cases;
+use crate::exit;
+use crate::plan::{Case, Estimate};
+use crate::runner::shown;
+use crate::text::{count, minutes};
+
+/// `prony check`: every problem of every suite, or the plan: what each case asserts, how long it
+/// takes and how much it asks for. Touches no network.
+pub fn check(args: &SelectArgs) -> i32 {
+    let (suites, cases) = match load_cases(args) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let mut total = 0.0;
+    let mut open_ended = 0;
+    for case in &cases {
+        let estimate = case.estimate();
+        match estimate.seconds {
+            Some(s) => total += s,
+            None => open_ended += 1,
+        }
+        print!("{}", plan(case, &estimate));
+    }
+    let open = match open_ended {
+        0 => String::new(),
+        n => format!(", and {n} that end with a count of requests"),
+    };
+    println!(
+        "{} suites, {} cases: about {}{open}, draining not included",
+        suites.len(),
+        cases.len(),
+        minutes(total)
+    );
+    exit::OK
+}
+
+fn plan(case: &Case, estimate: &Estimate) -> String {
+    let mut out = format!("{} ({})\n", case.full_name(), case.scenario.kind.name());
+    for phase in &case.phases {
+        let target = shown(phase.target(case));
+        out += &format!("  {}: {} against {target}\n", phase.name, phase.describe());
+    }
+    let seconds = match estimate.seconds {
+        Some(s) => format!("about {}", minutes(s)),
+        None => "until the last request has ended".to_owned(),
+    };
+    let mut takes = vec![seconds];
+    let amount = |n: f64, what: &str| format!("{} {what}", count(n.round() as u64));
+    if case.scenario.repeats > 1 {
+        takes.insert(0, format!("{} runs", case.scenario.repeats));
+    }
+    takes.extend(estimate.requests.map(|n| amount(n, "requests")));
+    takes.extend(estimate.input_tokens.map(|n| amount(n, "prompt tokens")));
+    takes.extend(estimate.output_tokens.map(|n| amount(n, "output tokens")));
+    out += &format!("  takes {}\n", takes.join(", "));
+    for sla in &case.scenario.sla {
+        out += &format!("  asserts {}\n", sla.assertion.text);
+    }
+    out
+}

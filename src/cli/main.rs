@@ -1,0 +1,15 @@
+use clap::Parser;
+
+use super::args::{Cli, Command};
+use super::{check, list, report, run, sim};
+
+/// Parses the process's arguments, does what they say and returns the exit code (see [`crate::exit`]).
+pub fn main() -> i32 {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::List(args) => list::list(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Sim(args) => sim::sim(&args),
+    }
+}

@@ -1,0 +1,75 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::args::ReportArgs;
+use crate::exit;
+use crate::report::{REPORTS, Report, ReportInput};
+use crate::runner::{html_report, rebuild, write_atomically};
+
+/// `prony report`: renders a report from a results folder alone.
+pub fn report(args: &ReportArgs) -> i32 {
+    let html = match html_report(args.templates.as_deref()) {
+        Ok(html) => html,
+        Err(e) => return fail(exit::USAGE, &e),
+    };
+    let reporter: &dyn Report = if args.format == html.name() {
+        &html
+    } else {
+        match REPORTS.iter().find(|r| r.name() == args.format) {
+            Some(found) => *found,
+            None => {
+                let names: Vec<_> = REPORTS.iter().map(|r| r.name()).collect();
+                let text = format!(
+                    "there is no format `{}`; there are {}",
+                    args.format,
+                    names.join(", ")
+                );
+                return fail(exit::USAGE, &text);
+            }
+        }
+    };
+    let Some(folder) = find(&args.run, &args.results) else {
+        let text = format!(
+            "no results folder {}; give its path, or its name under {}",
+            args.run.display(),
+            args.results.display()
+        );
+        return fail(exit::USAGE, &text);
+    };
+    let (result, series) = match rebuild(&folder) {
+        Ok(both) => both,
+        Err(e) => return fail(exit::USAGE, &e.to_string()),
+    };
+    let input = ReportInput {
+        result: &result,
+        series: &series,
+    };
+    let bytes = match reporter.render(&input) {
+        Ok(bytes) => bytes,
+        Err(e) => return fail(exit::INTERNAL, &e.to_string()),
+    };
+    let written = match &args.output {
+        Some(path) if path == Path::new("-") => std::io::stdout().write_all(&bytes),
+        Some(path) => write_atomically(path, &bytes).map(|()| println!("{}", path.display())),
+        None => {
+            let path = folder.join(reporter.file_name());
+            write_atomically(&path, &bytes).map(|()| println!("{}", path.display()))
+        }
+    };
+    match written {
+        Ok(()) => exit::OK,
+        Err(e) => fail(exit::INTERNAL, &format!("cannot write the report: {e}")),
+    }
+}
+
+/// The results folder that a person means by `run`.
+fn find(run: &Path, results: &Path) -> Option<PathBuf> {
+    [run.to_owned(), results.join(run)]
+        .into_iter()
+        .find(|dir| dir.join("summary.json").is_file())
+}
+
+fn fail(code: i32, what: &str) -> i32 {
+    eprintln!("error: {what}");
+    code
+}

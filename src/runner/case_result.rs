@@ -1,0 +1,127 @@
+use super::assemble::MeasuredPhase;
+use super::live::shown;
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case};
+use crate::plan::{Case, PhasePlan};
+use crate::result::{
+    CaseResult, ClientHealth, LoadResult, Metrics, PhaseResult, RequestCounts, Source,
+};
+use crate::suite::{LoadShape, Location};
+
+/// The result of a case that ran: measured phases and what the judge says of them.
+pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
+    let mut result = blank(case, Verdict::Error);
+    result.phases = phases.iter().map(MeasuredPhase::result).collect();
+    if phases.iter().any(|p| p.interrupted) {
+        result.reason = Some("interrupted: what was measured is kept, nothing was judged".to_owned());
+        return result;
+    }
+    let inputs: Vec<JudgePhase<'_>> = phases
+        .iter()
+        .map(|p| JudgePhase {
+            name: &p.name,
+            runs: &p.runs,
+            health: &p.health,
+            gpus: p.gpus,
+            interrupted: p.interrupted,
+        })
+        .collect();
+    let judged = judge_case(&JudgeInput {
+        case,
+        phases: &inputs,
+    });
+    result.verdict = judged.verdict;
+    result.reason = judged.reason;
+    result.assertions = judged.assertions;
+    // What the judge warns of belongs to the data it looked at: the last phase's.
+    if let Some(phase) = result.phases.last_mut() {
+        phase.warnings.extend(judged.warnings);
+    }
+    result
+}
+
+/// The result of a case that could not be measured.
+pub fn not_measured(case: &Case, reason: &str) -> CaseResult {
+    CaseResult {
+        reason: Some(reason.to_owned()),
+        ..blank(case, Verdict::Error)
+    }
+}
+
+/// The result of a case that was not run.
+pub fn skipped(case: &Case, reason: &str) -> CaseResult {
+    CaseResult {
+        reason: Some(reason.to_owned()),
+        ..blank(case, Verdict::Skipped)
+    }
+}
+
+/// What stands in the results folder while a case runs, and stays there when the process is killed.
+pub fn placeholder(case: &Case) -> CaseResult {
+    let phases = case
+        .phases
+        .iter()
+        .map(|plan| PhaseResult {
+            name: plan.name.clone(),
+            target: shown(plan.target(case)),
+            model: plan.target(case).model.clone(),
+            load: load(plan),
+            window_s: 0.0,
+            requests: RequestCounts::default(),
+            metrics: Metrics::new(),
+            runs: Vec::new(),
+            client: ClientHealth::default(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        })
+        .collect();
+    CaseResult {
+        reason: Some("interrupted: prony was killed before the case ended".to_owned()),
+        phases,
+        unfinished: true,
+        ..blank(case, Verdict::Error)
+    }
+}
+
+/// The load of a phase for the result.
+pub fn load(plan: &PhasePlan) -> LoadResult {
+    LoadResult {
+        text: plan.describe(),
+        concurrency: match plan.load.shape {
+            LoadShape::Concurrency(n) => Some(n),
+            _ => None,
+        },
+        rate: plan.mean_rate(),
+        achieved_rate: None,
+    }
+}
+
+fn blank(case: &Case, verdict: Verdict) -> CaseResult {
+    CaseResult {
+        suite: case.suite.clone(),
+        name: case.name.clone(),
+        slug: case.slug.clone(),
+        kind: case.scenario.kind.name().to_owned(),
+        verdict,
+        reason: None,
+        duration_s: 0.0,
+        source: source(&case.scenario.location),
+        yaml: case.scenario.yaml.clone(),
+        phases: Vec::new(),
+        assertions: Vec::new(),
+        baseline: None,
+        notes: Vec::new(),
+        unfinished: false,
+    }
+}
+
+/// A place in a suite for the result.
+pub fn source(location: &Location) -> Source {
+    let (line, column) = location.line_column();
+    Source {
+        file: location.file.path.to_string(),
+        line,
+        column: Some(column),
+        length: Some(location.span.end.saturating_sub(location.span.start)),
+        text: Some(location.line_text().to_owned()),
+    }
+}

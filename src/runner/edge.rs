@@ -1,0 +1,79 @@
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use crate::report::{Html, TEMPLATES, Templates};
+use crate::sim::SimConfig;
+use crate::suite::{LoadOptions, Suite};
+
+/// Reports that every run writes into its results folder.
+pub const REPORTS_OF_A_RUN: [&str; 2] = ["junit", "html"];
+
+/// How suites are loaded here: variables from the environment, engines checked against the
+/// embedded one.
+pub fn load_options() -> LoadOptions<'static> {
+    LoadOptions {
+        env: &|name| std::env::var(name).ok(),
+        validate_sim: &|which| {
+            SimConfig::resolve(&which.preset, &which.overrides)
+                .map(drop)
+                .map_err(|e| (Some(e.key), e.message, e.help))
+        },
+        ..LoadOptions::default()
+    }
+}
+
+/// The resolved suites as one file, for `suite.yaml`.
+pub fn resolved(suites: &[Suite]) -> String {
+    let mut text = String::new();
+    for suite in suites {
+        if !text.is_empty() {
+            text.push_str("---\n");
+        }
+        text.push_str(&format!("# {}\n", suite.location.file.path));
+        text.push_str(&suite.resolved_yaml);
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The HTML report, with the templates of `folder` in place of the built-in ones.
+///
+/// # Errors
+/// When the folder or one of its templates cannot be read.
+pub fn html_report(folder: Option<&Path>) -> Result<Html, String> {
+    let Some(folder) = folder else {
+        return Ok(Html::default());
+    };
+    if !folder.is_dir() {
+        return Err(format!("--templates: {} is no folder", folder.display()));
+    }
+    let mut templates = Templates::default();
+    for name in TEMPLATES {
+        let path = folder.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => templates.replace(name, text),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(format!("cannot read {}: {e}", path.display())),
+        }
+    }
+    Ok(Html::new(templates))
+}
+
+/// Whether messages on standard error may have colours.
+pub fn stderr_color() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// A number that no other invocation has, for salts.
+pub fn new_nonce() -> u64 {
+    let state = std::collections::hash_map::RandomState::new();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    std::hash::BuildHasher::hash_one(&state, now.map_or(0, |d| d.as_nanos()))
+}
+
+/// The time of day, RFC 3339 in UTC.
+pub fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
