@@ -36,7 +36,11 @@ pub fn run(args: RunArgs) -> i32 {
         .collect();
     let context = Arc::new(Context::new(
         args.results.clone(),
-        run_info(command, args.select.seed, args.labels.iter().cloned().collect()),
+        run_info(
+            command,
+            args.select.seed,
+            args.labels.iter().cloned().collect(),
+        ),
         resolved(&suites),
         new_nonce(),
         interrupt,

@@ -44,8 +44,7 @@ fn futures_executor(future: impl Future<Output = ()>) {
 
 fn read_config(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, String> {
     let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
     crate::suite::plain_mapping(&text).map_err(|e| format!("{shown}: {e}"))
 }
 

@@ -9,6 +9,8 @@ mod request;
 mod run;
 mod signal;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use plan::RunPlan;
 pub use run::{RunInputs, RunOutcome, drive};

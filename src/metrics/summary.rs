@@ -23,6 +23,7 @@ pub fn summarize_run(run: &RunRecords, gpus: Option<u32>, interrupted: bool) -> 
     }
     RunPart {
         session: run.session,
+        salt: None,
         window_s: run.window.seconds(),
         requests: counts(runs),
         metrics,

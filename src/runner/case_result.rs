@@ -12,7 +12,8 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
     let mut result = blank(case, Verdict::Error);
     result.phases = phases.iter().map(MeasuredPhase::result).collect();
     if phases.iter().any(|p| p.interrupted) {
-        result.reason = Some("interrupted: what was measured is kept, nothing was judged".to_owned());
+        result.reason =
+            Some("interrupted: what was measured is kept, nothing was judged".to_owned());
         return result;
     }
     let inputs: Vec<JudgePhase<'_>> = phases

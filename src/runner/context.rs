@@ -96,7 +96,10 @@ impl Context {
         match redacted {
             Ok(clean) => *result = clean,
             // A secret that is a word of the format itself ("pass", "ms") would break it.
-            Err(e) => self.note_internal(format!("cannot redact the result of {}: {e}", case.full_name())),
+            Err(e) => self.note_internal(format!(
+                "cannot redact the result of {}: {e}",
+                case.full_name()
+            )),
         }
     }
 }

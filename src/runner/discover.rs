@@ -97,7 +97,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let root = dir.path();
         std::fs::create_dir_all(root.join("deep/.hidden")).expect("folders");
-        for name in ["b.yaml", "a.yml", "notes.txt", "deep/c.yaml", "deep/.hidden/d.yaml"] {
+        for name in [
+            "b.yaml",
+            "a.yml",
+            "notes.txt",
+            "deep/c.yaml",
+            "deep/.hidden/d.yaml",
+        ] {
             std::fs::write(root.join(name), name).expect("a file");
         }
         let inputs = discover(&[root.to_owned(), root.join("b.yaml")]).expect("suites");

@@ -6,7 +6,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
 use super::rebuild::rebuild;
-use crate::result::{CaseResult, CaseSeries, RunInfo, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
+use crate::result::{
+    CaseResult, CaseSeries, RunInfo, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile,
+};
 
 /// A results folder that is being written: `results/<run-id>/`.
 #[derive(Clone, Debug)]

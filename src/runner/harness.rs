@@ -44,7 +44,11 @@ pub fn run_cases(
     let listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
     let Some(folder) = context.folder_if_made() else {
-        let code = if listing { exit::OK } else { exit::NOTHING_SELECTED };
+        let code = if listing {
+            exit::OK
+        } else {
+            exit::NOTHING_SELECTED
+        };
         return Ok(Outcome {
             conclusion,
             result: None,
@@ -71,7 +75,9 @@ fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
         {
             context.note_internal(format!("cannot write results: {e}"));
         }
-        return Ok(Completion::ignored_with("skipped: interrupted before it began"));
+        return Ok(Completion::ignored_with(
+            "skipped: interrupted before it began",
+        ));
     }
     let result = run_case(case, context);
     if context.interrupt.raised() && result.verdict == Verdict::Error {
@@ -118,7 +124,11 @@ pub fn exit_code(result: &RunResult) -> i32 {
             Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,
         })
         .fold(
-            if result.cases.is_empty() { exit::NOTHING_SELECTED } else { exit::OK },
+            if result.cases.is_empty() {
+                exit::NOTHING_SELECTED
+            } else {
+                exit::OK
+            },
             exit::stronger,
         )
 }
@@ -142,4 +152,3 @@ pub fn run_info(
         labels,
     }
 }
-

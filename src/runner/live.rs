@@ -9,7 +9,8 @@ use url::Url;
 use super::context::Context;
 use crate::driver::RealDriver;
 use crate::endpoint::{
-    Chat, Completions, HttpSettings, HttpTransport, Protocol, ServerInfo, probe_ready,
+    HttpSettings, HttpTransport, Protocol, ServerInfo, openai::Chat, openai::Completions,
+    probe_ready,
 };
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{SimConfig, SimServer};
@@ -70,7 +71,11 @@ impl LiveTarget {
         let info = ready(&settings, target.ready_timeout, context)
             .await
             .map_err(|why| NotMeasured(format!("{shown} never became ready: {why}")))?;
-        let model = match target.model.clone().or_else(|| info.models.first().cloned()) {
+        let model = match target
+            .model
+            .clone()
+            .or_else(|| info.models.first().cloned())
+        {
             Some(model) => model,
             None => {
                 return Err(NotMeasured(format!(

@@ -86,7 +86,8 @@ async fn measure_all(
         match procedure.next(&runs) {
             Step::Done(evidence) => break evidence,
             Step::Measure(measure) => {
-                let one = measure_one(&driver, case, context, &measure, &live, &entries, records).await?;
+                let one =
+                    measure_one(&driver, case, context, &measure, &live, &entries, records).await?;
                 let interrupted = one.outcome.interrupted;
                 runs.push(MeasuredRun {
                     result: summarize_run(&one.records, gpus, interrupted),
@@ -152,8 +153,14 @@ async fn measure_one(
     let scenario = &case.scenario;
     let recorder = Recorder::append(records)
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
-    let salt = (scenario.prompts.salt == SaltMode::On)
-        .then(|| salt(context.nonce, &case.full_name(), &measure.phase.name, measure.run));
+    let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
+        salt(
+            context.nonce,
+            &case.full_name(),
+            &measure.phase.name,
+            measure.run,
+        )
+    });
     let plan = RunPlan {
         case: case.full_name(),
         phase: measure.phase.name.clone(),
@@ -290,7 +297,9 @@ fn health(runs: &[OneRun]) -> ClientHealth {
         }
     }
     ClientHealth {
-        transport: runs.first().map_or(String::new(), |r| r.transport.to_owned()),
+        transport: runs
+            .first()
+            .map_or(String::new(), |r| r.transport.to_owned()),
         send_lag: spread(&mut lags),
         loop_delay: spread(&mut delays),
         cpu: runs.iter().filter_map(|r| r.cpu).reduce(f64::max),

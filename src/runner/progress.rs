@@ -19,9 +19,9 @@ impl ProgressLine {
     pub fn start(phase: String, planned: Option<Duration>, progress: Arc<Progress>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let shared = stop.clone();
-        let thread = std::io::stderr().is_terminal().then(|| {
-            std::thread::spawn(move || show(&phase, planned, &progress, &shared))
-        });
+        let thread = std::io::stderr()
+            .is_terminal()
+            .then(|| std::thread::spawn(move || show(&phase, planned, &progress, &shared)));
         ProgressLine { stop, thread }
     }
 }

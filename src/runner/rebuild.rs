@@ -46,7 +46,8 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     cases.sort_by(|a: &CaseResult, b| {
         (&a.source.file, a.source.line, &a.name).cmp(&(&b.source.file, b.source.line, &b.name))
     });
-    result.run.interrupted |= result.run.finished_at.is_none() && cases.iter().any(|c| c.unfinished);
+    result.run.interrupted |=
+        result.run.finished_at.is_none() && cases.iter().any(|c| c.unfinished);
     result.cases = cases;
     Ok((result, series))
 }
