@@ -1,5 +1,27 @@
-//! `result` → JUnit, HTML, Markdown, CSV, console, plots.
+//! `result` → JUnit, HTML, Markdown, JSON, console, plots. Everything here is a pure function of a
+//! results folder's content.
 
+pub mod chart;
+pub mod console;
+mod facts;
+mod headline;
+mod html;
+mod json;
+mod junit;
+mod markdown;
+mod order;
+mod registry;
+mod rerun;
 mod seam;
+mod snippet;
+mod table;
 
+pub use headline::{Group, Headline};
+pub use html::{Html, TEMPLATES, Templates};
+pub use json::Json;
+pub use junit::Junit;
+pub use markdown::Markdown;
+pub use registry::{REPORTS, by_name};
+pub use rerun::rerun_command;
 pub use seam::{Report, ReportError, ReportInput};
+pub use snippet::snippet;

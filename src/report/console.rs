@@ -1,0 +1,342 @@
+//! What a person reads in a terminal: why a case failed, a table per case, a line per run.
+
+use super::facts::{Facts, quantile, requests};
+use super::headline::Headline;
+use super::order::{in_table_order, rank};
+use super::rerun::rerun_command;
+use super::snippet::snippet;
+use super::table::{Table, cut};
+use crate::judge::Verdict;
+use crate::result::{AssertionResult, CaseResult, MetricSummary, PhaseResult, RunResult};
+use crate::text::{count, minutes, number, printable};
+
+/// How text looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// ANSI colours.
+    pub color: bool,
+    /// Characters a line.
+    pub width: usize,
+}
+
+impl Style {
+    /// No colours, 100 characters: for files and pipes.
+    pub const PLAIN: Style = Style {
+        color: false,
+        width: 100,
+    };
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn verdict(self, verdict: Verdict, text: &str) -> String {
+        let code = match verdict {
+            Verdict::Pass => "32",
+            Verdict::Fail | Verdict::Error => "1;31",
+            Verdict::Undecided => "33",
+            Verdict::Invalid => "35",
+            Verdict::Skipped => "2",
+        };
+        self.paint(code, text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+}
+
+/// What a failure's text points to besides the case itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pointers<'a> {
+    /// The run's command line, secrets as `${NAME}`.
+    pub command: &'a [String],
+    /// Path of the HTML report.
+    pub report: Option<&'a str>,
+}
+
+/// Why a case did not pass: every assertion that does not hold with observed, limit, margin,
+/// interval, sample and its line in the suite; what else a person needs to know; the command that
+/// runs just this case again; the report. Ends with a line break.
+pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> String {
+    let mut out = Lines::new();
+    let reason = case.reason.as_deref().map(|r| one_line(r));
+    let head = format!("{}: {}", one_line(&case.full_name()), case.verdict.name());
+    match reason {
+        Some(reason) => out.push(format!("{}: {reason}", style.verdict(case.verdict, &head))),
+        None => out.push(style.verdict(case.verdict, &head)),
+    }
+
+    let mut open: Vec<_> = case
+        .assertions
+        .iter()
+        .filter(|a| a.verdict != Verdict::Pass || a.borderline)
+        .collect();
+    open.sort_by_key(|a| rank(a.verdict));
+    if open.is_empty() {
+        out.push("");
+        for line in snippet(&case.source) {
+            out.push(line);
+        }
+    }
+    for a in &open {
+        out.push("");
+        assertion(&mut out, a, style);
+    }
+    let holding = case.assertions.len() - open.len();
+    if holding > 0 {
+        out.push("");
+        out.push(style.dim(&format!(
+            "{holding} other {}",
+            if holding == 1 {
+                "assertion holds"
+            } else {
+                "assertions hold"
+            }
+        )));
+    }
+
+    context(&mut out, case, style);
+    out.push("");
+    out.push(format!(
+        "run it again  {}",
+        style.bold(&printable(&rerun_command(pointers.command, case)))
+    ));
+    if let Some(report) = pointers.report {
+        out.push(format!("report        {report}#{}", case.slug));
+    }
+    out.text
+}
+
+fn assertion(out: &mut Lines, a: &AssertionResult, style: Style) {
+    let facts = Facts::of(a);
+    out.push(format!(
+        "{} {}",
+        style.verdict(a.verdict, &format!("{}:", facts.verdict)),
+        style.bold(&one_line(&a.text))
+    ));
+    let gutter = a.source.line.to_string().len();
+    if a.implicit {
+        out.push(format!(
+            "{} = added by prony: `allow_errors`",
+            " ".repeat(gutter)
+        ));
+    } else {
+        for line in snippet(&a.source) {
+            out.push(line);
+        }
+        out.push(format!("{} |", " ".repeat(gutter)));
+    }
+    for (name, value) in [
+        ("observed", &facts.observed),
+        ("limit", &facts.limit),
+        ("margin", &facts.margin),
+        ("interval", &facts.interval),
+        ("sample", &facts.sample),
+    ] {
+        let value = if name == "observed" {
+            style.bold(value)
+        } else {
+            value.clone()
+        };
+        out.push(format!("{} = {name:<9} {value}", " ".repeat(gutter)));
+    }
+    if let Some(reason) = &a.reason {
+        out.push(format!("{} = {}", " ".repeat(gutter), one_line(reason)));
+    }
+}
+
+/// Errors, warnings and notes.
+fn context(out: &mut Lines, case: &CaseResult, style: Style) {
+    let several = case.phases.len() > 1;
+    for phase in &case.phases {
+        let of = if several {
+            format!(" in {}", one_line(&phase.name))
+        } else {
+            String::new()
+        };
+        if !phase.errors.is_empty() {
+            out.push("");
+            out.push(format!(
+                "failed requests{of}: {} of {}",
+                count(phase.requests.failed),
+                count(phase.requests.due)
+            ));
+            for e in phase.errors.iter().take(5) {
+                let text = format!(
+                    "  {} × {}: {}",
+                    count(e.count),
+                    one_line(&e.kind),
+                    one_line(&e.example)
+                );
+                out.push(cut(&text, style.width.max(40) * 2));
+            }
+        }
+        for w in &phase.warnings {
+            out.push("");
+            out.push(format!(
+                "{}{of}: {}",
+                style.paint("33", "warning"),
+                one_line(&w.text)
+            ));
+            out.push(format!("  {}", one_line(&w.remedy)));
+        }
+    }
+    if !case.notes.is_empty() {
+        out.push("");
+        for note in &case.notes {
+            for (i, line) in printable(note).lines().enumerate() {
+                out.push(format!(
+                    "{}{line}",
+                    if i == 0 { "note: " } else { "      " }
+                ));
+            }
+        }
+    }
+}
+
+/// A compact table of a case's assertions. Ends with a line break.
+pub fn case_table(case: &CaseResult, style: Style) -> String {
+    let mut out = Lines::new();
+    let mut head = vec![
+        style.verdict(case.verdict, case.verdict.name()),
+        minutes(case.duration_s),
+    ];
+    head.extend(case.phases.first().map(requests));
+    out.push(format!(
+        "{}  {}",
+        style.bold(&one_line(&case.full_name())),
+        head.join(" · ")
+    ));
+    if let Some(reason) = &case.reason {
+        out.push(format!("  {}", one_line(reason)));
+    }
+    if case.assertions.is_empty() {
+        return out.text;
+    }
+    let mut table = Table::new(&[
+        ("assertion", false),
+        ("observed", true),
+        ("limit", true),
+        ("margin", true),
+        ("verdict", false),
+    ]);
+    for a in &case.assertions {
+        let f = Facts::of(a);
+        table.row(vec![
+            one_line(&a.text),
+            f.observed,
+            f.limit,
+            f.margin,
+            f.verdict,
+        ]);
+    }
+    for (i, mut row) in table
+        .lines(style.width.saturating_sub(2))
+        .into_iter()
+        .enumerate()
+    {
+        if i == 0 {
+            out.push(format!("  {}", style.dim(row.join("  ").trim_end())));
+            continue;
+        }
+        if let (Some(cell), Some(a)) = (row.last_mut(), case.assertions.get(i - 1)) {
+            *cell = style.verdict(a.verdict, cell.trim_end());
+        }
+        out.push(format!("  {}", row.join("  ")));
+    }
+    out.text
+}
+
+/// The metrics of a phase as a table. Ends with a line break.
+pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
+    let mut out = Lines::new();
+    out.push(format!(
+        "{}: {}; {}",
+        style.bold(&one_line(&phase.name)),
+        one_line(&phase.load.text),
+        requests(phase)
+    ));
+    let mut table = Table::new(&[
+        ("metric", false),
+        ("mean", true),
+        ("p50", true),
+        ("p90", true),
+        ("p95", true),
+        ("p99", true),
+        ("max", true),
+        ("n", true),
+    ]);
+    for (name, metric) in in_table_order(&phase.metrics) {
+        match metric {
+            MetricSummary::Distribution(d) => table.row(vec![
+                one_line(name),
+                number(d.mean, d.unit),
+                quantile(d, 0.5, d.p50),
+                quantile(d, 0.9, d.p90),
+                quantile(d, 0.95, d.p95),
+                quantile(d, 0.99, d.p99),
+                number(d.max, d.unit),
+                count(d.n),
+            ]),
+            MetricSummary::Value(v) => {
+                table.row(vec![one_line(name), number(Some(v.value), v.unit)]);
+            }
+        }
+    }
+    for row in table.lines(style.width.saturating_sub(2)) {
+        out.push(format!("  {}", row.join("  ").trim_end()));
+    }
+    out.text
+}
+
+/// The run in one line, such as `2 of 14 failed, 12 passed: chat::steady, rag::warm`.
+pub fn summary_line(result: &RunResult, style: Style) -> String {
+    let headline = Headline::new(result);
+    style.verdict(headline.verdict, &one_line(&headline.with_names(5)))
+}
+
+/// Why a case is not a plain `ok` although it does not fail, for libtest's `ignored (…)`:
+/// `undecided: …`, `skipped: …`. `None` for the other verdicts.
+pub fn ignored_reason(case: &CaseResult) -> Option<String> {
+    let reason = || match &case.reason {
+        Some(reason) => format!(": {}", one_line(reason)),
+        None => String::new(),
+    };
+    matches!(case.verdict, Verdict::Undecided | Verdict::Skipped)
+        .then(|| format!("{}{}", case.verdict.name(), reason()))
+}
+
+/// Foreign text in one line without controls.
+pub(super) fn one_line(text: &str) -> String {
+    printable(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Lines of text, each ended by a line break.
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Lines {
+            text: String::new(),
+        }
+    }
+
+    fn push(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
+    }
+}

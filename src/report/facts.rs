@@ -1,0 +1,85 @@
+use crate::result::{AssertionKind, AssertionResult, Distribution, PhaseResult};
+use crate::text::{beside, count, exact, margin, minutes, number};
+
+/// One assertion in words. All reports say it alike.
+pub(super) struct Facts {
+    pub observed: String,
+    /// With the comparison: `< 500 ms`.
+    pub limit: String,
+    pub margin: String,
+    pub interval: String,
+    pub sample: String,
+    /// `pass`, `fail (borderline)`, …
+    pub verdict: String,
+}
+
+impl Facts {
+    pub(super) fn of(a: &AssertionResult) -> Self {
+        let mut verdict = a.verdict.name().to_owned();
+        if a.borderline {
+            verdict.push_str(" (borderline)");
+        }
+        Facts {
+            observed: beside(a.observed, a.limit, a.unit),
+            limit: format!("{} {}", a.op, exact(a.limit, a.unit)),
+            margin: margin(a.margin),
+            interval: interval(a),
+            sample: match (a.n, a.kind) {
+                (Some(n), AssertionKind::Absolute) => format!("n = {}", count(n)),
+                (Some(n), AssertionKind::Relative) => format!("n = {} (relative)", count(n)),
+                (None, _) => crate::text::MISSING.to_owned(),
+            },
+            verdict,
+        }
+    }
+}
+
+fn interval(a: &AssertionResult) -> String {
+    let shown = |bound| beside(bound, a.limit, a.unit);
+    let confidence = format!(
+        "{} % confidence a side",
+        crate::text::significant(a.confidence * 100.0, 3).trim_end_matches(".0")
+    );
+    match a.interval {
+        [Some(lo), Some(hi)] => {
+            format!("{} … {} ({confidence})", shown(Some(lo)), shown(Some(hi)))
+        }
+        [Some(lo), None] => format!("≥ {} ({confidence})", shown(Some(lo))),
+        [None, Some(hi)] => format!("≤ {} ({confidence})", shown(Some(hi))),
+        [None, None] => crate::text::MISSING.to_owned(),
+    }
+}
+
+/// Requests of a phase in one line.
+pub(super) fn requests(p: &PhaseResult) -> String {
+    let r = &p.requests;
+    let mut parts = vec![format!("{} requests", count(r.due))];
+    if r.sent != r.due {
+        parts.push(format!("{} sent", count(r.sent)));
+    }
+    parts.push(format!("{} ok", count(r.ok)));
+    if r.failed > 0 {
+        parts.push(format!("{} failed", count(r.failed)));
+    }
+    if r.cut > 0 {
+        parts.push(format!("{} cut", count(r.cut)));
+    }
+    format!("{} in {}", parts.join(", "), window(p.window_s))
+}
+
+/// Length of a window.
+pub(super) fn window(s: f64) -> String {
+    if s < 10.0 {
+        crate::text::seconds(Some(s))
+    } else {
+        minutes(s)
+    }
+}
+
+/// A quantile that failures push out of bounds reads `∞`, one that is not known `–`.
+pub(super) fn quantile(d: &Distribution, q: f64, value: Option<f64>) -> String {
+    match value {
+        None if d.beyond.is_some_and(|b| q >= b) => "∞".to_owned(),
+        v => number(v, d.unit),
+    }
+}

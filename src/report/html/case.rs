@@ -1,0 +1,255 @@
+use serde::Serialize;
+
+use super::page::clean;
+use super::phase::{PhaseView, phase_view};
+use crate::judge::Verdict;
+use crate::report::chart::{Head, MarginBar, margin_bar};
+use crate::report::facts::{Facts, quantile};
+use crate::report::order::rank;
+use crate::report::rerun::rerun_command;
+use crate::result::{
+    AssertionResult, CaseResult, CaseSeries, Change, ChangeKind, MetricSummary, RunInfo,
+};
+use crate::text::{MISSING, margin, minutes, number, significant};
+
+/// A case as `case.html` sees it.
+#[derive(Serialize)]
+pub(super) struct CaseView {
+    pub slug: String,
+    pub name: String,
+    pub suite: String,
+    pub scenario: String,
+    pub kind: String,
+    pub verdict: &'static str,
+    pub reason: Option<String>,
+    pub open: bool,
+    pub duration: String,
+    pub load: Option<String>,
+    pub key: KeyView,
+    pub assertions: Vec<AssertionView>,
+    pub yaml: Vec<YamlLine>,
+    pub file: String,
+    pub phases: Vec<PhaseView>,
+    pub several_phases: bool,
+    pub changes: Vec<ChangeView>,
+    pub identity: Vec<(String, String)>,
+    pub notes: Vec<String>,
+    pub rerun: String,
+}
+
+/// What the index shows of a case.
+#[derive(Serialize)]
+pub(super) struct KeyView {
+    pub ttft_p50: String,
+    pub ttft_p99: String,
+    pub tokens: String,
+    pub tightest: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct AssertionView {
+    pub text: String,
+    pub verdict: &'static str,
+    pub verdict_text: String,
+    pub observed: String,
+    pub limit: String,
+    pub margin: String,
+    pub interval: String,
+    pub sample: String,
+    pub reason: Option<String>,
+    pub implicit: bool,
+    pub place: String,
+    /// SVG.
+    pub bar: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct YamlLine {
+    pub number: usize,
+    pub text: String,
+    /// Verdict of the assertion in this line, where it does not pass.
+    pub mark: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ChangeView {
+    pub metric: String,
+    pub change: &'static str,
+    pub class: &'static str,
+    pub ratio: String,
+    pub interval: String,
+    pub tolerance: String,
+}
+
+pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &RunInfo) -> CaseView {
+    let slug = clean(&case.slug);
+    CaseView {
+        name: clean(&case.full_name()),
+        suite: clean(&case.suite),
+        scenario: clean(&case.name),
+        kind: clean(&case.kind),
+        verdict: case.verdict.name(),
+        reason: case.reason.as_deref().map(clean),
+        open: rank(case.verdict) < 4,
+        duration: minutes(case.duration_s),
+        load: case.phases.first().map(|p| clean(&p.load.text)),
+        key: key(case),
+        assertions: case
+            .assertions
+            .iter()
+            .enumerate()
+            .map(|(i, a)| assertion_view(a, &format!("{slug}-a{i}")))
+            .collect(),
+        yaml: yaml(case),
+        file: clean(&case.source.file),
+        phases: case
+            .phases
+            .iter()
+            .map(|p| {
+                let of_phase = series.and_then(|s| s.phases.iter().find(|s| s.name == p.name));
+                phase_view(p, of_phase, &case.assertions, &slug)
+            })
+            .collect(),
+        several_phases: case.phases.len() > 1,
+        changes: case
+            .baseline
+            .iter()
+            .flat_map(|b| b.changes.iter().map(change_view))
+            .collect(),
+        identity: case
+            .baseline
+            .iter()
+            .flat_map(|b| b.identity.iter().map(|(k, v)| (clean(k), clean(v))))
+            .collect(),
+        notes: case.notes.iter().map(|n| clean(n)).collect(),
+        rerun: clean(&rerun_command(&run.command, case)),
+        slug,
+    }
+}
+
+fn key(case: &CaseResult) -> KeyView {
+    let metrics = case.phases.first().map(|p| &p.metrics);
+    let ttft = match metrics.and_then(|m| m.get("ttft")) {
+        Some(MetricSummary::Distribution(d)) => {
+            Some((quantile(d, 0.5, d.p50), quantile(d, 0.99, d.p99)))
+        }
+        _ => None,
+    };
+    let (ttft_p50, ttft_p99) = ttft.unwrap_or_else(|| (MISSING.to_owned(), MISSING.to_owned()));
+    KeyView {
+        ttft_p50,
+        ttft_p99,
+        tokens: match metrics.and_then(|m| m.get("tokens_per_second")) {
+            Some(MetricSummary::Value(v)) => number(Some(v.value), v.unit),
+            _ => MISSING.to_owned(),
+        },
+        tightest: margin(
+            case.assertions
+                .iter()
+                .filter_map(|a| a.margin)
+                .min_by(f64::total_cmp),
+        ),
+    }
+}
+
+fn assertion_view(a: &AssertionResult, id: &str) -> AssertionView {
+    let facts = Facts::of(a);
+    let desc = format!(
+        "observed {}, limit {}, margin {}, interval {}",
+        facts.observed, facts.limit, facts.margin, facts.interval
+    );
+    let bar = margin_bar(&MarginBar {
+        head: Head {
+            id,
+            title: &clean(&a.text),
+            desc: &desc,
+        },
+        observed: a.observed,
+        limit: a.limit,
+        interval: a.interval,
+        below_holds: a.op.starts_with('<'),
+        class: a.verdict.name(),
+    });
+    let place = match a.source.column {
+        Some(column) => format!("{}:{}:{column}", a.source.file, a.source.line),
+        None => format!("{}:{}", a.source.file, a.source.line),
+    };
+    AssertionView {
+        text: clean(&a.text),
+        verdict: a.verdict.name(),
+        verdict_text: facts.verdict,
+        observed: facts.observed,
+        limit: facts.limit,
+        margin: facts.margin,
+        interval: facts.interval,
+        sample: facts.sample,
+        reason: a.reason.as_deref().map(clean),
+        implicit: a.implicit,
+        place: clean(&place),
+        bar,
+    }
+}
+
+/// The scenario's lines with their numbers in the file, the ones of assertions that do not pass
+/// marked.
+///
+/// The result holds the scenario's text and the place of its name; the first line's number follows
+/// from where that line stands in the text.
+fn yaml(case: &CaseResult) -> Vec<YamlLine> {
+    let lines: Vec<&str> = case.yaml.lines().collect();
+    let named = |line: &&str| match &case.source.text {
+        Some(text) => line.trim() == text.trim(),
+        None => line.trim_start_matches(['-', ' ']).starts_with("name:"),
+    };
+    let offset = lines.iter().position(|l| named(l)).unwrap_or(0);
+    let first = case.source.line.saturating_sub(offset).max(1);
+    let mark = |number: usize, line: &str| {
+        case.assertions
+            .iter()
+            .filter(|a| !a.implicit && a.verdict != Verdict::Pass && a.source.line == number)
+            .filter(|a| {
+                a.source
+                    .text
+                    .as_deref()
+                    .is_none_or(|t| t.trim() == line.trim())
+            })
+            .map(|a| a.verdict)
+            .min_by_key(|v| rank(*v))
+            .map(Verdict::name)
+    };
+    lines
+        .iter()
+        .enumerate()
+        .map(|(i, line)| YamlLine {
+            number: first + i,
+            text: clean(line),
+            mark: mark(first + i, line),
+        })
+        .collect()
+}
+
+fn change_view(change: &Change) -> ChangeView {
+    let ratio = |r: Option<f64>| match r {
+        Some(r) if r.is_finite() => format!("×{}", significant(r, 3)),
+        _ => MISSING.to_owned(),
+    };
+    let (word, class) = match change.change {
+        ChangeKind::Regressed => ("regressed", "fail"),
+        ChangeKind::Improved => ("improved", "pass"),
+        ChangeKind::WithinTolerance => ("within tolerance", "pass"),
+        ChangeKind::Undecided => ("undecided", "undecided"),
+        ChangeKind::NotComparable => ("not comparable", "skipped"),
+    };
+    ChangeView {
+        metric: clean(&change.metric),
+        change: word,
+        class,
+        ratio: ratio(change.ratio),
+        interval: format!(
+            "{} … {}",
+            ratio(change.interval[0]),
+            ratio(change.interval[1])
+        ),
+        tolerance: number(change.tolerance, crate::metrics::Unit::Ratio),
+    }
+}

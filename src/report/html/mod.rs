@@ -1,0 +1,10 @@
+//! `report.html`: one self-contained file.
+
+mod case;
+mod page;
+mod phase;
+mod pictures;
+mod templates;
+
+pub use page::Html;
+pub use templates::{TEMPLATES, Templates};

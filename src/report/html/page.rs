@@ -1,0 +1,239 @@
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use super::case::{CaseView, case_view};
+use super::templates::Templates;
+use crate::report::headline::Headline;
+use crate::report::order::by_attention;
+use crate::report::seam::{Report, ReportError, ReportInput};
+use crate::result::{CaseSeries, RunResult};
+use crate::text::{minutes, printable, quote};
+
+/// The HTML page.
+#[derive(Clone, Debug, Default)]
+pub struct Html {
+    templates: Templates,
+}
+
+impl Html {
+    /// With the built-in templates.
+    pub const EMBEDDED: Html = Html {
+        templates: Templates::EMBEDDED,
+    };
+
+    /// With templates of one's own.
+    pub fn new(templates: Templates) -> Self {
+        Html { templates }
+    }
+}
+
+impl Report for Html {
+    fn name(&self) -> &'static str {
+        "html"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "report.html"
+    }
+
+    fn render(&self, input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
+        self.page(input)
+            .map(String::into_bytes)
+            .map_err(|e| ReportError {
+                report: self.name(),
+                message: message(&e),
+            })
+    }
+}
+
+impl Html {
+    fn page(&self, input: &ReportInput<'_>) -> Result<String, minijinja::Error> {
+        let mut env = Environment::new();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_auto_escape_callback(|name| {
+            if name.ends_with(".css") || name.ends_with(".js") {
+                AutoEscape::None
+            } else {
+                AutoEscape::Html
+            }
+        });
+        for (name, text) in self.templates.iter() {
+            env.add_template_owned(name.to_owned(), text.into_owned())?;
+        }
+        let page = Value::from(Serde(page_view(input)));
+        env.get_template("report.html")?
+            .render(minijinja::context! { page })
+    }
+}
+
+/// With file and line of the template, and what led to it.
+fn message(e: &minijinja::Error) -> String {
+    let mut text = e.to_string();
+    let mut cause = std::error::Error::source(e);
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}
+
+/// All that `report.html` sees.
+#[derive(Serialize)]
+struct PageView {
+    title: String,
+    verdict: &'static str,
+    headline: String,
+    interrupted: bool,
+    started: String,
+    duration: Option<String>,
+    run_id: String,
+    version: String,
+    command: String,
+    groups: Vec<GroupView>,
+    facts: Vec<(String, String)>,
+    labels: Vec<(String, String)>,
+    cases: Vec<CaseView>,
+}
+
+#[derive(Serialize)]
+struct GroupView {
+    verdict: &'static str,
+    count: usize,
+    /// Whether its cases are worth naming in the head.
+    attention: bool,
+    cases: Vec<LinkView>,
+}
+
+#[derive(Serialize)]
+struct LinkView {
+    slug: String,
+    name: String,
+}
+
+fn page_view(input: &ReportInput<'_>) -> PageView {
+    let result = input.result;
+    let run = &result.run;
+    let headline = Headline::new(result);
+    let series =
+        |slug: &str| -> Option<&CaseSeries> { input.series.cases.iter().find(|c| c.slug == slug) };
+    let mut cases: Vec<CaseView> = by_attention(&result.cases)
+        .into_iter()
+        .map(|c| case_view(c, series(&c.slug), run))
+        .collect();
+    // With a handful of cases everything may stand open; with more, what wants attention.
+    let all_open = cases.len() <= 3;
+    for case in &mut cases {
+        case.open |= all_open;
+    }
+    PageView {
+        title: format!("{} · prony", headline.text),
+        verdict: headline.verdict.name(),
+        interrupted: run.interrupted,
+        started: when(&run.started_at),
+        duration: duration(result),
+        run_id: clean(&run.id),
+        version: clean(&run.version),
+        command: run
+            .command
+            .iter()
+            .map(|w| quote(&printable(w)).into_owned())
+            .collect::<Vec<_>>()
+            .join(" "),
+        groups: headline
+            .groups
+            .iter()
+            .map(|g| GroupView {
+                verdict: g.verdict.name(),
+                count: g.cases.len(),
+                attention: crate::report::order::rank(g.verdict) < 4,
+                cases: g
+                    .cases
+                    .iter()
+                    .map(|c| LinkView {
+                        slug: clean(&c.slug),
+                        name: clean(&c.full_name()),
+                    })
+                    .collect(),
+            })
+            .collect(),
+        headline: headline.text,
+        facts: facts(result),
+        labels: run
+            .labels
+            .iter()
+            .map(|(k, v)| (clean(k), clean(v)))
+            .collect(),
+        cases,
+    }
+}
+
+fn facts(result: &RunResult) -> Vec<(String, String)> {
+    let run = &result.run;
+    let mut facts: Vec<(String, String)> = Vec::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            facts.push((name.to_owned(), clean(&value)));
+        }
+    };
+    let distinct = |values: Vec<String>| -> Option<String> {
+        let mut seen: Vec<String> = Vec::new();
+        for v in values {
+            if !seen.contains(&v) {
+                seen.push(v);
+            }
+        }
+        let more = seen.len().saturating_sub(3);
+        seen.truncate(3);
+        (!seen.is_empty()).then(|| {
+            let tail = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            seen.join(", ") + &tail
+        })
+    };
+    let phases = || result.cases.iter().flat_map(|c| c.phases.iter());
+    add(
+        "Target",
+        distinct(phases().map(|p| p.target.clone()).collect()),
+    );
+    add(
+        "Model",
+        distinct(phases().filter_map(|p| p.model.clone()).collect()),
+    );
+    add("Load from", run.host.name.clone());
+    add("System", Some(run.host.os.clone()));
+    add("Processor", run.host.cpu.clone());
+    add("Cores", run.host.cores.map(|c| c.to_string()));
+    add("Seed", run.seed.map(|s| s.to_string()));
+    add("prony", Some(run.version.clone()));
+    facts
+}
+
+fn duration(result: &RunResult) -> Option<String> {
+    let parse = |t: &str| t.parse::<jiff::Timestamp>().ok();
+    let start = parse(&result.run.started_at)?;
+    let end = parse(result.run.finished_at.as_deref()?)?;
+    Some(minutes(end.duration_since(start).as_secs_f64()))
+}
+
+/// `2026-01-02T03:04:05Z` → `2026-01-02 03:04 UTC`; what is not a time stays as it is.
+fn when(rfc3339: &str) -> String {
+    match rfc3339.parse::<jiff::Timestamp>() {
+        Ok(t) => {
+            let text = t.to_string();
+            match (text.get(..10), text.get(11..16)) {
+                (Some(day), Some(time)) => format!("{day} {time} UTC"),
+                _ => text,
+            }
+        }
+        Err(_) => clean(rfc3339),
+    }
+}
+
+/// Foreign text without controls; escaping is the template's.
+pub(super) fn clean(text: &str) -> String {
+    printable(text).into_owned()
+}

@@ -1,0 +1,268 @@
+use serde::Serialize;
+
+use super::page::clean;
+use super::pictures::{PictureView, pictures};
+use crate::metrics::metric;
+use crate::report::facts::{quantile, requests};
+use crate::report::order::in_table_order;
+use crate::result::{
+    AssertionResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
+    Spread,
+};
+use crate::text::{MISSING, count, number, seconds};
+
+/// A phase as `phase.html` sees it.
+#[derive(Serialize)]
+pub(super) struct PhaseView {
+    pub id: String,
+    pub name: String,
+    pub target: String,
+    pub model: Option<String>,
+    pub load: String,
+    pub requests: String,
+    pub tiles: Vec<TileView>,
+    pub pictures: Vec<PictureView>,
+    pub distributions: Vec<DistributionView>,
+    pub values: Vec<ValueView>,
+    pub runs: Vec<RunView>,
+    pub errors: Vec<ErrorView>,
+    pub client: Vec<(String, String)>,
+    pub warnings: Vec<WarningView>,
+}
+
+/// A figure worth large type.
+#[derive(Serialize)]
+pub(super) struct TileView {
+    pub label: &'static str,
+    pub value: String,
+    pub note: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct DistributionView {
+    pub name: String,
+    pub meaning: String,
+    /// n, mean, stddev, min, p50, p90, p95, p99, max
+    pub cells: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ValueView {
+    pub name: String,
+    pub meaning: String,
+    pub value: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct RunView {
+    pub cells: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ErrorView {
+    pub kind: String,
+    pub count: String,
+    pub share: String,
+    pub example: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct WarningView {
+    pub text: String,
+    pub remedy: String,
+}
+
+pub(super) fn phase_view(
+    phase: &PhaseResult,
+    series: Option<&PhaseSeries>,
+    assertions: &[AssertionResult],
+    slug: &str,
+) -> PhaseView {
+    let id = format!("{slug}-{}", crate::text::slug(&phase.name));
+    PhaseView {
+        name: clean(&phase.name),
+        target: clean(&phase.target),
+        model: phase.model.as_deref().map(clean),
+        load: clean(&phase.load.text),
+        requests: requests(phase),
+        tiles: tiles(phase),
+        pictures: pictures(phase, series, assertions, &id),
+        distributions: distributions(phase),
+        values: values(phase),
+        runs: if phase.runs.len() > 1 {
+            phase.runs.iter().enumerate().map(run_view).collect()
+        } else {
+            Vec::new()
+        },
+        errors: phase
+            .errors
+            .iter()
+            .map(|e| ErrorView {
+                kind: clean(&e.kind),
+                count: count(e.count),
+                share: if phase.requests.due > 0 {
+                    let share = e.count as f64 / phase.requests.due as f64;
+                    number(Some(share), crate::metrics::Unit::Ratio)
+                } else {
+                    MISSING.to_owned()
+                },
+                example: clean(&e.example),
+            })
+            .collect(),
+        client: client(&phase.client),
+        warnings: phase
+            .warnings
+            .iter()
+            .map(|w| WarningView {
+                text: clean(&w.text),
+                remedy: clean(&w.remedy),
+            })
+            .collect(),
+        id,
+    }
+}
+
+fn distribution<'a>(phase: &'a PhaseResult, name: &str) -> Option<&'a Distribution> {
+    match phase.metrics.get(name) {
+        Some(MetricSummary::Distribution(d)) => Some(d),
+        _ => None,
+    }
+}
+
+fn tiles(phase: &PhaseResult) -> Vec<TileView> {
+    let mut tiles = Vec::new();
+    for (name, label) in [
+        ("ttft", "Time to first token"),
+        ("tpot", "Time per output token"),
+    ] {
+        if let Some(d) = distribution(phase, name) {
+            tiles.push(TileView {
+                label,
+                value: quantile(d, 0.5, d.p50),
+                note: format!("median; p99 {}", quantile(d, 0.99, d.p99)),
+            });
+        }
+    }
+    let value = |name: &str| match phase.metrics.get(name) {
+        Some(MetricSummary::Value(v)) => Some(number(Some(v.value), v.unit)),
+        _ => None,
+    };
+    if let Some(tokens) = value("tokens_per_second") {
+        tiles.push(TileView {
+            label: "Output tokens",
+            value: tokens,
+            note: match value("throughput") {
+                Some(t) => format!("{t} requests"),
+                None => String::new(),
+            },
+        });
+    }
+    if let Some(errors) = value("error_rate") {
+        tiles.push(TileView {
+            label: "Failed requests",
+            value: errors,
+            note: format!(
+                "{} of {}",
+                count(phase.requests.failed),
+                count(phase.requests.due)
+            ),
+        });
+    }
+    tiles
+}
+
+fn meaning(name: &str) -> String {
+    metric(name).map_or_else(String::new, |m| m.meaning.to_owned())
+}
+
+fn distributions(phase: &PhaseResult) -> Vec<DistributionView> {
+    in_table_order(&phase.metrics)
+        .into_iter()
+        .filter_map(|(name, m)| match m {
+            MetricSummary::Distribution(d) => Some(DistributionView {
+                name: clean(name),
+                meaning: meaning(name),
+                cells: vec![
+                    count(d.n),
+                    number(d.mean, d.unit),
+                    number(d.stddev, d.unit),
+                    number(d.min, d.unit),
+                    quantile(d, 0.5, d.p50),
+                    quantile(d, 0.9, d.p90),
+                    quantile(d, 0.95, d.p95),
+                    quantile(d, 0.99, d.p99),
+                    number(d.max, d.unit),
+                ],
+            }),
+            MetricSummary::Value(_) => None,
+        })
+        .collect()
+}
+
+fn values(phase: &PhaseResult) -> Vec<ValueView> {
+    in_table_order(&phase.metrics)
+        .into_iter()
+        .filter_map(|(name, m)| match m {
+            MetricSummary::Value(v) => Some(ValueView {
+                name: clean(name),
+                meaning: meaning(name),
+                value: number(Some(v.value), v.unit),
+            }),
+            MetricSummary::Distribution(_) => None,
+        })
+        .collect()
+}
+
+/// Run, session, window, requests, failed, ttft p50, ttft p99, tpot p50, tokens per second.
+fn run_view((i, run): (usize, &RunPart)) -> RunView {
+    let q = |name: &str, q: f64| match run.metrics.get(name) {
+        Some(MetricSummary::Distribution(d)) => quantile(d, q, if q < 0.9 { d.p50 } else { d.p99 }),
+        _ => MISSING.to_owned(),
+    };
+    let tokens = match run.metrics.get("tokens_per_second") {
+        Some(MetricSummary::Value(v)) => number(Some(v.value), v.unit),
+        _ => MISSING.to_owned(),
+    };
+    RunView {
+        cells: vec![
+            (i + 1).to_string(),
+            (run.session + 1).to_string(),
+            seconds(Some(run.window_s)),
+            count(run.requests.due),
+            count(run.requests.failed),
+            q("ttft", 0.5),
+            q("ttft", 0.99),
+            q("tpot", 0.5),
+            tokens,
+        ],
+    }
+}
+
+fn client(health: &ClientHealth) -> Vec<(String, String)> {
+    use crate::metrics::Unit::{Milliseconds, Ratio};
+    let spread = |s: &Spread| {
+        format!(
+            "median {}, p99 {}, worst {}",
+            number(Some(s.p50), Milliseconds),
+            number(Some(s.p99), Milliseconds),
+            number(Some(s.max), Milliseconds)
+        )
+    };
+    let mut facts = vec![("Transport".to_owned(), clean(&health.transport))];
+    let mut add = |name: &str, value: Option<String>| {
+        facts.extend(value.map(|v| (name.to_owned(), v)));
+    };
+    add("Lateness of sends", health.send_lag.as_ref().map(spread));
+    add("Lateness of timers", health.loop_delay.as_ref().map(spread));
+    add(
+        "Processor",
+        health
+            .cpu
+            .map(|c| format!("{} of one core", number(Some(c), Ratio))),
+    );
+    add(
+        "Asked requests sent",
+        health.achieved_share.map(|s| number(Some(s), Ratio)),
+    );
+    facts
+}

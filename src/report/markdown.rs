@@ -1,0 +1,180 @@
+use super::console::{self, Pointers, Style, one_line};
+use super::facts::quantile;
+use super::headline::Headline;
+use super::order::by_attention;
+use super::seam::{Report, ReportError, ReportInput};
+use crate::judge::Verdict;
+use crate::result::{CaseResult, MetricSummary, RunResult};
+use crate::text::{MISSING, minutes, number, printable};
+
+/// Rows of the table of cases at most; GitHub refuses comments over 65,536 characters.
+const ROWS: usize = 100;
+/// Cases shown in detail at most.
+const DETAILS: usize = 10;
+/// Characters of one case's detail at most.
+const DETAIL_LENGTH: usize = 3000;
+
+/// A short account for a pull request's comment or a CI job's summary.
+#[derive(Clone, Copy, Debug)]
+pub struct Markdown;
+
+impl Report for Markdown {
+    fn name(&self) -> &'static str {
+        "markdown"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "report.md"
+    }
+
+    fn render(&self, input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
+        Ok(render(input.result).into_bytes())
+    }
+}
+
+fn render(result: &RunResult) -> String {
+    let headline = Headline::new(result);
+    let mut out = format!("### {} {}\n", sign(headline.verdict), headline.text);
+    let cases = by_attention(&result.cases);
+    if !cases.is_empty() {
+        out.push_str("\n| | case | ttft p50 | ttft p99 | tpot p50 | tokens | errors | |\n");
+        out.push_str("|---|---|---:|---:|---:|---:|---:|---|\n");
+    }
+    for case in cases.iter().take(ROWS) {
+        out.push_str(&row(case));
+    }
+    if cases.len() > ROWS {
+        out.push_str(&format!(
+            "\n{} more cases are in the full report.\n",
+            cases.len() - ROWS
+        ));
+    }
+
+    let open: Vec<_> = cases
+        .iter()
+        .filter(|c| !matches!(c.verdict, Verdict::Pass | Verdict::Skipped))
+        .collect();
+    for case in open.iter().take(DETAILS) {
+        out.push_str(&detail(case, result));
+    }
+    if open.len() > DETAILS {
+        out.push_str(&format!(
+            "\n{} more like these are in the full report.\n",
+            open.len() - DETAILS
+        ));
+    }
+
+    let run = &result.run;
+    let mut about = vec![
+        format!("prony {}", code(&run.version)),
+        format!("run {}", code(&run.id)),
+    ];
+    about.push(format!("started {}", code(&run.started_at)));
+    about.extend(run.host.name.as_ref().map(|n| format!("on {}", code(n))));
+    about.extend(run.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))));
+    out.push_str(&format!("\n<sub>{}</sub>\n", about.join(" · ")));
+    out
+}
+
+fn row(case: &CaseResult) -> String {
+    let phase = case.phases.first();
+    let quantile_of = |name: &str, q: f64| match phase.and_then(|p| p.metrics.get(name)) {
+        Some(MetricSummary::Distribution(d)) => quantile(d, q, if q < 0.9 { d.p50 } else { d.p99 }),
+        _ => MISSING.to_owned(),
+    };
+    let value_of = |name: &str| match phase.and_then(|p| p.metrics.get(name)) {
+        Some(MetricSummary::Value(v)) => number(Some(v.value), v.unit),
+        _ => MISSING.to_owned(),
+    };
+    let why = case.reason.as_deref().map(prose).unwrap_or_default();
+    format!(
+        "| {} {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        sign(case.verdict),
+        case.verdict.name(),
+        code(&case.full_name()),
+        quantile_of("ttft", 0.5),
+        quantile_of("ttft", 0.99),
+        quantile_of("tpot", 0.5),
+        value_of("tokens_per_second"),
+        value_of("error_rate"),
+        why
+    )
+}
+
+fn detail(case: &CaseResult, result: &RunResult) -> String {
+    let pointers = Pointers {
+        command: &result.run.command,
+        report: None,
+    };
+    let mut text = console::failure(case, pointers, Style::PLAIN);
+    if let Some((at, _)) = text.char_indices().nth(DETAIL_LENGTH) {
+        text.truncate(at);
+        text.push_str("…\n");
+    }
+    let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
+    format!(
+        "\n<details{}><summary>{}: {}, {}</summary>\n\n{fence}text\n{text}{fence}\n\n</details>\n",
+        if case.verdict == Verdict::Fail {
+            " open"
+        } else {
+            ""
+        },
+        html(&case.full_name()),
+        case.verdict.name(),
+        minutes(case.duration_s)
+    )
+}
+
+fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "✅",
+        Verdict::Fail => "❌",
+        Verdict::Undecided => "❔",
+        Verdict::Invalid => "⚠️",
+        Verdict::Error => "🛑",
+        Verdict::Skipped => "⏭️",
+    }
+}
+
+/// Foreign text as a code span: nothing in it is markup, a link or a mention.
+fn code(text: &str) -> String {
+    let text = one_line(text).replace('|', "\\|");
+    let ticks = "`".repeat(longest_run(&text, '`') + 1);
+    if text.starts_with('`') || text.ends_with('`') {
+        format!("{ticks} {text} {ticks}")
+    } else {
+        format!("{ticks}{text}{ticks}")
+    }
+}
+
+/// Foreign text as running text: markup is escaped, mentions are broken.
+fn prose(text: &str) -> String {
+    let mut out = String::new();
+    for c in one_line(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("@\u{200b}"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Foreign text inside an HTML element.
+fn html(text: &str) -> String {
+    printable(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('@', "@\u{200b}")
+}
+
+fn longest_run(text: &str, of: char) -> usize {
+    text.split(|c| c != of).map(str::len).max().unwrap_or(0)
+}
