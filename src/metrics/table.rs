@@ -61,6 +61,24 @@ pub fn metric(name: &str) -> Option<&'static MetricDef> {
     METRICS.iter().find(|m| m.name == name)
 }
 
+impl MetricDef {
+    /// Whether it is counted from the time at which a request was due, which only an open loop has.
+    pub fn needs_open_loop(&self) -> bool {
+        matches!(
+            self.name,
+            "ttft_scheduled" | "e2e_latency_scheduled" | "slot_wait" | "send_lag"
+        )
+    }
+
+    /// Whether it is observed from the chunks of a streamed answer.
+    pub fn needs_stream(&self) -> bool {
+        matches!(
+            self.name,
+            "ttft" | "ttft_scheduled" | "itl" | "tpot" | "chunk_tokens"
+        )
+    }
+}
+
 const BASE: MetricDef = MetricDef {
     name: "",
     unit: Unit::Milliseconds,

@@ -1,15 +1,37 @@
 //! YAML → types that cannot be wrong; units; the assertion language; diagnostics with file, line
-//! and column. No I/O: files are handed in as text.
+//! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+mod de;
 mod diagnostic;
+mod interpolate;
+mod later;
+mod load_setting;
+mod loader;
 mod model;
+mod names;
+mod prompts_setting;
+mod reader;
+mod resolve;
+mod resolved;
+mod secrets;
+mod settings;
+mod sla;
+mod snippet;
 mod source;
+mod target_setting;
+#[cfg(test)]
+mod tests;
+mod units;
+mod yaml;
+mod yaml_help;
 
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, render_all};
+pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, nearest_name};
 pub use model::{
     Api, Arrivals, Kind, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario,
     Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl, Timeouts,
     Undecided,
 };
+pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};

@@ -1,8 +1,20 @@
 //! The assertion language: `expr op expr` over metrics of phases.
 
 mod ast;
+mod check;
+mod display;
+mod lexical;
+mod parse;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod types;
 
 pub use ast::{
     Assertion, BinaryOp, Bound, BoundMetric, CmpOp, Expr, ExprKind, Function, Level, LevelName,
     MetricRef, PhaseRef, Quantity, Statistic, TextSpan,
 };
+pub use check::{AssertionContext, MAIN_PHASE, check};
+pub use lexical::AssertionError;
+pub use types::Operand;
+pub(crate) use types::shift_decimal;

@@ -1,0 +1,184 @@
+//! Whether a scenario can answer an assertion.
+
+use std::collections::BTreeSet;
+
+use super::ast::{Assertion, BoundMetric, ExprKind, Function, PhaseRef, TextSpan};
+use super::lexical::{AssertionError, error};
+use super::types::Operand;
+use crate::metrics::{Availability, MetricDef};
+use crate::suite::model::Kind;
+use crate::suite::names::nearest;
+
+/// What a scenario measures, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub struct AssertionContext {
+    /// Kind of the scenario.
+    pub kind: Kind,
+    /// Answers are streamed.
+    pub stream: bool,
+    /// Requests have times at which they are due.
+    pub open_loop: bool,
+    /// The target says how many GPUs it has.
+    pub gpus: bool,
+}
+
+/// The one phase of kinds `latency` and `throughput`.
+pub const MAIN_PHASE: &str = "main";
+
+/// Everything in `assertion` that a scenario like `context` cannot answer.
+pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<AssertionError> {
+    let mut found = Vec::new();
+    let operands = [&assertion.lhs, &assertion.rhs].map(|side| side.operands_with_spans());
+    for (operand, span) in operands.iter().flatten() {
+        if let Some(phase) = operand.phase()
+            && let Err(problem) = check_phase(phase, context, span)
+        {
+            found.push(problem);
+            continue;
+        }
+        match operand {
+            Operand::Metric(reference) => {
+                let result = check_metric(reference.metric, context, span).and_then(|()| {
+                    if reference.labels.is_empty() {
+                        Ok(())
+                    } else {
+                        Err(error(
+                            span.clone(),
+                            "requests of this scenario bear no labels",
+                            "labels come with the prompt sources that set them, in a later version",
+                        ))
+                    }
+                });
+                found.extend(result.err());
+            }
+            Operand::Call { function, .. } => {
+                found.extend(check_function(function, context, span));
+            }
+        }
+    }
+    found
+}
+
+fn comes(span: &TextSpan, what: &str, with: &str) -> AssertionError {
+    error(
+        span.clone(),
+        format!("{what} in a later version, with {with}"),
+        "leave this assertion out until then",
+    )
+}
+
+fn check_phase(
+    phase: &PhaseRef,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    let kind = context.kind.name();
+    match phase {
+        PhaseRef::Named(name) if name == MAIN_PHASE => Ok(()),
+        PhaseRef::Named(name) => {
+            let span = span.start..span.start + name.len();
+            match name.as_str() {
+                "cold" | "warm" => Err(comes(
+                    &span,
+                    &format!("a scenario of kind `{kind}` has no phase `{name}`: it comes"),
+                    "kind `cache`",
+                )),
+                "aggregated" | "disaggregated" => Err(comes(
+                    &span,
+                    &format!("a scenario of kind `{kind}` has no phase `{name}`: it comes"),
+                    "kind `disaggregation`",
+                )),
+                _ => {
+                    let help = nearest(name, [MAIN_PHASE]).map_or_else(
+                        || format!("its only phase is `{MAIN_PHASE}`, which may be left out"),
+                        |n| format!("did you mean `{n}`?"),
+                    );
+                    Err(error(
+                        span,
+                        format!("a scenario of kind `{kind}` has no phase `{name}`"),
+                        help,
+                    ))
+                }
+            }
+        }
+        PhaseRef::At(_) => Err(comes(
+            span,
+            &format!("a scenario of kind `{kind}` has no levels: `at(…)` comes"),
+            "kind `scalability`",
+        )),
+        PhaseRef::Baseline(_) => Err(comes(span, "`baseline.` comes", "baselines")),
+    }
+}
+
+fn check_metric(
+    metric: &MetricDef,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    let name = metric.name;
+    match metric.availability {
+        Availability::Comes(with) => return Err(comes(span, &format!("`{name}` comes"), with)),
+        Availability::NeedsGpus if !context.gpus => {
+            return Err(error(
+                span.clone(),
+                format!("`{name}` needs the number of GPUs"),
+                "say how many the target has: `gpus: 8` under `target:`",
+            ));
+        }
+        Availability::NeedsGpus | Availability::Here => {}
+    }
+    if !context.open_loop && metric.needs_open_loop() {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` needs an open loop: in a closed loop no request is due at a time"),
+            "give the load a `rate`, or take the metric without `_scheduled`",
+        ));
+    }
+    if !context.stream && metric.needs_stream() {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` needs streamed answers"),
+            "set `stream: true`, or use `e2e_latency`",
+        ));
+    }
+    Ok(())
+}
+
+fn check_function(
+    function: &Function,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Option<AssertionError> {
+    match function {
+        Function::Goodput(bounds) | Function::GoodputRate(bounds) => {
+            let mut seen = BTreeSet::new();
+            bounds.iter().find_map(|bound| {
+                let BoundMetric { metric, .. } = bound.metric;
+                let twice = !seen.insert(format!("{} {}", bound.metric, bound.op));
+                if twice {
+                    return Some(error(
+                        span.clone(),
+                        format!("`{}` is bounded twice in the same direction", bound.metric),
+                        "keep the tighter bound",
+                    ));
+                }
+                check_metric(metric, context, span).err()
+            })
+        }
+        Function::Efficiency(_) => Some(comes(span, "`efficiency(…)` comes", "kind `scalability`")),
+        Function::Speedup(_) => Some(comes(span, "`speedup(…)` comes", "kind `scalability`")),
+        Function::Check(_) => Some(comes(span, "`check(…)` comes", "content checks")),
+    }
+}
+
+impl ExprKind {
+    /// Whether nothing measured has part in it.
+    pub fn is_constant(&self) -> bool {
+        match self {
+            ExprKind::Number(_) => true,
+            ExprKind::Metric(_) | ExprKind::Call { .. } => false,
+            ExprKind::Neg(inner) => inner.kind.is_constant(),
+            ExprKind::Binary { lhs, rhs, .. } => lhs.kind.is_constant() && rhs.kind.is_constant(),
+        }
+    }
+}

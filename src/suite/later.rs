@@ -1,0 +1,118 @@
+//! Names that are taken: what later versions bring is refused as such, not as a typing error.
+
+use super::model::Kind;
+
+/// A mapping of a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Suite,
+    Target,
+    Defaults,
+    Scenario,
+    Load,
+    Prompts,
+    Other,
+}
+
+const HOOKS: &str = "hooks around suites and cases";
+const SEARCH: &str = "the search for the highest load";
+const BASELINES: &str = "baselines";
+const MATRIX: &str = "the expansion of scenarios into cases";
+
+const SETTINGS: [(&str, &str); 17] = [
+    ("baseline", BASELINES),
+    ("matrix", MATRIX),
+    ("search", SEARCH),
+    ("sweep", "kind `scalability`"),
+    ("targets", "kind `disaggregation`"),
+    ("before", HOOKS),
+    ("after", HOOKS),
+    ("between", HOOKS),
+    ("known_issue", "known issues"),
+    ("skip", "skipped cases"),
+    ("timeout", "time limits per case"),
+    ("extend", "measuring on where the data cannot decide"),
+    ("restart", "restarts between repeats"),
+    ("tokenizer", "exact token counts"),
+    ("checks", "content checks"),
+    ("scrape", "the server's own counters"),
+    ("telemetry", "the server's own counters"),
+];
+
+const TARGET: [(&str, &str); 5] = [
+    ("launch", "launching servers"),
+    ("tokenizer", "exact token counts"),
+    ("metrics", "the server's own counters"),
+    ("scrape", "the server's own counters"),
+    ("engine", "the server's own counters"),
+];
+
+const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
+
+const PROMPTS: [(&str, &str); 2] = [
+    ("prefix", "kind `cache`"),
+    ("tokenizer", "exact token counts"),
+];
+
+const SUITE: [(&str, &str); 5] = [
+    ("before", HOOKS),
+    ("after", HOOKS),
+    ("between", HOOKS),
+    ("matrix", MATRIX),
+    ("targets", "`prony.yaml`"),
+];
+
+/// What `key` comes with, where it is taken.
+pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
+    let taken: &[(&str, &str)] = match place {
+        Place::Suite => &SUITE,
+        Place::Target => &TARGET,
+        Place::Defaults | Place::Scenario => &SETTINGS,
+        Place::Load => &LOAD,
+        Place::Prompts => &PROMPTS,
+        Place::Other => &[],
+    };
+    taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
+}
+
+/// All keys of scenarios that are taken.
+pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|(key, _)| *key)
+}
+
+/// Where a key belongs that people write in a wrong place.
+pub(super) fn belongs(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim" => {
+            "under `target:`"
+        }
+        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
+        "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
+        "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
+        | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
+        | "measure_only" => "in a scenario or under `defaults:`",
+        "connect" | "first_token" | "total" => "under `timeouts:`",
+        _ => return None,
+    })
+}
+
+/// What a prompt source comes with, where its name is taken.
+pub(super) fn prompts(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "sharegpt" | "dataset" => "prompts from data sets",
+        "trace" => "traces",
+        "conversation" => "conversations",
+        "command" => "prompts from a command",
+        _ => return None,
+    })
+}
+
+/// What a kind comes with, where this version does not run it.
+pub(super) fn kind(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Latency | Kind::Throughput => None,
+        Kind::Scalability => Some("sweeps over load levels and replicas"),
+        Kind::Cache => Some("cold and warm phases"),
+        Kind::Disaggregation => Some("scenarios of several targets"),
+    }
+}

@@ -1,0 +1,430 @@
+//! Files → suites, or every problem of every file.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::diagnostic::Diagnostic;
+use super::interpolate::{Env, is_variable, replace};
+use super::later::Place;
+use super::model::{SimOverrides, Suite, TargetUrl};
+use super::names::{is_name, nearest};
+use super::reader::{Fields, Problems, Spanned};
+use super::resolve;
+use super::resolved::resolved_yaml;
+use super::settings::{Settings, Surroundings};
+use super::source::{Location, SourceFile, Span};
+use super::target_setting::{self, TargetLayer};
+use super::yaml::{self, Node, NodeValue};
+
+/// A suite file as read from disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuiteInput {
+    /// Path for messages, relative to the working directory where possible.
+    pub path: String,
+    /// Its content, whatever that is.
+    pub bytes: Vec<u8>,
+}
+
+/// A problem of an embedded engine's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimProblem {
+    /// The key of `sim:` it is about; absent: the preset.
+    pub key: Option<String>,
+    /// The key's value is wrong, rather than the key.
+    pub in_value: bool,
+    /// What is wrong: a lower-case fragment.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Says whether there is such an embedded engine.
+pub type ValidateSim<'a> = &'a dyn Fn(&SimOverrides) -> Result<(), SimProblem>;
+
+/// What suites depend on besides their text.
+pub struct LoadOptions<'a> {
+    /// Looks up environment variables.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// `--seed`: stands in for every seed of every suite.
+    pub seed: Option<u64>,
+    /// `--target URL`: stands in for every target, whole. Nothing of what suites say under `target:`
+    /// is used then, headers and keys included; what they say elsewhere (`stream`, `body` and
+    /// `headers` of `defaults:` and scenarios) is.
+    pub target_url: Option<String>,
+    /// Checks `sim://` targets.
+    pub validate_sim: ValidateSim<'a>,
+}
+
+/// A target given on the command line.
+const TARGET_FLAG: &str = "`--target`";
+
+/// Reads `files`.
+///
+/// # Errors
+/// Every problem of every file, in the order of the files and of their lines.
+pub fn load(
+    files: &[SuiteInput],
+    options: &LoadOptions<'_>,
+) -> Result<Vec<Suite>, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let flag_target = match flag_target(options) {
+        Ok(target) => target,
+        Err(diagnostic) => {
+            found.push(diagnostic);
+            None
+        }
+    };
+    let mut suites: Vec<Suite> = Vec::new();
+    let mut names: HashMap<String, Location> = HashMap::new();
+    for input in files {
+        let (suite, name, mut problems) = load_one(input, options, flag_target.as_ref());
+        if let Some((name, location)) = name
+            && let Some(first) = names.insert(name.clone(), location.clone())
+        {
+            problems.push(
+                Diagnostic::new(format!("there are two suites of the name `{name}`"))
+                    .at(location)
+                    .related(first.clone(), "the other one stands here")
+                    .help("give one of them another name with `suite:`"),
+            );
+            names.insert(name, first);
+        }
+        problems.sort_by_key(|d| d.location.as_ref().map(|l| (l.span.start, l.span.end)));
+        found.append(&mut problems);
+        suites.extend(suite);
+    }
+    if found.is_empty() {
+        Ok(suites)
+    } else {
+        Err(found)
+    }
+}
+
+fn flag_target(options: &LoadOptions<'_>) -> Result<Option<TargetLayer>, Diagnostic> {
+    let Some(text) = &options.target_url else {
+        return Ok(None);
+    };
+    let url = target_setting::parse_url(text).map_err(|(message, help)| {
+        Diagnostic::new(format!("{TARGET_FLAG} `{text}`: {message}")).help(help)
+    })?;
+    if let TargetUrl::Sim(engine) = &url {
+        (options.validate_sim)(engine).map_err(|problem| Diagnostic {
+            help: problem.help,
+            ..Diagnostic::new(format!("{TARGET_FLAG} `{text}`: {}", problem.message))
+        })?;
+    }
+    Ok(Some(TargetLayer {
+        target: target_setting::plain(url),
+        headers: Vec::new(),
+    }))
+}
+
+type Loaded = (Option<Suite>, Option<(String, Location)>, Vec<Diagnostic>);
+
+fn load_one(
+    input: &SuiteInput,
+    options: &LoadOptions<'_>,
+    flag_target: Option<&TargetLayer>,
+) -> Loaded {
+    let file = match decode(input) {
+        Ok(file) => file,
+        Err(diagnostic) => return (None, None, vec![*diagnostic]),
+    };
+    let mut root = match yaml::parse(&file) {
+        Ok(root) => root,
+        Err(diagnostic) => return (None, None, vec![diagnostic]),
+    };
+    let mut problems = Problems::new(file);
+    let secret_names = secret_names(&root, &mut problems);
+    interpolate(
+        &mut root,
+        options.env,
+        &secret_names,
+        flag_target.is_some(),
+        &mut problems,
+    );
+    let around = Surroundings {
+        env: options.env,
+        validate_sim: options.validate_sim,
+        ignore_targets: flag_target.is_some(),
+    };
+    let example = "suite: chat";
+    let Some(mut fields) = Fields::of(&root, example, &mut problems) else {
+        return (None, None, problems.into_found());
+    };
+    let name = suite_name(&mut fields, &mut problems);
+    fields.take("secrets");
+    let mut top = Settings::default();
+    match fields.take("target") {
+        Some(node) if flag_target.is_none() => {
+            let layer = target_setting::read(node, &around, &mut problems);
+            if layer.is_none() {
+                top.broken.push("target");
+            }
+            top.target = layer.map(|value| Spanned {
+                value,
+                span: node.span,
+            });
+        }
+        _ => {}
+    }
+    let defaults = fields.take("defaults").and_then(|node| {
+        let mut fields = Fields::of(node, "defaults: { warmup: 5s }", &mut problems)?;
+        let settings = Settings::read(&mut fields, &around, &mut problems);
+        fields.finish(Place::Defaults, &mut problems);
+        Some(settings)
+    });
+    let scenarios_node = fields.take("scenarios");
+    fields.finish(Place::Suite, &mut problems);
+    let flags = Settings {
+        seed: options.seed.map(|value| Spanned {
+            value,
+            span: Span::default(),
+        }),
+        target: flag_target.map(|value| Spanned {
+            value: value.clone(),
+            span: Span::default(),
+        }),
+        ..Settings::default()
+    };
+    let below = Settings::default()
+        .overlay(&top)
+        .overlay(&defaults.unwrap_or_default());
+    let (scenarios, mut secrets) = scenarios(
+        &root,
+        scenarios_node,
+        &below,
+        &flags,
+        &around,
+        &mut problems,
+    );
+    for secret in &secret_names {
+        let value = (options.env)(secret).filter(|v| !v.is_empty());
+        secrets.extend(value.map(|v| (secret.clone(), v)));
+    }
+    secrets.sort();
+    secrets.dedup();
+    let suite = match (&name, problems.is_empty()) {
+        (Some(name), true) => Some(Suite {
+            resolved_yaml: resolved_yaml(&name.value, &scenarios, &secrets),
+            name: name.value.clone(),
+            location: problems.location(name.span),
+            scenarios,
+            secrets,
+        }),
+        _ => None,
+    };
+    let name = name.map(|n| (n.value, problems.location(n.span)));
+    (suite, name, problems.into_found())
+}
+
+/// The scenarios and what must not be shown of them.
+fn scenarios(
+    root: &Node,
+    node: Option<&Node>,
+    below: &Settings,
+    flags: &Settings,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> (Vec<super::model::Scenario>, Vec<(String, String)>) {
+    let mut scenarios = Vec::new();
+    let mut secrets = Vec::new();
+    let help = "write `scenarios:`, and below it `- name: steady` with `kind`, `load` and `sla`";
+    let Some(node) = node else {
+        let start = Span {
+            start: root.span.start,
+            end: root.span.start,
+        };
+        problems.add(start, "this suite has no `scenarios`", help);
+        return (scenarios, secrets);
+    };
+    let NodeValue::Sequence(items) = &node.value else {
+        let what = node.describe();
+        problems.add(
+            node.span,
+            format!("expected a list of scenarios, found {what}"),
+            help,
+        );
+        return (scenarios, secrets);
+    };
+    if items.is_empty() {
+        problems.add(node.span, "this suite has no scenarios", help);
+    }
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    for item in items {
+        let Some(resolved) = resolve::scenario(item, below, flags, around, problems) else {
+            continue;
+        };
+        if let Some(first) = seen.get(&resolved.name.value) {
+            let diagnostic = Diagnostic::new(format!(
+                "there are two scenarios of the name `{}`",
+                resolved.name.value
+            ))
+            .at(problems.location(resolved.name.span))
+            .related(problems.location(*first), "the other one stands here")
+            .help("give one of them another name");
+            problems.push(diagnostic);
+        } else {
+            seen.insert(resolved.name.value.clone(), resolved.name.span);
+        }
+        scenarios.extend(resolved.scenario);
+        secrets.extend(resolved.secrets);
+    }
+    (scenarios, secrets)
+}
+
+/// The text of a file.
+fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
+    let bytes = input
+        .bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(&input.bytes);
+    let path: Arc<str> = Arc::from(input.path.as_str());
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Box::new(
+            Diagnostic::new("this file is written in UTF-16")
+                .at(start_of(path))
+                .help("save it as UTF-8"),
+        ));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(SourceFile {
+            path,
+            text: Arc::from(text),
+        }),
+        Err(error) => {
+            // The line is shown with a mark for what cannot be read.
+            let text: Arc<str> = Arc::from(&*String::from_utf8_lossy(bytes));
+            let start = error.valid_up_to();
+            let end = start + '\u{fffd}'.len_utf8();
+            let file = SourceFile { path, text };
+            Err(Box::new(
+                Diagnostic::new("this file is not UTF-8: a byte here stands for no character")
+                    .at(Location {
+                        file,
+                        span: Span { start, end },
+                    })
+                    .help("save it as UTF-8"),
+            ))
+        }
+    }
+}
+
+fn start_of(path: Arc<str>) -> Location {
+    Location {
+        file: SourceFile {
+            path,
+            text: Arc::from(""),
+        },
+        span: Span::default(),
+    }
+}
+
+/// The variables that `secrets:` names.
+fn secret_names(root: &Node, problems: &mut Problems) -> Vec<String> {
+    let mut names = Vec::new();
+    let entry = root
+        .entries()
+        .and_then(|entries| entries.iter().find(|e| e.key == "secrets"));
+    let Some(entry) = entry else {
+        return names;
+    };
+    let help = "write `secrets: [API_KEY]`: the names of variables whose values nobody may see";
+    let NodeValue::Sequence(items) = &entry.value.value else {
+        problems.add(entry.value.span, "expected a list of names", help);
+        return names;
+    };
+    for item in items {
+        match item.scalar() {
+            Some(scalar) if is_variable(&scalar.text) => names.push(scalar.text.clone()),
+            _ => problems.add(item.span, "this is not the name of a variable", help),
+        }
+    }
+    names
+}
+
+/// Replaces variables everywhere but in `secrets:`, and but in targets that are not used.
+fn interpolate(
+    root: &mut Node,
+    env: Env<'_>,
+    secrets: &[String],
+    ignore_targets: bool,
+    problems: &mut Problems,
+) {
+    let secret = |name: &str| secrets.iter().any(|s| s == name);
+    if ignore_targets {
+        drop_targets(root, 0);
+    }
+    let NodeValue::Mapping(entries) = &mut root.value else {
+        return;
+    };
+    for entry in entries {
+        if entry.key != "secrets" {
+            replace(&mut entry.value, env, &secret, problems);
+        }
+    }
+}
+
+/// Empties the `target`s of the suite, of `defaults` and of scenarios.
+fn drop_targets(node: &mut Node, depth: usize) {
+    match &mut node.value {
+        NodeValue::Mapping(entries) => {
+            for entry in entries {
+                if entry.key == "target" {
+                    entry.value.value = NodeValue::Mapping(Vec::new());
+                } else if depth == 0 && matches!(entry.key.as_str(), "defaults" | "scenarios") {
+                    drop_targets(&mut entry.value, 1);
+                }
+            }
+        }
+        NodeValue::Sequence(items) if depth == 1 => {
+            for item in items {
+                drop_targets(item, 2);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The suite's name: `suite:`, or the file's stem.
+fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
+    let pattern =
+        "names begin with a letter or digit and go on with letters, digits, `_`, `.` and `-`";
+    if let Some(node) = fields.take("suite") {
+        let name = problems.text_of(node)?;
+        if !is_name(&name.value) {
+            problems.add(
+                name.span,
+                format!("`{}` cannot be the name of a suite", name.value),
+                pattern,
+            );
+            return None;
+        }
+        return Some(name);
+    }
+    let path = problems.file().path.clone();
+    let stem = Path::new(&*path)
+        .file_stem()
+        .and_then(|s| s.to_str())
+        .unwrap_or("")
+        .to_owned();
+    let span = Span {
+        start: fields.span().start,
+        end: fields.span().start,
+    };
+    if is_name(&stem) {
+        return Some(Spanned { value: stem, span });
+    }
+    problems.add(
+        span,
+        format!("`{stem}`, the file's name, cannot be the name of a suite"),
+        format!("write `suite: NAME` at the top; {pattern}"),
+    );
+    None
+}
+
+/// The nearest of `names` to `given`, for other parts that take names from people.
+pub fn nearest_name<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest(given, names)
+}

@@ -1,0 +1,263 @@
+//! Reads mappings key by key and gathers every problem on the way.
+
+use serde::de::DeserializeOwned;
+
+use super::de;
+use super::diagnostic::Diagnostic;
+use super::later;
+use super::names::nearest;
+use super::source::{Location, SourceFile, Span};
+use super::yaml::{Entry, Node, NodeValue};
+
+/// A value and the place it was read from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spanned<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+/// The problems of one file.
+pub(super) struct Problems {
+    file: SourceFile,
+    found: Vec<Diagnostic>,
+}
+
+impl Problems {
+    pub fn new(file: SourceFile) -> Self {
+        Problems {
+            file,
+            found: Vec::new(),
+        }
+    }
+
+    pub fn file(&self) -> &SourceFile {
+        &self.file
+    }
+
+    pub fn location(&self, span: Span) -> Location {
+        Location {
+            file: self.file.clone(),
+            span,
+        }
+    }
+
+    /// The text at `span` as written.
+    pub fn text(&self, span: Span) -> &str {
+        self.file.text.get(span.start..span.end).unwrap_or("")
+    }
+
+    pub fn add(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        let diagnostic = Diagnostic::new(message).at(self.location(span)).help(help);
+        self.push(diagnostic);
+    }
+
+    /// Adds a problem unless just this one is known: what stands under `defaults` is looked at once
+    /// per scenario.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.found.contains(&diagnostic) {
+            self.found.push(diagnostic);
+        }
+    }
+
+    pub fn into_found(self) -> Vec<Diagnostic> {
+        self.found
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// `node` as a `T`, or a problem.
+    pub fn typed<T: DeserializeOwned>(&mut self, node: &Node) -> Option<Spanned<T>> {
+        if node.is_broken() {
+            return None;
+        }
+        match de::typed(node) {
+            Ok(value) => Some(Spanned {
+                value,
+                span: node.span,
+            }),
+            Err(mismatch) => self.mismatch(mismatch),
+        }
+    }
+
+    /// `node` as a `T`, where quotes make text.
+    pub fn typed_exactly<T: DeserializeOwned>(&mut self, node: &Node) -> Option<Spanned<T>> {
+        if node.is_broken() {
+            return None;
+        }
+        match de::typed_exactly(node) {
+            Ok(value) => Some(Spanned {
+                value,
+                span: node.span,
+            }),
+            Err(mismatch) => self.mismatch(mismatch),
+        }
+    }
+
+    fn mismatch<T>(&mut self, mismatch: de::Mismatch) -> Option<T> {
+        let mut diagnostic = Diagnostic::new(mismatch.message).at(self.location(mismatch.span));
+        diagnostic.help = mismatch.help;
+        self.push(diagnostic);
+        None
+    }
+
+    /// `node` as text, whatever type its text suggests.
+    pub fn text_of(&mut self, node: &Node) -> Option<Spanned<String>> {
+        if node.is_broken() {
+            return None;
+        }
+        match node.scalar() {
+            Some(scalar) if !node.is_null() && !scalar.text.is_empty() => Some(Spanned {
+                value: scalar.text.clone(),
+                span: node.span,
+            }),
+            Some(_) => {
+                self.add(
+                    node.span,
+                    "nothing stands here",
+                    "write a value, or leave the key out",
+                );
+                None
+            }
+            None => {
+                let what = node.describe();
+                self.add(
+                    node.span,
+                    format!("expected text, found {what}"),
+                    "if this was meant as text, put it in quotes",
+                );
+                None
+            }
+        }
+    }
+
+    /// `node` as one of `choices`.
+    pub fn one_of<T: Copy>(&mut self, node: &Node, choices: &[(&str, T)]) -> Option<Spanned<T>> {
+        let text = self.text_of(node)?;
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
+            return Some(Spanned {
+                value: *value,
+                span: text.span,
+            });
+        }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let help = nearest(&text.value, names.iter().copied()).map_or_else(
+            || format!("one of {}", list(&names)),
+            |name| format!("did you mean `{name}`?"),
+        );
+        let shown = node.scalar().map_or("", |s| s.shown.as_str());
+        self.add(node.span, format!("`{shown}` is not known here"), help);
+        None
+    }
+}
+
+/// Names in a row, each in back quotes.
+pub(super) fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|n| format!("`{n}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+impl Node {
+    /// Whether a variable inside could not be replaced; that is a problem already.
+    pub fn is_broken(&self) -> bool {
+        match &self.value {
+            NodeValue::Scalar(scalar) => scalar.unset,
+            NodeValue::Sequence(items) => items.iter().any(Node::is_broken),
+            NodeValue::Mapping(entries) => entries.iter().any(|e| e.value.is_broken()),
+        }
+    }
+}
+
+/// A mapping that is read key by key.
+pub(super) struct Fields<'n> {
+    entries: &'n [Entry],
+    span: Span,
+    known: Vec<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The entries of `node`; a problem when it is no mapping.
+    pub fn of(node: &'n Node, example: &str, problems: &mut Problems) -> Option<Self> {
+        if let Some(entries) = node.entries() {
+            return Some(Fields {
+                entries,
+                span: node.span,
+                known: Vec::new(),
+            });
+        }
+        if !node.is_broken() {
+            let what = node.describe();
+            problems.add(
+                node.span,
+                format!("expected a mapping, found {what}"),
+                format!("write it like `{example}`"),
+            );
+        }
+        None
+    }
+
+    /// The place of the whole mapping.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The value of `key`.
+    pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.entry(key).map(|e| &e.value)
+    }
+
+    /// `key` with its value.
+    pub fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
+        self.known.push(key);
+        self.entries.iter().find(|e| e.key == key)
+    }
+
+    /// The value of `key` as a `T`.
+    pub fn typed<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Spanned<T>> {
+        self.take(key).and_then(|node| problems.typed(node))
+    }
+
+    /// The value of `key` as text.
+    pub fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<Spanned<String>> {
+        self.take(key).and_then(|node| problems.text_of(node))
+    }
+
+    /// Complains about every key that was not asked for. `place` is where later keys are looked up.
+    pub fn finish(self, place: later::Place, problems: &mut Problems) {
+        for entry in self.entries {
+            let key = entry.key.as_str();
+            if self.known.contains(&key) {
+                continue;
+            }
+            if let Some(with) = later::key(place, key) {
+                problems.add(
+                    entry.key_span,
+                    format!("`{key}` comes in a later version, with {with}"),
+                    "leave it out until then",
+                );
+                continue;
+            }
+            let help = match nearest(key, self.known.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None if self.known.is_empty() => "leave it out".to_owned(),
+                None => match later::belongs(key) {
+                    Some(place) => format!("`{key}` belongs {place}"),
+                    None => format!("the keys here are {}", list(&self.known)),
+                },
+            };
+            problems.add(
+                entry.key_span,
+                format!("the key `{key}` is not known here"),
+                help,
+            );
+        }
+    }
+}

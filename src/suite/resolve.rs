@@ -1,0 +1,388 @@
+//! Layers → a scenario that cannot be wrong.
+
+use std::time::Duration;
+
+use super::assertion::AssertionContext;
+use super::later::{self, Place};
+use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
+use super::names::is_name;
+use super::reader::{Fields, Problems, Spanned};
+use super::secrets;
+use super::settings::{Settings, Surroundings};
+use super::sla;
+use super::source::Span;
+use super::yaml::Node;
+
+/// Values where no layer says anything.
+pub(super) mod builtin {
+    use std::time::Duration;
+
+    use crate::suite::model::Undecided;
+
+    pub const WARMUP: Duration = Duration::from_secs(10);
+    pub const DURATION: Duration = Duration::from_secs(60);
+    pub const CONNECT: Duration = Duration::from_secs(5);
+    pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
+    pub const TOTAL: Duration = Duration::from_secs(300);
+    pub const REPEATS: u32 = 1;
+    pub const SEED: u64 = 0;
+    pub const CONFIDENCE: f64 = 0.95;
+    pub const UNDECIDED: Undecided = Undecided::Lean;
+    pub const ALLOW_ERRORS: f64 = 0.01;
+}
+
+/// Most runs of a phase.
+const MOST_REPEATS: u32 = 1000;
+
+/// A scenario as far as it could be made out.
+pub(super) struct Resolved {
+    pub name: Spanned<String>,
+    /// Present when nothing is wrong with it.
+    pub scenario: Option<Scenario>,
+    /// What must not be shown, as `(NAME, value)`.
+    pub secrets: Vec<(String, String)>,
+}
+
+pub(super) fn scenario(
+    node: &Node,
+    below: &Settings,
+    flags: &Settings,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Resolved> {
+    let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
+    let name = name(&mut fields, problems);
+    if let Some(kind) = later_kind(&mut fields, below) {
+        return refuse_kind(node, name, kind, problems);
+    }
+    let own = Settings::read(&mut fields, around, problems);
+    fields.finish(Place::Scenario, problems);
+    let name = name?;
+    let settings = below.clone().overlay(&own).overlay(flags);
+    let secrets = hidden(&settings);
+    let scenario = build(node, &name, settings, &own, problems);
+    Some(Resolved {
+        name,
+        scenario,
+        secrets,
+    })
+}
+
+fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
+    let pattern =
+        "names begin with a letter or digit and go on with letters, digits, `_`, `.` and `-`";
+    let Some(node) = fields.take("name") else {
+        problems.add(
+            first_line(fields.span(), problems),
+            "this scenario has no `name`",
+            "write `name: steady`",
+        );
+        return None;
+    };
+    let name = problems.text_of(node)?;
+    if is_name(&name.value) {
+        return Some(name);
+    }
+    problems.add(
+        name.span,
+        format!("`{}` cannot be the name of a scenario", name.value),
+        pattern,
+    );
+    None
+}
+
+/// The first line of `span`, so that a caret does not run over a whole scenario.
+fn first_line(span: Span, problems: &Problems) -> Span {
+    let length = problems.text(span).lines().next().map_or(0, str::len);
+    Span {
+        start: span.start,
+        end: span.start + length,
+    }
+}
+
+/// The scenario's kind, when this version does not run it.
+fn later_kind(fields: &mut Fields<'_>, below: &Settings) -> Option<Spanned<Kind>> {
+    let kind = match fields.take("kind") {
+        Some(node) => {
+            let text = &node.scalar()?.text;
+            Spanned {
+                value: *Kind::ALL.iter().find(|k| k.name() == text)?,
+                span: node.span,
+            }
+        }
+        None => below.kind.clone()?,
+    };
+    later::kind(kind.value).map(|_| kind)
+}
+
+/// One problem for a scenario of a kind that comes: its keys are known, what they say is not read.
+fn refuse_kind(
+    node: &Node,
+    name: Option<Spanned<String>>,
+    kind: Spanned<Kind>,
+    problems: &mut Problems,
+) -> Option<Resolved> {
+    let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
+    for key in KEYS.into_iter().chain(later::setting_keys()) {
+        fields.take(key);
+    }
+    fields.finish(Place::Scenario, problems);
+    let with = later::kind(kind.value).unwrap_or("more kinds");
+    problems.add(
+        kind.span,
+        format!(
+            "kind `{}` comes in a later version, with {with}",
+            kind.value.name()
+        ),
+        "use `latency` or `throughput`, or leave the scenario out until then",
+    );
+    name.map(|name| Resolved {
+        name,
+        scenario: None,
+        secrets: Vec::new(),
+    })
+}
+
+/// All keys of a scenario that are read.
+const KEYS: [&str; 20] = [
+    "name",
+    "kind",
+    "target",
+    "load",
+    "requests",
+    "duration",
+    "warmup",
+    "drain",
+    "timeouts",
+    "repeats",
+    "seed",
+    "prompts",
+    "sla",
+    "measure_only",
+    "confidence",
+    "undecided",
+    "allow_errors",
+    "stream",
+    "headers",
+    "body",
+];
+
+fn hidden(settings: &Settings) -> Vec<(String, String)> {
+    let of_target = settings.target.iter().flat_map(|t| &t.value.headers);
+    of_target
+        .chain(&settings.headers)
+        .flat_map(secrets::Header::hidden)
+        .collect()
+}
+
+fn build(
+    node: &Node,
+    name: &Spanned<String>,
+    settings: Settings,
+    own: &Settings,
+    problems: &mut Problems,
+) -> Option<Scenario> {
+    let at = name.span;
+    let missing = |key: &'static str| !settings.broken.contains(&key);
+    if settings.kind.is_none() && !has_key(node, "kind") {
+        problems.add(
+            at,
+            format!("the scenario `{}` has no `kind`", name.value),
+            "write `kind: latency` or `kind: throughput`",
+        );
+    }
+    if settings.target.is_none() && missing("target") {
+        problems.add(
+            at,
+            format!("there is no target for the scenario `{}`", name.value),
+            "write `target: { url: \"http://localhost:8000/v1\" }` at the top of the suite, or `sim://` for the embedded engine",
+        );
+    }
+    if settings.load.is_none() && missing("load") {
+        problems.add(
+            at,
+            format!("the scenario `{}` has no `load`", name.value),
+            "write `load: { concurrency: 8 }` or `load: { rate: 20/s }`",
+        );
+    }
+    if settings.prompts.is_none() && missing("prompts") {
+        problems.add(
+            at,
+            format!("the scenario `{}` has no `prompts`", name.value),
+            "write `prompts: { type: synthetic, input_tokens: 500, output_tokens: 200 }`, here or under `defaults:`",
+        );
+    }
+    check_sla_present(name, &settings, problems);
+    let target = settings
+        .target
+        .as_ref()
+        .map(|t| target(&t.value, &settings));
+    check_assertions(&settings, target.as_ref(), problems);
+    let timeouts = timeouts(&settings, own, at, problems);
+    if let Some(repeats) = &settings.repeats
+        && repeats.value > MOST_REPEATS
+    {
+        problems.add(
+            repeats.span,
+            format!("{} repeats cannot be asked for", repeats.value),
+            format!("write a number from 1 to {MOST_REPEATS}"),
+        );
+    }
+    let load = settings.load.as_ref().map(|l| l.value.clone());
+    let duration = window(&settings, problems);
+    Some(Scenario {
+        name: name.value.clone(),
+        location: problems.location(at),
+        yaml: lines_of(node, problems),
+        kind: settings.kind.as_ref()?.value,
+        target: target?,
+        load: load?,
+        requests: settings.requests.as_ref().map(|r| r.value),
+        duration,
+        warmup: or(&settings.warmup, builtin::WARMUP),
+        drain: or(&settings.drain, timeouts.total),
+        timeouts,
+        repeats: or(&settings.repeats, builtin::REPEATS),
+        seed: or(&settings.seed, builtin::SEED),
+        prompts: settings.prompts.as_ref()?.value.clone(),
+        sla: settings
+            .sla
+            .iter()
+            .flat_map(|sla| sla.value.iter().map(|w| w.0.clone()))
+            .collect(),
+        measure_only: or(&settings.measure_only, false),
+        confidence: or(&settings.confidence, builtin::CONFIDENCE),
+        undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
+        allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+    })
+}
+
+fn or<T: Copy>(value: &Option<Spanned<T>>, otherwise: T) -> T {
+    value.as_ref().map_or(otherwise, |v| v.value)
+}
+
+fn has_key(node: &Node, key: &str) -> bool {
+    node.entries()
+        .is_some_and(|e| e.iter().any(|e| e.key == key))
+}
+
+fn check_sla_present(name: &Spanned<String>, settings: &Settings, problems: &mut Problems) {
+    let measure_only = or(&settings.measure_only, false);
+    let asserted = settings.sla.as_ref().is_some_and(|s| !s.value.is_empty());
+    if measure_only && asserted {
+        if let Some(at) = &settings.measure_only {
+            problems.add(
+                at.span,
+                "a scenario with `measure_only` has no assertions, and this one has an `sla`",
+                "keep one of the two",
+            );
+        }
+    } else if !measure_only && !asserted && !settings.broken.contains(&"sla") {
+        problems.add(
+            name.span,
+            format!("the scenario `{}` asserts nothing", name.value),
+            "write an `sla:` such as `- ttft.p99 < 500ms`, or `measure_only: true`",
+        );
+    }
+}
+
+fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Target {
+    let mut target = layer.target.clone();
+    let mut headers = layer.headers.clone();
+    for header in &settings.headers {
+        secrets::set_header(&mut headers, header.clone());
+    }
+    target.headers = headers.into_iter().map(|h| (h.name, h.secret)).collect();
+    for (key, value) in &settings.body {
+        target.body.insert(key.clone(), value.clone());
+    }
+    if let Some(stream) = &settings.stream {
+        target.stream = stream.value;
+    }
+    target
+}
+
+fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
+    let (Some(kind), Some(target), Some(load), Some(sla)) =
+        (&settings.kind, target, &settings.load, &settings.sla)
+    else {
+        return;
+    };
+    let context = AssertionContext {
+        kind: kind.value,
+        stream: target.stream,
+        open_loop: load.value.is_open_loop(),
+        gpus: target.gpus.is_some(),
+    };
+    for written in &sla.value {
+        sla::check(&written.0, &context, problems);
+    }
+}
+
+fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Problems) -> Timeouts {
+    let total = or(&settings.total, builtin::TOTAL);
+    let timeouts = Timeouts {
+        connect: or(&settings.connect, builtin::CONNECT),
+        // A short total bounds the first token too, unless the suite says otherwise.
+        first_token: or(&settings.first_token, builtin::FIRST_TOKEN.min(total)),
+        total,
+    };
+    if timeouts.first_token > timeouts.total {
+        let span = [
+            &own.first_token,
+            &own.total,
+            &settings.first_token,
+            &settings.total,
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+        .map_or(at, |s| s.span);
+        problems.add(
+            span,
+            "the timeout of the first token is longer than that of the whole answer",
+            "raise `total`, or lower `first_token`",
+        );
+    }
+    timeouts
+}
+
+/// How long the window lasts at most.
+fn window(settings: &Settings, problems: &mut Problems) -> Option<Duration> {
+    let load = settings.load.as_ref()?;
+    if let LoadShape::Stages { stages, .. } = &load.value.shape {
+        if let Some(duration) = &settings.duration {
+            problems.add(
+                duration.span,
+                "the stages say how long the load lasts",
+                "leave `duration` out: it is the sum of the stages",
+            );
+        }
+        return Some(stages.iter().map(|s| s.duration).sum());
+    }
+    match (&settings.duration, &settings.requests) {
+        (Some(duration), _) => Some(duration.value),
+        (None, Some(_)) => None,
+        (None, None) => Some(builtin::DURATION),
+    }
+}
+
+/// The whole lines that `node` stands on.
+fn lines_of(node: &Node, problems: &Problems) -> String {
+    let text = &problems.file().text;
+    let start = text[..node.span.start].rfind('\n').map_or(0, |i| i + 1);
+    let end = text[node.span.end..]
+        .find('\n')
+        .map_or(text.len(), |i| node.span.end + i);
+    text[start..end].trim_end().to_owned()
+}
+
+impl TargetUrl {
+    /// As written in suites; the embedded engine without its `sim:` settings.
+    pub fn shown(&self) -> String {
+        match self {
+            TargetUrl::Http(url) => url.as_str().trim_end_matches('/').to_owned(),
+            TargetUrl::Sim(engine) => format!("sim://{}", engine.preset),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! A suite written out as it runs: defaults merged, variables replaced, secrets as `${NAME}`.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::de;
+use super::model::{
+    Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, StageLevel,
+    Target, TargetUrl, Undecided,
+};
+use super::units::{show_duration, show_rate, show_share};
+
+/// The suite `name` as it runs. Loading it again gives the same scenarios, once its secrets are set.
+pub(super) fn resolved_yaml(
+    name: &str,
+    scenarios: &[Scenario],
+    secrets: &[(String, String)],
+) -> String {
+    let mut suite = Map::new();
+    suite.insert("suite".into(), json!(name));
+    let mut written: Vec<Json> = scenarios.iter().map(scenario).collect();
+    for scenario in &mut written {
+        for place in [
+            "/target/url",
+            "/target/model",
+            "/target/sim",
+            "/target/body",
+            "/target/ca",
+            "/prompts/path",
+            "/sla",
+        ] {
+            if let Some(value) = scenario.pointer_mut(place) {
+                hide(value, secrets);
+            }
+        }
+    }
+    suite.insert("scenarios".into(), Json::Array(written));
+    de::to_yaml(&Json::Object(suite))
+}
+
+fn scenario(s: &Scenario) -> Json {
+    let mut out = Map::new();
+    let mut put = |key: &str, value: Json| {
+        out.insert(key.to_owned(), value);
+    };
+    put("name", json!(s.name));
+    put("kind", json!(s.kind.name()));
+    put("target", target(&s.target));
+    put("load", load(&s.load));
+    if let Some(requests) = s.requests {
+        put("requests", json!(requests));
+    }
+    if let Some(duration) = s.duration
+        && !matches!(s.load.shape, LoadShape::Stages { .. })
+    {
+        put("duration", json!(show_duration(duration)));
+    }
+    put("warmup", json!(show_duration(s.warmup)));
+    put("drain", json!(show_duration(s.drain)));
+    put(
+        "timeouts",
+        json!({
+            "connect": show_duration(s.timeouts.connect),
+            "first_token": show_duration(s.timeouts.first_token),
+            "total": show_duration(s.timeouts.total),
+        }),
+    );
+    put("repeats", json!(s.repeats));
+    put("seed", json!(s.seed));
+    put("prompts", prompts(&s.prompts));
+    if s.measure_only {
+        put("measure_only", json!(true));
+    } else {
+        let texts: Vec<_> = s.sla.iter().map(|a| plain(&a.assertion.text)).collect();
+        put("sla", json!(texts));
+    }
+    put("confidence", json!(s.confidence));
+    let undecided = match s.undecided {
+        Undecided::Lean => "lean",
+        Undecided::Warn => "warn",
+        Undecided::Fail => "fail",
+    };
+    put("undecided", json!(undecided));
+    put("allow_errors", json!(show_share(s.allow_errors)));
+    Json::Object(out)
+}
+
+/// `text` so that loading it again gives `text`: a plain `${` is escaped.
+fn plain(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+fn plain_json(value: &Json) -> Json {
+    match value {
+        Json::String(text) => json!(plain(text)),
+        Json::Array(items) => Json::Array(items.iter().map(plain_json).collect()),
+        Json::Object(fields) => Json::Object(
+            fields
+                .iter()
+                .map(|(k, v)| (k.clone(), plain_json(v)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+fn target(t: &Target) -> Json {
+    let mut out = Map::new();
+    out.insert("url".into(), json!(plain(&t.url.shown())));
+    if let TargetUrl::Sim(engine) = &t.url
+        && !engine.overrides.is_empty()
+    {
+        out.insert(
+            "sim".into(),
+            plain_json(&Json::Object(engine.overrides.clone())),
+        );
+    }
+    let api = match t.api {
+        Api::Chat => "chat",
+        Api::Completions => "completions",
+    };
+    out.insert("api".into(), json!(api));
+    if let Some(model) = &t.model {
+        out.insert("model".into(), json!(plain(model)));
+    }
+    out.insert("stream".into(), json!(t.stream));
+    if !t.headers.is_empty() {
+        let headers: Map<_, _> = t
+            .headers
+            .iter()
+            .map(|(name, secret)| (name.clone(), json!(secret.shown)))
+            .collect();
+        out.insert("headers".into(), Json::Object(headers));
+    }
+    if !t.body.is_empty() {
+        out.insert("body".into(), plain_json(&Json::Object(t.body.clone())));
+    }
+    if let Some(gpus) = t.gpus {
+        out.insert("gpus".into(), json!(gpus));
+    }
+    if let Some(ca) = &t.ca {
+        out.insert("ca".into(), json!(plain(&ca.to_string_lossy())));
+    }
+    if t.insecure_tls {
+        out.insert("insecure_tls".into(), json!(true));
+    }
+    out.insert(
+        "ready".into(),
+        json!({ "timeout": show_duration(t.ready_timeout) }),
+    );
+    Json::Object(out)
+}
+
+fn load(l: &Load) -> Json {
+    let mut out = Map::new();
+    let arrivals = match &l.shape {
+        LoadShape::Concurrency(n) => {
+            out.insert("concurrency".into(), json!(n));
+            None
+        }
+        LoadShape::Rate {
+            per_second,
+            arrivals,
+        } => {
+            out.insert("rate".into(), json!(show_rate(*per_second)));
+            Some(arrivals)
+        }
+        LoadShape::Stages { stages, arrivals } => {
+            let stages: Vec<_> = stages
+                .iter()
+                .map(|s| {
+                    let (key, level) = match (s.from, s.to) {
+                        (a, b) if a == b => (level_key(a), level(a)),
+                        (a, b) => (level_key(a), json!({ "from": level(a), "to": level(b) })),
+                    };
+                    json!({ "duration": show_duration(s.duration), key: level })
+                })
+                .collect();
+            out.insert("stages".into(), Json::Array(stages));
+            l.is_open_loop().then_some(arrivals)
+        }
+    };
+    if let Some(arrivals) = arrivals {
+        let name = match arrivals {
+            Arrivals::Constant => "constant".to_owned(),
+            Arrivals::Poisson => "poisson".to_owned(),
+            Arrivals::Gamma(shape) => format!("gamma({shape})"),
+        };
+        out.insert("arrivals".into(), json!(name));
+    }
+    if let Some(max) = l.max_concurrency {
+        out.insert("max_concurrency".into(), json!(max));
+    }
+    Json::Object(out)
+}
+
+fn level_key(level: StageLevel) -> &'static str {
+    match level {
+        StageLevel::Rate(_) => "rate",
+        StageLevel::Concurrency(_) => "concurrency",
+    }
+}
+
+fn level(level: StageLevel) -> Json {
+    match level {
+        StageLevel::Rate(rate) => json!(show_rate(rate)),
+        StageLevel::Concurrency(n) => json!(n),
+    }
+}
+
+fn prompts(p: &Prompts) -> Json {
+    let mut out = Map::new();
+    match &p.source {
+        PromptSource::Synthetic {
+            input_tokens,
+            output_tokens,
+        } => {
+            out.insert("type".into(), json!("synthetic"));
+            out.insert("input_tokens".into(), length(input_tokens));
+            out.insert("output_tokens".into(), length(output_tokens));
+        }
+        PromptSource::File {
+            path,
+            output_tokens,
+            shuffle,
+        } => {
+            out.insert("type".into(), json!("file"));
+            out.insert("path".into(), json!(plain(&path.to_string_lossy())));
+            if let Some(tokens) = output_tokens {
+                out.insert("output_tokens".into(), length(tokens));
+            }
+            out.insert("shuffle".into(), json!(shuffle));
+        }
+    }
+    let salt = match p.salt {
+        SaltMode::On => "on",
+        SaltMode::Off => "off",
+    };
+    out.insert("salt".into(), json!(salt));
+    Json::Object(out)
+}
+
+fn length(length: &Length) -> Json {
+    match length {
+        Length::Fixed(n) => json!(n),
+        Length::Uniform { min, max } => json!({ "min": min, "max": max }),
+        Length::Normal {
+            mean,
+            stddev,
+            min,
+            max,
+        } => json!({ "mean": mean, "stddev": stddev, "min": min, "max": max }),
+        Length::LogNormal {
+            mean,
+            stddev,
+            min,
+            max,
+        } => json!({
+            "distribution": "lognormal", "mean": mean, "stddev": stddev, "min": min, "max": max,
+        }),
+    }
+}
+
+/// Puts `${NAME}` for every secret value.
+fn hide(value: &mut Json, secrets: &[(String, String)]) {
+    match value {
+        Json::String(text) => {
+            for (name, secret) in secrets {
+                if text.contains(secret.as_str()) {
+                    *text = text.replace(secret.as_str(), &format!("${{{name}}}"));
+                }
+            }
+        }
+        Json::Number(number) => {
+            let text = number.to_string();
+            if let Some((name, _)) = secrets.iter().find(|(_, secret)| *secret == text) {
+                *value = json!(format!("${{{name}}}"));
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|v| hide(v, secrets)),
+        Json::Object(fields) => fields.values_mut().for_each(|v| hide(v, secrets)),
+        Json::Null | Json::Bool(_) => {}
+    }
+}

@@ -1,0 +1,259 @@
+//! One layer of settings: what `defaults:` or a scenario says, and nothing else.
+//!
+//! Built-in values, `defaults:` and a scenario are layers; later ones (profiles, `--set`) are more of
+//! the same. [`Settings::overlay`] is the one place that knows how layers combine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::interpolate::Env;
+use super::later::Place;
+use super::model::{Kind, Load, LoadShape, Prompts, Undecided};
+use super::reader::{Fields, Problems, Spanned};
+use super::secrets::{self, Header};
+use super::target_setting::TargetLayer;
+use super::units::{Fraction, Share, Span as Time};
+use super::yaml::Node;
+use super::{load_setting, prompts_setting, sla, target_setting};
+
+/// What one layer says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub kind: Option<Spanned<Kind>>,
+    pub target: Option<Spanned<TargetLayer>>,
+    pub load: Option<Spanned<Load>>,
+    pub requests: Option<Spanned<u64>>,
+    pub duration: Option<Spanned<Duration>>,
+    pub warmup: Option<Spanned<Duration>>,
+    pub drain: Option<Spanned<Duration>>,
+    pub connect: Option<Spanned<Duration>>,
+    pub first_token: Option<Spanned<Duration>>,
+    pub total: Option<Spanned<Duration>>,
+    pub repeats: Option<Spanned<u32>>,
+    pub seed: Option<Spanned<u64>>,
+    pub prompts: Option<Spanned<Prompts>>,
+    pub sla: Option<Spanned<Vec<sla::Written>>>,
+    pub measure_only: Option<Spanned<bool>>,
+    pub confidence: Option<Spanned<f64>>,
+    pub undecided: Option<Spanned<Undecided>>,
+    pub allow_errors: Option<Spanned<f64>>,
+    pub stream: Option<Spanned<bool>>,
+    pub headers: Vec<Header>,
+    pub body: BTreeMap<String, Json>,
+    /// Keys that were there but could not be read: their problems are known, and that they are
+    /// missing is not another one.
+    pub broken: Vec<&'static str>,
+}
+
+/// Where relative paths in a suite start, and how variables of secrets are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub env: Env<'a>,
+    pub validate_sim: super::loader::ValidateSim<'a>,
+    /// `--target` stands in for whatever suites say.
+    pub ignore_targets: bool,
+}
+
+impl Settings {
+    /// Reads the settings among `fields`; what else they hold is left to the caller.
+    pub fn read(
+        fields: &mut Fields<'_>,
+        around: &Surroundings<'_>,
+        problems: &mut Problems,
+    ) -> Settings {
+        let mut s = Settings {
+            kind: fields
+                .take("kind")
+                .and_then(|node| problems.one_of(node, &Kind::ALL.map(|k| (k.name(), k)))),
+            ..Settings::default()
+        };
+        if let Some(node) = fields.take("target")
+            && !around.ignore_targets
+        {
+            s.target = target_setting::read(node, around, problems).map(|value| Spanned {
+                value,
+                span: node.span,
+            });
+            s.note_broken("target", s.target.is_none());
+        }
+        if let Some(node) = fields.take("load") {
+            s.load = load_setting::read(node, problems);
+            s.note_broken("load", s.load.is_none());
+        }
+        if let Some(node) = fields.take("requests") {
+            s.requests = positive(problems.typed(node), "requests", problems);
+            s.note_broken("requests", s.requests.is_none());
+        }
+        if let Some(node) = fields.take("duration") {
+            s.duration = duration(node, true, problems);
+            s.note_broken("duration", s.duration.is_none());
+        }
+        s.warmup = fields
+            .take("warmup")
+            .and_then(|node| duration(node, false, problems));
+        s.drain = fields
+            .take("drain")
+            .and_then(|node| duration(node, false, problems));
+        if let Some(node) = fields.take("timeouts")
+            && let Some(mut timeouts) =
+                Fields::of(node, "timeouts: { first_token: 30s, total: 60s }", problems)
+        {
+            let mut timeout = |key| {
+                timeouts
+                    .take(key)
+                    .and_then(|node| duration(node, true, problems))
+            };
+            s.connect = timeout("connect");
+            s.first_token = timeout("first_token");
+            s.total = timeout("total");
+            timeouts.finish(Place::Other, problems);
+        }
+        s.repeats = positive(
+            fields.typed::<u32>("repeats", problems),
+            "repeats",
+            problems,
+        );
+        s.seed = fields.typed("seed", problems);
+        if let Some(node) = fields.take("prompts") {
+            s.prompts = prompts_setting::read(node, problems);
+            s.note_broken("prompts", s.prompts.is_none());
+        }
+        if let Some(node) = fields.take("sla") {
+            s.sla = sla::read(node, problems);
+            s.note_broken("sla", s.sla.is_none());
+        }
+        s.measure_only = fields.typed("measure_only", problems);
+        s.confidence = fields
+            .take("confidence")
+            .and_then(|n| confidence(n, problems));
+        s.undecided = fields.take("undecided").and_then(|node| {
+            problems.one_of(
+                node,
+                &[
+                    ("lean", Undecided::Lean),
+                    ("warn", Undecided::Warn),
+                    ("fail", Undecided::Fail),
+                ],
+            )
+        });
+        s.allow_errors = fields
+            .typed::<Share>("allow_errors", problems)
+            .map(|share| Spanned {
+                value: share.value.0,
+                span: share.span,
+            });
+        s.stream = fields.typed("stream", problems);
+        if let Some(node) = fields.take("headers") {
+            s.headers = secrets::headers(node, around.env, problems);
+        }
+        if let Some(node) = fields.take("body") {
+            s.body = target_setting::body(node, problems);
+        }
+        s
+    }
+
+    fn note_broken(&mut self, key: &'static str, broken: bool) {
+        if broken {
+            self.broken.push(key);
+        }
+    }
+
+    /// Puts `above` over `self`: it wins wherever it says something. Headers, body fields and
+    /// timeouts combine key by key; everything else is replaced whole.
+    pub fn overlay(mut self, above: &Settings) -> Settings {
+        // Stages say themselves how long they take.
+        if let Some(load) = &above.load
+            && matches!(load.value.shape, LoadShape::Stages { .. })
+        {
+            self.duration = None;
+        }
+        macro_rules! replace {
+            ($($field:ident),*) => {
+                $(if above.$field.is_some() {
+                    self.$field.clone_from(&above.$field);
+                })*
+            };
+        }
+        replace!(
+            kind,
+            target,
+            load,
+            requests,
+            duration,
+            warmup,
+            drain,
+            connect,
+            first_token,
+            total,
+            repeats,
+            seed,
+            prompts,
+            sla,
+            measure_only,
+            confidence,
+            undecided,
+            allow_errors,
+            stream
+        );
+        for header in &above.headers {
+            secrets::set_header(&mut self.headers, header.clone());
+        }
+        for (key, value) in &above.body {
+            self.body.insert(key.clone(), value.clone());
+        }
+        self.broken.extend(&above.broken);
+        self
+    }
+}
+
+fn positive<T: PartialEq + From<u8> + Copy>(
+    value: Option<Spanned<T>>,
+    what: &str,
+    problems: &mut Problems,
+) -> Option<Spanned<T>> {
+    let value = value?;
+    if value.value == T::from(0) {
+        problems.add(
+            value.span,
+            format!("`{what}` is 0"),
+            "write a number from 1 on, or leave the key out",
+        );
+        return None;
+    }
+    Some(value)
+}
+
+/// A duration, above 0 where `positive`.
+pub(super) fn duration(
+    node: &Node,
+    positive: bool,
+    problems: &mut Problems,
+) -> Option<Spanned<Duration>> {
+    let time = problems.typed::<Time>(node)?;
+    if positive && time.value.0.is_zero() {
+        problems.add(time.span, "this duration is 0", "write a longer one");
+        return None;
+    }
+    Some(Spanned {
+        value: time.value.0,
+        span: time.span,
+    })
+}
+
+fn confidence(node: &Node, problems: &mut Problems) -> Option<Spanned<f64>> {
+    let Spanned { value, span } = problems.typed::<Fraction>(node)?;
+    if value.0 > 0.5 && value.0 < 1.0 {
+        return Some(Spanned {
+            value: value.0,
+            span,
+        });
+    }
+    problems.add(
+        span,
+        "confidence lies between 0.5 and 1, both excluded",
+        "write `0.95`, or `0.99` to be surer with more requests",
+    );
+    None
+}

@@ -1,0 +1,310 @@
+//! `target:`: where requests go.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+
+use super::later::Place;
+use super::model::{Api, SimOverrides, Target, TargetUrl};
+use super::reader::{Fields, Problems, Spanned};
+use super::secrets::{self, Header};
+use super::settings::{Surroundings, duration};
+use super::source::{SourceFile, Span};
+use super::yaml::Node;
+
+/// How long to wait for a target to become ready, where it does not say.
+pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Fields of the body that prony writes itself.
+const OWN_FIELDS: [(&str, &str); 4] = [
+    ("model", "say `model:` under `target:`"),
+    ("stream", "say `stream:` under `target:` or in the scenario"),
+    ("messages", "prompts come from `prompts:`"),
+    ("prompt", "prompts come from `prompts:`"),
+];
+
+/// A target as one layer says it; its headers still with what must not be shown of them.
+#[derive(Clone, Debug)]
+pub(super) struct TargetLayer {
+    pub target: Target,
+    pub headers: Vec<Header>,
+}
+
+/// A target that speaks chat at `url` and says nothing else.
+pub(super) fn plain(url: TargetUrl) -> Target {
+    Target {
+        url,
+        api: Api::Chat,
+        model: None,
+        stream: true,
+        headers: Vec::new(),
+        body: Map::new(),
+        gpus: None,
+        ca: None,
+        insecure_tls: false,
+        ready_timeout: READY_TIMEOUT,
+    }
+}
+
+pub(super) fn read(
+    node: &Node,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<TargetLayer> {
+    if let Some(scalar) = node.scalar()
+        && !node.is_null()
+        && !node.is_broken()
+    {
+        let (message, help) = if scalar.text.contains("://") {
+            (
+                "a target is a mapping".to_owned(),
+                format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
+            )
+        } else {
+            (
+                "named targets come in a later version, with `prony.yaml`".to_owned(),
+                "write the target out: `target: { url: \"http://…/v1\" }`".to_owned(),
+            )
+        };
+        problems.add(node.span, message, help);
+        return None;
+    }
+    let mut fields = Fields::of(
+        node,
+        "target: { url: \"http://localhost:8000/v1\" }",
+        problems,
+    )?;
+    let url_node = fields.take("url");
+    let text = url_node.and_then(|n| problems.text_of(n));
+    if url_node.is_none() {
+        problems.add(
+            fields.span(),
+            "this target has no `url`",
+            "write `url: http://localhost:8000/v1`, or `url: sim://` for the embedded engine",
+        );
+    }
+    let mut url = text.and_then(|text| match parse_url(&text.value) {
+        Ok(url) => Some(Spanned {
+            value: url,
+            span: text.span,
+        }),
+        Err((message, help)) => {
+            problems.add(text.span, message, help);
+            None
+        }
+    });
+    let sim = fields.entry("sim");
+    let overrides = sim.and_then(|e| problems.typed_exactly::<Map<String, Json>>(&e.value));
+    if let Some(url) = &mut url {
+        match (&mut url.value, sim) {
+            (TargetUrl::Sim(engine), _) => {
+                if let Some(overrides) = overrides {
+                    engine.overrides = overrides.value;
+                }
+                check_sim(engine, url.span, sim.map(|e| &e.value), around, problems);
+            }
+            (TargetUrl::Http(_), Some(entry)) => problems.add(
+                entry.key_span,
+                "`sim` configures the embedded engine, and this target is another one",
+                "leave it out, or write `url: sim://`",
+            ),
+            (TargetUrl::Http(_), None) => {}
+        }
+    }
+    let mut target = plain(TargetUrl::Sim(SimOverrides::default()));
+    let api = fields.take("api").and_then(|n| {
+        problems.one_of(n, &[("chat", Api::Chat), ("completions", Api::Completions)])
+    });
+    if let Some(api) = api {
+        target.api = api.value;
+    }
+    target.model = fields.text("model", problems).map(|m| m.value);
+    if let Some(stream) = fields.typed("stream", problems) {
+        target.stream = stream.value;
+    }
+    if let Some(node) = fields.take("body") {
+        target.body = body(node, problems).into_iter().collect();
+    }
+    target.gpus = fields
+        .typed::<u32>("gpus", problems)
+        .and_then(|gpus| positive_gpus(gpus, problems));
+    target.ca = fields
+        .text("ca", problems)
+        .map(|ca| beside(problems.file(), &ca.value));
+    if let Some(insecure) = fields.typed("insecure_tls", problems) {
+        target.insecure_tls = insecure.value;
+    }
+    if let Some(node) = fields.take("ready")
+        && let Some(mut ready) = Fields::of(node, "ready: { timeout: 5m }", problems)
+    {
+        if let Some(timeout) = ready
+            .take("timeout")
+            .and_then(|n| duration(n, true, problems))
+        {
+            target.ready_timeout = timeout.value;
+        }
+        ready.finish(Place::Other, problems);
+    }
+    let headers = read_headers(&mut fields, around, problems);
+    fields.finish(Place::Target, problems);
+    target.url = url?.value;
+    Some(TargetLayer { target, headers })
+}
+
+fn read_headers(
+    fields: &mut Fields<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Vec<Header> {
+    let mut headers = match fields.take("headers") {
+        Some(node) => secrets::headers(node, around.env, problems),
+        None => Vec::new(),
+    };
+    if let Some(entry) = fields.entry("auth")
+        && let Some(auth) = secrets::auth(&entry.value, around.env, problems)
+    {
+        if headers
+            .iter()
+            .any(|h| h.name.eq_ignore_ascii_case(&auth.name))
+        {
+            problems.add(
+                entry.key_span,
+                "`auth` and the header `Authorization` say the same thing twice",
+                "keep one of the two",
+            );
+        } else {
+            headers.push(auth);
+        }
+    }
+    headers
+}
+
+fn positive_gpus(gpus: Spanned<u32>, problems: &mut Problems) -> Option<u32> {
+    if gpus.value == 0 {
+        problems.add(
+            gpus.span,
+            "`gpus` is 0",
+            "leave it out where there are none",
+        );
+        return None;
+    }
+    Some(gpus.value)
+}
+
+fn check_sim(
+    engine: &SimOverrides,
+    url: Span,
+    sim: Option<&Node>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) {
+    let Err(problem) = (around.validate_sim)(engine) else {
+        return;
+    };
+    let entry = problem.key.as_ref().and_then(|key| {
+        sim.and_then(Node::entries)
+            .and_then(|entries| entries.iter().find(|e| e.key == *key))
+    });
+    let span = match entry {
+        Some(entry) if problem.in_value => entry.value.span,
+        Some(entry) => entry.key_span,
+        None => url,
+    };
+    let mut diagnostic =
+        super::diagnostic::Diagnostic::new(problem.message).at(problems.location(span));
+    diagnostic.help = problem.help;
+    problems.push(diagnostic);
+}
+
+/// `path` as seen from the folder of `file`.
+pub(super) fn beside(file: &SourceFile, path: &str) -> PathBuf {
+    match Path::new(&*file.path).parent() {
+        Some(folder) => folder.join(path),
+        None => PathBuf::from(path),
+    }
+}
+
+/// Extra fields of the body; prony's own are refused.
+pub(super) fn body(node: &Node, problems: &mut Problems) -> BTreeMap<String, Json> {
+    let Some(entries) = node.entries() else {
+        let what = node.describe();
+        problems.add(
+            node.span,
+            format!("expected a mapping, found {what}"),
+            "write it like `body: { ignore_eos: true }`",
+        );
+        return BTreeMap::new();
+    };
+    let mut body = BTreeMap::new();
+    for entry in entries {
+        if let Some((field, help)) = OWN_FIELDS.iter().find(|(f, _)| *f == entry.key) {
+            problems.add(
+                entry.key_span,
+                format!("prony writes the field `{field}` of the body itself"),
+                *help,
+            );
+            continue;
+        }
+        if let Some(value) = problems.typed_exactly::<Json>(&entry.value) {
+            body.insert(entry.key.clone(), value.value);
+        }
+    }
+    body
+}
+
+/// Reads a target's address.
+pub(super) fn parse_url(text: &str) -> Result<TargetUrl, (String, String)> {
+    let help = || "write `http://host:port/v1`, `https://…` or `sim://`".to_owned();
+    if let Some(preset) = text.strip_prefix("sim://") {
+        return Ok(TargetUrl::Sim(SimOverrides {
+            preset: preset.trim_end_matches('/').to_owned(),
+            overrides: Map::new(),
+        }));
+    }
+    let mut url = match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            return Err(("this address names no host".into(), help()));
+        }
+        Ok(url) if text.contains("://") => {
+            return Err((
+                format!("`{}` is not a protocol of targets", url.scheme()),
+                help(),
+            ));
+        }
+        // `localhost:8000` reads as a scheme with a path.
+        Ok(_) | Err(url::ParseError::RelativeUrlWithoutBase) => {
+            return Err((
+                "this address has no protocol".into(),
+                format!("write `http://{}`", text.trim_start_matches('/')),
+            ));
+        }
+        Err(error) => return Err((format!("this is not an address: {error}"), help())),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err((
+            "this address holds credentials, which would be shown in reports".into(),
+            "put them under `auth:` or `headers:`".into(),
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err((
+            "a target's address has no `?` or `#` part".into(),
+            "write the base that paths such as `chat/completions` are added to".into(),
+        ));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    for endpoint in ["/chat/completions", "/completions"] {
+        if let Some(base) = path.strip_suffix(endpoint) {
+            url.set_path(base);
+            return Err((
+                format!("prony adds `{endpoint}` itself"),
+                format!("write `{url}`"),
+            ));
+        }
+    }
+    url.set_path(&path);
+    Ok(TargetUrl::Http(url))
+}
