@@ -2,14 +2,14 @@ use std::path::Path;
 
 use super::args::SimArgs;
 use crate::exit;
-use crate::runner::Interrupt;
+use crate::runner::{Interrupt, stderr_color};
 use crate::sim::{PRESETS, SimConfig, SimServer};
 
 /// `prony sim`: the embedded engine as a server, until Ctrl-C.
 pub fn sim(args: &SimArgs) -> i32 {
     if args.list_presets {
         for preset in PRESETS {
-            println!("{:14} {}", preset.name, preset.meaning);
+            println!("{:14} {}", preset.name, preset.about);
         }
         return exit::OK;
     }
@@ -43,9 +43,9 @@ fn futures_executor(future: impl Future<Output = ()>) {
 }
 
 fn read_config(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, String> {
-    let shown = path.display();
+    let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
-    crate::suite::plain_mapping(&text).map_err(|e| format!("{shown}: {e}"))
+    crate::suite::plain_mapping(&shown, &text).map_err(|e| e.render(stderr_color()))
 }
 
 fn usage(what: &str) -> i32 {

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{discover, stderr_color};
-use crate::suite::{Diagnostic, LoadOptions, Suite, load};
+use crate::runner::{discover, load_options, stderr_color};
+use crate::suite::{Diagnostic, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
 pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
@@ -17,19 +17,11 @@ pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
 
 fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let files = discover(paths)?;
-    let options = LoadOptions {
-        seed: select.seed,
-        target_url: select.target.clone(),
-        ..crate::runner::load_options()
-    };
-    load(&files, &options)
+    load(&files, &load_options(select.seed, select.target.clone()))
 }
 
 fn print_problems(problems: &[Diagnostic]) {
-    let color = stderr_color();
-    for problem in problems {
-        eprintln!("{}", problem.render(color));
-    }
+    eprintln!("{}", render_all(problems, stderr_color()));
     let n = problems.len();
     let s = if n == 1 { "" } else { "s" };
     eprintln!("{n} problem{s}; nothing was sent");

@@ -33,9 +33,10 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
     result.verdict = judged.verdict;
     result.reason = judged.reason;
     result.assertions = judged.assertions;
-    // What the judge warns of belongs to the data it looked at: the last phase's.
-    if let Some(phase) = result.phases.last_mut() {
-        phase.warnings.extend(judged.warnings);
+    for (phase, warning) in judged.warnings {
+        if let Some(phase) = result.phases.get_mut(phase) {
+            phase.warnings.push(warning);
+        }
     }
     result
 }

@@ -14,9 +14,8 @@ pub fn discover(paths: &[PathBuf]) -> Result<Vec<SuiteInput>, Vec<Diagnostic>> {
     for path in paths {
         let before = files.len();
         match collect(path, &mut files, 0) {
-            Ok(()) if files.len() == before => problems.push(problem(
-                format!("{}: no suite found", path.display()),
-                "a folder of suites holds files that end in .yaml or .yml",
+            Ok(()) if files.len() == before => problems.push(Diagnostic::folder_without_suites(
+                &path.display().to_string(),
             )),
             Ok(()) => {}
             Err(e) => problems.push(problem(
@@ -81,11 +80,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>, depth: usize) -> io::Result<()
 }
 
 fn problem(message: String, help: &str) -> Diagnostic {
-    Diagnostic {
-        message,
-        location: None,
-        help: Some(help.to_owned()),
-    }
+    Diagnostic::new(message).help(help)
 }
 
 #[cfg(test)]
@@ -120,7 +115,7 @@ mod tests {
         let problems = discover(&[dir.path().to_owned(), dir.path().join("none.yaml")])
             .expect_err("neither holds a suite");
         assert_eq!(problems.len(), 2);
-        assert!(problems[0].message.ends_with("no suite found"));
+        assert!(problems[0].message.starts_with("there is no suite in"));
         assert!(problems[1].message.starts_with("cannot read"));
     }
 }

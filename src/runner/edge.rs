@@ -3,22 +3,31 @@ use std::path::Path;
 
 use crate::report::{Html, TEMPLATES, Templates};
 use crate::sim::SimConfig;
-use crate::suite::{LoadOptions, Suite};
+use crate::suite::{LoadOptions, SimOverrides, SimProblem, Suite};
 
 /// Reports that every run writes into its results folder.
 pub const REPORTS_OF_A_RUN: [&str; 2] = ["junit", "html"];
 
 /// How suites are loaded here: variables from the environment, engines checked against the
 /// embedded one.
-pub fn load_options() -> LoadOptions<'static> {
+pub fn load_options(seed: Option<u64>, target_url: Option<String>) -> LoadOptions<'static> {
     LoadOptions {
         env: &|name| std::env::var(name).ok(),
-        validate_sim: &|which| {
-            SimConfig::resolve(&which.preset, &which.overrides)
-                .map(drop)
-                .map_err(|e| (Some(e.key), e.message, e.help))
-        },
-        ..LoadOptions::default()
+        seed,
+        target_url,
+        validate_sim: &validate_sim,
+    }
+}
+
+fn validate_sim(which: &SimOverrides) -> Result<(), SimProblem> {
+    match SimConfig::resolve(&which.preset, &which.overrides) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(SimProblem {
+            in_value: which.overrides.contains_key(&e.key),
+            key: (e.key != "preset").then_some(e.key),
+            message: e.message,
+            help: e.help,
+        }),
     }
 }
 
@@ -50,10 +59,10 @@ pub fn html_report(folder: Option<&Path>) -> Result<Html, String> {
         return Err(format!("--templates: {} is no folder", folder.display()));
     }
     let mut templates = Templates::default();
-    for name in TEMPLATES {
+    for (name, _) in TEMPLATES {
         let path = folder.join(name);
         match std::fs::read_to_string(&path) {
-            Ok(text) => templates.replace(name, text),
+            Ok(text) => templates = templates.with(*name, text),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(format!("cannot read {}: {e}", path.display())),
         }

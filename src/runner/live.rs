@@ -38,7 +38,7 @@ pub struct LiveTarget {
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
     /// The embedded engine, where it is the target; stops with this value.
-    _sim: Option<SimServer>,
+    sim: Option<SimServer>,
 }
 
 impl LiveTarget {
@@ -95,8 +95,17 @@ impl LiveTarget {
             model,
             gpus: target.gpus,
             protocol,
-            _sim: sim,
+            sim,
         })
+    }
+}
+
+impl LiveTarget {
+    /// Tells the embedded engine that a run of a phase begins, so that it draws its speed anew.
+    pub fn begin_run(&self, run: u64) {
+        if let Some(engine) = &self.sim {
+            engine.begin_run(run);
+        }
     }
 }
 

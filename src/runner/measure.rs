@@ -1,4 +1,3 @@
-use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -175,6 +174,7 @@ async fn measure_one(
         timeouts: scenario.timeouts,
         seed: scenario.seed,
     };
+    live.begin_run(u64::from(measure.run));
     let progress = Arc::new(Progress::default());
     let line = ProgressLine::start(
         measure.phase.name.clone(),

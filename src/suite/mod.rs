@@ -11,6 +11,7 @@ mod loader;
 mod model;
 mod names;
 mod prompts_setting;
+mod plain;
 mod reader;
 mod resolve;
 mod resolved;
@@ -33,5 +34,6 @@ pub use model::{
     Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl, Timeouts,
     Undecided,
 };
+pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
