@@ -16,6 +16,8 @@ mod verdict;
 mod words;
 
 #[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
 mod tests;
 
 pub use case::judge_case;
