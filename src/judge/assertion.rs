@@ -1,0 +1,323 @@
+use crate::metrics::Unit;
+use crate::result::{AssertionKind, AssertionResult, Source, Warning};
+use crate::suite::assertion::{Assertion, CmpOp};
+use crate::suite::{Location, Undecided};
+
+use super::decide::decide;
+use super::estimate::{Estimate, Method, NoValue, estimate};
+use super::expression::{Measured, holds, scale};
+use super::expression::{Node, bounds_above, compile, flipped, symbol, unit_of};
+use super::leaf::{Leaf, LeafData, Missing};
+use super::prepared::Prepared;
+use super::scheduled::scheduled_twin;
+use super::verdict::Verdict;
+use super::words::{number, quantity};
+
+/// How an assertion is to be decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Policy {
+    pub confidence: f64,
+    pub undecided: Undecided,
+    pub seed: u64,
+}
+
+/// An assertion's outcome, before it is known whether the phase is valid.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub verdict: Verdict,
+    pub reason: Option<String>,
+    pub observed: Option<f64>,
+    pub limit: Option<f64>,
+    pub op: CmpOp,
+    pub unit: Unit,
+    pub interval: [Option<f64>; 2],
+    pub borderline: bool,
+    pub n: Option<u64>,
+    /// Samples too small for what is asserted.
+    pub warning: Option<Warning>,
+}
+
+/// Judges `assertion` over one phase. In open loop the latencies counted from when requests were due
+/// decide where they lead to another verdict.
+pub(super) fn judge(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy) -> Outcome {
+    let written = judge_as_written(assertion, phase, policy);
+    if !phase.open_loop || written.verdict == Verdict::Error {
+        return written;
+    }
+    let Some(twin) = scheduled_twin(assertion) else {
+        return written;
+    };
+    let scheduled = judge_as_written(&twin, phase, policy);
+    if scheduled.verdict == written.verdict || scheduled.verdict == Verdict::Error {
+        return written;
+    }
+    let shown = |o: &Outcome| match o.observed {
+        Some(x) => quantity(x, o.unit),
+        None => "unbounded".to_owned(),
+    };
+    let mut reason = format!(
+        "counted from when requests were due it is {}, and that decides (from when they were sent: {}, {})",
+        shown(&scheduled),
+        shown(&written),
+        written.verdict.name()
+    );
+    if let Some(more) = &scheduled.reason {
+        reason = format!("{reason}; {more}");
+    }
+    Outcome {
+        reason: Some(reason),
+        ..scheduled
+    }
+}
+
+fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy) -> Outcome {
+    let mut leaves = Vec::new();
+    let mut lhs = compile(&assertion.lhs, &mut leaves);
+    let mut rhs = compile(&assertion.rhs, &mut leaves);
+    let unit = unit_of(&assertion.lhs)
+        .or_else(|| unit_of(&assertion.rhs))
+        .unwrap_or(Unit::Count);
+    let mut op = assertion.op;
+    // What is measured stands on the left: `500ms > ttft.p99` is `ttft.p99 < 500ms`.
+    if matches!(lhs.affine(), Some((_, _, None))) && !matches!(rhs.affine(), Some((_, _, None))) {
+        std::mem::swap(&mut lhs, &mut rhs);
+        op = flipped(op);
+    }
+    let blank = Outcome {
+        verdict: Verdict::Error,
+        reason: None,
+        observed: None,
+        limit: constant(&rhs, unit),
+        op,
+        unit,
+        interval: [None, None],
+        borderline: false,
+        n: None,
+        warning: None,
+    };
+    let mut measured = Vec::with_capacity(leaves.len());
+    for leaf in &leaves {
+        match Leaf::new(leaf, phase) {
+            Ok(leaf) => measured.push(leaf),
+            Err(Missing::NotMeasured(reason)) => {
+                return Outcome {
+                    reason: Some(reason),
+                    ..blank
+                };
+            }
+            Err(Missing::AllFailed(reason)) => {
+                return Outcome {
+                    verdict: Verdict::Fail,
+                    reason: Some(reason),
+                    n: Some(phase.samples.len() as u64),
+                    ..blank
+                };
+            }
+        }
+    }
+    let method = Method {
+        confidence: policy.confidence,
+        seed: policy.seed ^ fingerprint(&assertion.text),
+        blocks: phase.blocks.len(),
+    };
+    // Against a constant the left side is estimated; where both sides are measured, their difference,
+    // since they come from the same requests.
+    let (estimated, limit) = match constant(&rhs, unit) {
+        Some(limit) => (estimate(&lhs, &measured, unit, method), limit),
+        None => {
+            let right = estimate(
+                &rhs,
+                &measured,
+                unit,
+                Method {
+                    blocks: 0,
+                    ..method
+                },
+            );
+            let difference = Node::Binary(
+                crate::suite::assertion::BinaryOp::Sub,
+                Box::new(lhs.clone()),
+                Box::new(rhs),
+            );
+            match (right, estimate(&difference, &measured, unit, method)) {
+                (Ok(right), Ok(difference)) if right.point.is_finite() => {
+                    (Ok(shifted(difference, right.point)), right.point)
+                }
+                (Err(e), _) | (_, Err(e)) => (Err(e), f64::NAN),
+                (Ok(_), Ok(_)) => (Err(unbounded(&measured)), f64::NAN),
+            }
+        }
+    };
+    let estimated = match estimated {
+        Ok(e) if e.point.is_infinite() => Err(unbounded(&measured)),
+        other => other,
+    };
+    match estimated {
+        Err(NoValue::Undefined) => Outcome {
+            reason: Some("the expression has no value here (a division by zero)".to_owned()),
+            ..blank
+        },
+        // Nothing holds of what never came.
+        Err(NoValue::Unbounded(why)) => Outcome {
+            verdict: Verdict::Fail,
+            reason: Some(why),
+            n: measured.iter().map(|l| l.n).min(),
+            interval: lower_of(&lhs, &measured, unit, method),
+            ..blank
+        },
+        Ok(estimate) => {
+            let decision = decide(&estimate, op, limit, unit, policy.undecided);
+            Outcome {
+                verdict: decision.verdict,
+                reason: decision.reason,
+                observed: Some(estimate.point),
+                limit: Some(limit),
+                interval: [
+                    Some(estimate.bounds.lower).filter(|x| x.is_finite()),
+                    Some(estimate.bounds.upper).filter(|x| x.is_finite()),
+                ],
+                borderline: decision.borderline,
+                n: (estimate.n > 0).then_some(estimate.n),
+                warning: too_few(assertion, &measured, &leaves, op, policy.confidence),
+                ..blank
+            }
+        }
+    }
+}
+
+/// What is known of an unbounded value from below.
+fn lower_of(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> [Option<f64>; 2] {
+    let lower = match (node, estimate(node, leaves, unit, method)) {
+        (Node::Leaf(_), Ok(e)) => Some(e.bounds.lower).filter(|x| x.is_finite()),
+        _ => None,
+    };
+    [lower, None]
+}
+
+fn unbounded(leaves: &[Leaf]) -> NoValue {
+    let why = leaves.iter().find_map(Leaf::unbounded_reason);
+    NoValue::Unbounded(why.unwrap_or_else(|| "the value is unbounded".to_owned()))
+}
+
+fn constant(node: &Node, unit: Unit) -> Option<f64> {
+    match node.affine() {
+        // Times went into seconds and come back: what was typed is meant, not its last bit.
+        Some((_, value, None)) => {
+            let back = value / scale(unit);
+            let rounded = (back * 1e9).round() / 1e9;
+            Some(if (rounded - back).abs() <= back.abs() * 1e-14 {
+                rounded
+            } else {
+                back
+            })
+        }
+        _ => None,
+    }
+}
+
+fn shifted(mut e: Estimate, by: f64) -> Estimate {
+    e.point += by;
+    e.bounds.lower += by;
+    e.bounds.upper += by;
+    e
+}
+
+/// A quantile that no sample of this size could prove.
+fn too_few(
+    assertion: &Assertion,
+    measured: &[Leaf],
+    leaves: &[Measured],
+    op: CmpOp,
+    confidence: f64,
+) -> Option<Warning> {
+    leaves.iter().zip(measured).find_map(|(what, leaf)| {
+        let LeafData::Quantile {
+            q,
+            effective: Some(effective),
+            ..
+        } = &leaf.data
+        else {
+            return None;
+        };
+        let share = if bounds_above(op) { *q } else { 1.0 - *q };
+        let needed = ((1.0 - confidence).ln() / share.ln()).ceil();
+        let Measured::Metric(m) = what else {
+            return None;
+        };
+        (holds(CmpOp::Lt, *effective, needed)).then(|| Warning {
+            text: format!(
+                "`{}` cannot be proven: {} of {} requests, worth {} independent ones, are here, and p{} takes {} at least",
+                assertion.text,
+                m.metric.name,
+                leaf.n,
+                number(effective.floor()),
+                number(q * 100.0),
+                number(needed)
+            ),
+            remedy: "raise `requests` or `duration`, or assert a quantile further from the end"
+                .to_owned(),
+        })
+    })
+}
+
+/// FNV-1a: gives every assertion resamples of its own, whichever others there are.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+impl Outcome {
+    /// For `summary.json`.
+    pub(super) fn into_result(
+        self,
+        text: &str,
+        location: &Location,
+        implicit: bool,
+        confidence: f64,
+    ) -> AssertionResult {
+        let margin = match (self.observed, self.limit) {
+            (Some(observed), Some(limit)) if limit != 0.0 => {
+                let below = (limit - observed) / limit.abs();
+                Some(if bounds_above(self.op) { below } else { -below })
+            }
+            _ => None,
+        };
+        AssertionResult {
+            text: text.to_owned(),
+            source: source_of(location),
+            implicit,
+            verdict: self.verdict,
+            reason: self.reason,
+            observed: self.observed,
+            limit: self.limit,
+            op: symbol(self.op).to_owned(),
+            unit: self.unit,
+            margin,
+            interval: self.interval,
+            confidence,
+            borderline: self.borderline,
+            kind: AssertionKind::Absolute,
+            n: self.n,
+        }
+    }
+}
+
+/// A place in a suite, as reports need it.
+pub(super) fn source_of(location: &Location) -> Source {
+    let (line, column) = location.line_column();
+    let text = location.line_text();
+    let file = &location.file.text;
+    let span = file
+        .get(location.span.start..location.span.end)
+        .unwrap_or("");
+    // A mark does not run past its line.
+    let length = span.lines().next().unwrap_or("").chars().count();
+    Source {
+        file: location.file.path.to_string(),
+        line,
+        column: Some(column),
+        length: (length > 0).then_some(length),
+        text: Some(text.to_owned()),
+    }
+}

@@ -1,0 +1,333 @@
+use crate::metrics::{Unit, metric};
+use crate::plan::Case;
+use crate::result::{AssertionKind, AssertionResult, Warning};
+use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, PhaseRef, Quantity};
+use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
+
+use super::assertion::{Outcome, Policy, judge};
+use super::expression::{Measured, compile};
+use super::input::{JudgeInput, Judged};
+use super::overload::overloaded;
+use super::prepared::{Prepared, phases_of};
+use super::validity::{Invalid, invalid, tightest_bound};
+use super::verdict::Verdict;
+use super::words::{percent, quantity};
+
+/// An assertion to judge, written or implicit.
+struct Claim {
+    assertion: Assertion,
+    location: Location,
+    implicit: bool,
+    /// Phases it is about, or why that cannot be said.
+    phases: Result<Vec<usize>, String>,
+}
+
+/// What was found out about a phase as a whole.
+struct Condition {
+    invalid: Option<Invalid>,
+    overloaded: Option<String>,
+}
+
+/// The verdict of a case: every assertion of its suite, then the error bound, over what was measured.
+///
+/// Pure: the same plan and records give the same verdicts, whatever else runs.
+pub fn judge_case(input: JudgeInput<'_>) -> Judged {
+    let claims = claims(&input);
+    let prepared: Vec<Prepared<'_>> = input.phases.iter().map(Prepared::new).collect();
+    let conditions: Vec<Condition> = prepared
+        .iter()
+        .enumerate()
+        .map(|(i, phase)| condition(&input, &claims, i, phase))
+        .collect();
+
+    let mut warnings = Vec::new();
+    let assertions: Vec<AssertionResult> = claims
+        .iter()
+        .map(|claim| {
+            let (result, warning) = judge_claim(claim, &input, &prepared, &conditions);
+            if let (Some(warning), Ok([phase, ..])) = (warning, claim.phases.as_deref()) {
+                warnings.push((*phase, warning));
+            }
+            result
+        })
+        .collect();
+    for (i, phase) in prepared.iter().enumerate() {
+        if let Some(warning) = slow_loop(phase, tightest(&claims, i)) {
+            warnings.push((i, warning));
+        }
+        if let Some(invalid) = &conditions[i].invalid {
+            warnings.push((
+                i,
+                Warning {
+                    text: invalid.reason.clone(),
+                    remedy: invalid.remedy.to_owned(),
+                },
+            ));
+        }
+        if let Some(text) = &conditions[i].overloaded {
+            warnings.push((
+                i,
+                Warning {
+                    text: text.clone(),
+                    remedy: "lower the rate below what the target can do; to measure the most it can do, use `concurrency`".to_owned(),
+                },
+            ));
+        }
+    }
+    let (verdict, reason) = whole(&assertions, &conditions);
+    Judged {
+        verdict,
+        reason,
+        assertions,
+        warnings,
+    }
+}
+
+fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
+    let scenario = &input.case.scenario;
+    let mut claims: Vec<Claim> = scenario
+        .sla
+        .iter()
+        .map(
+            |SlaAssertion {
+                 assertion,
+                 location,
+             }| Claim {
+                phases: phases_of([&assertion.lhs, &assertion.rhs], input.phases),
+                assertion: assertion.clone(),
+                location: location.clone(),
+                implicit: false,
+            },
+        )
+        .collect();
+    for (i, phase) in input.phases.iter().enumerate() {
+        let bounded = claims.iter().any(|c| {
+            bounds_errors(&c.assertion) && c.phases.as_ref().is_ok_and(|p| p.contains(&i))
+        });
+        if !bounded {
+            let name = (input.phases.len() > 1).then_some(phase.name);
+            claims.extend(
+                error_bound(scenario.allow_errors, name).map(|assertion| Claim {
+                    assertion,
+                    location: scenario.location.clone(),
+                    implicit: true,
+                    phases: Ok(vec![i]),
+                }),
+            );
+        }
+    }
+    claims
+}
+
+/// Whether the suite bounds the error rate of all requests itself.
+fn bounds_errors(assertion: &Assertion) -> bool {
+    let mut leaves = Vec::new();
+    compile(&assertion.lhs, &mut leaves);
+    compile(&assertion.rhs, &mut leaves);
+    leaves.iter().any(|leaf| {
+        matches!(leaf, Measured::Metric(m) if m.metric.name == "error_rate" && m.labels.is_empty())
+    })
+}
+
+/// `error_rate <= allow_errors`, as if it stood in the suite.
+fn error_bound(allowed: f64, phase: Option<&str>) -> Option<Assertion> {
+    let reference = match phase {
+        Some(phase) => format!("{phase}.error_rate"),
+        None => "error_rate".to_owned(),
+    };
+    let text = format!("{reference} <= {}", percent(allowed));
+    Some(Assertion {
+        lhs: Expr {
+            kind: ExprKind::Metric(MetricRef {
+                phase: phase.map(|p| PhaseRef::Named(p.to_owned())),
+                metric: metric("error_rate")?,
+                labels: Vec::new(),
+                statistic: None,
+            }),
+            span: 0..reference.len(),
+        },
+        op: CmpOp::Le,
+        rhs: Expr {
+            kind: ExprKind::Number(Quantity {
+                value: allowed,
+                unit: Some(Unit::Ratio),
+            }),
+            span: reference.len() + 4..text.len(),
+        },
+        text,
+    })
+}
+
+fn tightest(claims: &[Claim], phase: usize) -> Option<f64> {
+    claims
+        .iter()
+        .filter(|c| c.phases.as_ref().is_ok_and(|p| p.contains(&phase)))
+        .filter_map(|c| tightest_bound(&c.assertion))
+        .min_by(f64::total_cmp)
+}
+
+fn condition(
+    input: &JudgeInput<'_>,
+    claims: &[Claim],
+    index: usize,
+    phase: &Prepared<'_>,
+) -> Condition {
+    let invalid = invalid(phase, tightest(claims, index));
+    let overloaded = if invalid.is_none() && constant_rate(input.case, phase.phase.name) {
+        let runs = phase.phase.runs;
+        let piled_up: Vec<String> = runs.iter().filter_map(overloaded).collect();
+        let most = piled_up.len() * 2 > runs.len();
+        piled_up.into_iter().next().filter(|_| most)
+    } else {
+        None
+    };
+    Condition {
+        invalid,
+        overloaded,
+    }
+}
+
+/// Under a rate that changes, requests under way may well grow.
+fn constant_rate(case: &Case, phase: &str) -> bool {
+    let load = case
+        .phases
+        .iter()
+        .find(|p| p.name == phase)
+        .map_or(&case.scenario.load, |p| &p.load);
+    matches!(load.shape, LoadShape::Rate { .. })
+}
+
+/// The client's event loop was so late that it may have stamped chunks late.
+fn slow_loop(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Warning> {
+    let delay = phase.phase.health.loop_delay?.p99;
+    let bound = tightest?;
+    (delay > 0.05 * bound).then(|| Warning {
+        text: format!(
+            "the client saw things late: p99 of its loop delay is {}, over 5 % of the tightest latency bound asserted ({})",
+            quantity(delay, Unit::Milliseconds),
+            quantity(bound, Unit::Milliseconds)
+        ),
+        remedy: "give prony more or idle cores, or run it on another machine".to_owned(),
+    })
+}
+
+fn judge_claim(
+    claim: &Claim,
+    input: &JudgeInput<'_>,
+    prepared: &[Prepared<'_>],
+    conditions: &[Condition],
+) -> (AssertionResult, Option<Warning>) {
+    let scenario = &input.case.scenario;
+    let policy = Policy {
+        confidence: scenario.confidence,
+        // Nobody wrote the error bound as a claim to be proven: what was observed decides it.
+        undecided: if claim.implicit {
+            Undecided::Lean
+        } else {
+            scenario.undecided
+        },
+        seed: scenario.seed,
+    };
+    let blank = |reason: String| Outcome {
+        verdict: Verdict::Error,
+        reason: Some(reason),
+        observed: None,
+        limit: None,
+        op: claim.assertion.op,
+        unit: Unit::Count,
+        interval: [None, None],
+        borderline: false,
+        n: None,
+        warning: None,
+    };
+    let mut kind = AssertionKind::Absolute;
+    let mut outcome = match claim.phases.as_deref() {
+        Ok([phase]) => {
+            let outcome = judge(&claim.assertion, &prepared[*phase], policy);
+            under(outcome, &prepared[*phase], &conditions[*phase])
+        }
+        Ok([]) => blank("the assertion measures nothing".to_owned()),
+        Ok(_) => {
+            kind = AssertionKind::Relative;
+            blank("comparing measured phases is not judged by this version".to_owned())
+        }
+        Err(reason) => blank(reason.clone()),
+    };
+    let warning = outcome.warning.take();
+    let mut result = outcome.into_result(
+        &claim.assertion.text,
+        &claim.location,
+        claim.implicit,
+        scenario.confidence,
+    );
+    result.kind = kind;
+    (result, warning)
+}
+
+/// The outcome as the condition of its phase allows it.
+fn under(mut outcome: Outcome, phase: &Prepared<'_>, condition: &Condition) -> Outcome {
+    let decided = matches!(
+        outcome.verdict,
+        Verdict::Pass | Verdict::Fail | Verdict::Undecided
+    );
+    if let (Some(invalid), true) = (&condition.invalid, decided) {
+        outcome.verdict = Verdict::Invalid;
+        outcome.borderline = false;
+        outcome.reason = Some(format!("{}; {}", invalid.reason, invalid.remedy));
+        return outcome;
+    }
+    if outcome.verdict == Verdict::Pass {
+        let doubt = if condition.overloaded.is_some() {
+            Some("the queue grew through the window, so the value has no steady meaning")
+        } else if phase.phase.interrupted {
+            Some("the run was interrupted before its window was full")
+        } else {
+            None
+        };
+        if let Some(doubt) = doubt {
+            outcome.verdict = Verdict::Undecided;
+            outcome.borderline = false;
+            outcome.reason = Some(doubt.to_owned());
+        }
+    }
+    outcome
+}
+
+/// fail > error > invalid > undecided > pass, and why.
+fn whole(assertions: &[AssertionResult], conditions: &[Condition]) -> (Verdict, Option<String>) {
+    let mut verdict = assertions
+        .iter()
+        .map(|a| a.verdict)
+        .reduce(Verdict::and)
+        .unwrap_or(Verdict::Error);
+    let overload = conditions.iter().find_map(|c| c.overloaded.as_ref());
+    if let Some(how) = overload {
+        verdict = verdict.and(Verdict::Fail);
+        return (verdict, Some(format!("overloaded: {how}")));
+    }
+    if verdict == Verdict::Pass {
+        return (verdict, None);
+    }
+    let mut decisive = assertions.iter().filter(|a| a.verdict == verdict);
+    let Some(first) = decisive.next() else {
+        return (verdict, Some("nothing was measured".to_owned()));
+    };
+    let others = decisive.count();
+    let mut reason = match verdict {
+        // One condition of the phase makes them all invalid.
+        Verdict::Invalid => return (verdict, first.reason.clone()),
+        Verdict::Fail => match (first.observed, &first.reason) {
+            (Some(x), _) => format!("{}: observed {}", first.text, quantity(x, first.unit)),
+            (None, Some(reason)) => format!("{}: {reason}", first.text),
+            (None, None) => first.text.clone(),
+        },
+        _ => match &first.reason {
+            Some(reason) => format!("{}: {reason}", first.text),
+            None => first.text.clone(),
+        },
+    };
+    if others > 0 {
+        reason.push_str(&format!(" (and {others} more)"));
+    }
+    (verdict, Some(reason))
+}

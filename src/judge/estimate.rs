@@ -1,0 +1,227 @@
+use crate::stats::{
+    Bounds, MIN_BATCHES, block_bootstrap, clopper_pearson, quantile_bounds, ratio_interval,
+};
+
+use super::expression::{Node, scale};
+use super::leaf::{Leaf, LeafData};
+use super::words::number;
+use crate::metrics::Unit;
+
+/// Resamples of a bootstrap.
+const REPLICATES: usize = 2000;
+/// Fewer requests than this fill 20 blocks too thinly for an interval from them.
+const MIN_REQUESTS: u64 = 2 * MIN_BATCHES as u64;
+
+/// A value with what is known of it. In the unit it is shown in.
+#[derive(Clone, Debug)]
+pub(super) struct Estimate {
+    /// `+∞`: unbounded because of failures.
+    pub point: f64,
+    pub bounds: Bounds,
+    /// Values behind it.
+    pub n: u64,
+    /// It speaks of what was observed, and of nothing beyond: least and greatest values.
+    pub descriptive: bool,
+    /// What to know of the interval.
+    pub note: Option<String>,
+}
+
+/// What an estimate depends on besides the data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Method {
+    pub confidence: f64,
+    pub seed: u64,
+    pub blocks: usize,
+}
+
+/// Why a value cannot be had although its leaves were measured.
+#[derive(Clone, Debug)]
+pub(super) enum NoValue {
+    /// A division by zero, or the like.
+    Undefined,
+    /// A leaf of a compound expression is unbounded because of failures.
+    Unbounded(String),
+}
+
+/// Estimates `node` over `leaves`, shown in `unit`.
+///
+/// One leaf, perhaps shifted and scaled, has the interval of its own kind; anything more is resampled
+/// as a whole.
+pub(super) fn estimate(
+    node: &Node,
+    leaves: &[Leaf],
+    unit: Unit,
+    method: Method,
+) -> Result<Estimate, NoValue> {
+    match node.affine() {
+        Some((_, constant, None)) => Ok(Estimate {
+            point: constant / scale(unit),
+            bounds: Bounds {
+                lower: constant / scale(unit),
+                upper: constant / scale(unit),
+            },
+            n: 0,
+            descriptive: false,
+            note: None,
+        }),
+        Some((a, b, Some(i))) => {
+            let own = of_leaf(&leaves[i], method).ok_or(NoValue::Undefined)?;
+            // A bare leaf keeps its digits.
+            if *node == Node::Leaf(i) {
+                return Ok(own);
+            }
+            let factor = scale(leaves[i].unit);
+            let map = |x: f64| {
+                if a == 0.0 {
+                    b / scale(unit)
+                } else {
+                    (a * x * factor + b) / scale(unit)
+                }
+            };
+            let (one, other) = (map(own.bounds.lower), map(own.bounds.upper));
+            if own.point.is_infinite() {
+                let why = leaves[i].unbounded_reason().unwrap_or_default();
+                return Err(NoValue::Unbounded(why));
+            }
+            Ok(Estimate {
+                point: map(own.point),
+                bounds: Bounds {
+                    lower: one.min(other),
+                    upper: one.max(other),
+                },
+                ..own
+            })
+        }
+        None => compound(node, leaves, unit, method),
+    }
+}
+
+fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<Estimate, NoValue> {
+    for leaf in leaves {
+        if leaf.point().is_some_and(f64::is_infinite) {
+            let why = leaf.unbounded_reason().unwrap_or_default();
+            return Err(NoValue::Unbounded(why));
+        }
+    }
+    let value = |of: &dyn Fn(&Leaf) -> Option<f64>| {
+        let coherent = node.value(&mut |i| of(&leaves[i]).map(|x| x * scale(leaves[i].unit)))?;
+        Some(coherent / scale(unit))
+    };
+    let point = value(&Leaf::point).ok_or(NoValue::Undefined)?;
+    let n = leaves.iter().map(|l| l.n).min().unwrap_or(0);
+    let requests = leaves.iter().map(|l| l.requests).min().unwrap_or(0);
+    let descriptive = leaves
+        .iter()
+        .any(|l| matches!(l.data, LeafData::Extreme { .. }));
+    if descriptive {
+        return Ok(Estimate {
+            point,
+            bounds: Bounds::UNKNOWN,
+            n,
+            descriptive,
+            note: Some(
+                "a least or greatest value has no interval; the observed one decides".into(),
+            ),
+        });
+    }
+    let (bounds, note) = if requests < MIN_REQUESTS {
+        (Bounds::UNKNOWN, Some(too_few(requests)))
+    } else {
+        let bounds = block_bootstrap(
+            method.blocks,
+            REPLICATES,
+            method.confidence,
+            method.seed,
+            |weights| value(&|leaf| leaf.resampled(weights)),
+        );
+        (bounds, None)
+    };
+    Ok(Estimate {
+        point,
+        bounds,
+        n,
+        descriptive,
+        note,
+    })
+}
+
+fn too_few(requests: u64) -> String {
+    format!("{requests} requests are too few for an interval; it takes {MIN_REQUESTS}")
+}
+
+/// The estimate of one leaf by the method of its kind, in its own unit.
+fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
+    let point = leaf.point()?;
+    let confidence = method.confidence;
+    let mut descriptive = false;
+    let mut note = None;
+    let resampled = || {
+        block_bootstrap(
+            method.blocks,
+            REPLICATES,
+            confidence,
+            method.seed,
+            |weights| leaf.resampled(weights),
+        )
+    };
+    let enough = leaf.requests >= MIN_REQUESTS;
+    let bounds = match &leaf.data {
+        LeafData::Quantile {
+            q,
+            values,
+            effective: Some(effective),
+            ..
+        } => {
+            note = worth(*effective, leaf.n);
+            quantile_bounds(values.sorted(), *effective, *q, confidence)
+        }
+        LeafData::Share {
+            hits, n, effective, ..
+        } => {
+            note = worth(*effective, leaf.n);
+            clopper_pearson(hits * effective / n, *effective, confidence)
+        }
+        LeafData::Extreme { max, .. } => {
+            descriptive = true;
+            let what = if *max { "greatest" } else { "least" };
+            note = Some(format!(
+                "the {what} of {} observed values; nothing follows for others",
+                leaf.n
+            ));
+            if *max {
+                Bounds {
+                    lower: point,
+                    upper: f64::INFINITY,
+                }
+            } else {
+                Bounds {
+                    lower: f64::NEG_INFINITY,
+                    upper: point,
+                }
+            }
+        }
+        _ if !enough => {
+            note = Some(too_few(leaf.requests));
+            Bounds::UNKNOWN
+        }
+        LeafData::Ratio { blocks } => ratio_interval(blocks, confidence)?.1,
+        LeafData::Quantile { .. } | LeafData::Stddev { .. } => resampled(),
+    };
+    Some(Estimate {
+        point,
+        bounds,
+        n: leaf.n,
+        descriptive,
+        note,
+    })
+}
+
+/// Says when neighbouring requests resemble each other so much that they are worth clearly fewer.
+fn worth(effective: f64, n: u64) -> Option<String> {
+    (effective < 0.5 * n as f64).then(|| {
+        format!(
+            "neighbouring requests resemble each other: {n} are worth {} independent ones",
+            number(effective.floor())
+        )
+    })
+}

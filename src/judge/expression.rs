@@ -1,0 +1,206 @@
+use crate::metrics::{Dimension, Unit};
+use crate::suite::assertion::{BinaryOp, CmpOp, Expr, ExprKind, Function, MetricRef, PhaseRef};
+
+/// A leaf of an expression: something that is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Measured {
+    /// A metric.
+    Metric(MetricRef),
+    /// A function of a phase.
+    Call(Option<PhaseRef>, Function),
+}
+
+impl Measured {
+    pub(super) fn unit(&self) -> Unit {
+        match self {
+            // A statistic has its metric's unit.
+            Measured::Metric(m) => m.metric.unit,
+            Measured::Call(_, Function::GoodputRate(_)) => Unit::PerSecond,
+            Measured::Call(..) => Unit::Ratio,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Option<&PhaseRef> {
+        match self {
+            Measured::Metric(m) => m.phase.as_ref(),
+            Measured::Call(phase, _) => phase.as_ref(),
+        }
+    }
+}
+
+/// An expression over numbered leaves. Values are coherent: times in seconds, so that products and
+/// quotients of different units come out right.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node {
+    Constant(f64),
+    Leaf(usize),
+    Neg(Box<Node>),
+    Binary(BinaryOp, Box<Node>, Box<Node>),
+}
+
+/// One unit expressed in the coherent one of its dimension.
+pub(super) fn scale(unit: Unit) -> f64 {
+    match unit {
+        Unit::Milliseconds => 1e-3,
+        _ => 1.0,
+    }
+}
+
+/// Turns `expr` into a [`Node`], adding what it measures to `leaves` (each once).
+pub(super) fn compile(expr: &Expr, leaves: &mut Vec<Measured>) -> Node {
+    let mut leaf = |measured: Measured| {
+        let known = leaves.iter().position(|l| *l == measured);
+        Node::Leaf(known.unwrap_or_else(|| {
+            leaves.push(measured);
+            leaves.len() - 1
+        }))
+    };
+    match &expr.kind {
+        ExprKind::Number(q) => Node::Constant(q.value * q.unit.map_or(1.0, scale)),
+        ExprKind::Metric(m) => leaf(Measured::Metric(m.clone())),
+        ExprKind::Call { phase, function } => leaf(Measured::Call(phase.clone(), function.clone())),
+        ExprKind::Neg(x) => Node::Neg(Box::new(compile(x, leaves))),
+        ExprKind::Binary { op, lhs, rhs } => {
+            let lhs = Box::new(compile(lhs, leaves));
+            Node::Binary(*op, lhs, Box::new(compile(rhs, leaves)))
+        }
+    }
+}
+
+impl Node {
+    /// The value, given the coherent values of the leaves. `None` where a leaf has none, or where it is
+    /// no number (a division by zero).
+    pub(super) fn value(&self, leaf: &mut impl FnMut(usize) -> Option<f64>) -> Option<f64> {
+        let value = match self {
+            Node::Constant(x) => *x,
+            Node::Leaf(i) => leaf(*i)?,
+            Node::Neg(x) => -x.value(leaf)?,
+            Node::Binary(op, a, b) => {
+                let (a, b) = (a.value(leaf)?, b.value(leaf)?);
+                match op {
+                    BinaryOp::Add => a + b,
+                    BinaryOp::Sub => a - b,
+                    BinaryOp::Mul => a * b,
+                    BinaryOp::Div if b == 0.0 => return None,
+                    BinaryOp::Div => a / b,
+                }
+            }
+        };
+        (!value.is_nan()).then_some(value)
+    }
+
+    /// `(a, b, leaf)` where the expression is `a · leaf + b`; a constant has no leaf. `None`: it is more
+    /// than that.
+    pub(super) fn affine(&self) -> Option<(f64, f64, Option<usize>)> {
+        match self {
+            Node::Constant(x) => Some((0.0, *x, None)),
+            Node::Leaf(i) => Some((1.0, 0.0, Some(*i))),
+            Node::Neg(x) => x.affine().map(|(a, b, leaf)| (-a, -b, leaf)),
+            Node::Binary(op, lhs, rhs) => {
+                let (la, lb, ll) = lhs.affine()?;
+                let (ra, rb, rl) = rhs.affine()?;
+                match (op, ll, rl) {
+                    (BinaryOp::Add, _, None) => Some((la, lb + rb, ll)),
+                    (BinaryOp::Add, None, _) => Some((ra, lb + rb, rl)),
+                    (BinaryOp::Sub, _, None) => Some((la, lb - rb, ll)),
+                    (BinaryOp::Sub, None, _) => Some((-ra, lb - rb, rl)),
+                    (BinaryOp::Mul, _, None) => Some((la * rb, lb * rb, ll)),
+                    (BinaryOp::Mul, None, _) => Some((ra * lb, rb * lb, rl)),
+                    (BinaryOp::Div, _, None) if rb != 0.0 => Some((la / rb, lb / rb, ll)),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+/// The unit of `expr`; `None`: a bare number.
+pub(super) fn unit_of(expr: &Expr) -> Option<Unit> {
+    match &expr.kind {
+        ExprKind::Number(q) => q.unit,
+        ExprKind::Metric(m) => Some(Measured::Metric(m.clone()).unit()),
+        ExprKind::Call { phase, function } => {
+            Some(Measured::Call(phase.clone(), function.clone()).unit())
+        }
+        ExprKind::Neg(x) => unit_of(x),
+        ExprKind::Binary { op, lhs, rhs } => {
+            let (a, b) = (unit_of(lhs), unit_of(rhs));
+            match op {
+                BinaryOp::Add | BinaryOp::Sub => a.or(b),
+                BinaryOp::Mul => match (a, b) {
+                    (x, None) | (None, x) => x,
+                    (Some(x), Some(y)) if is_plain(y) => Some(x),
+                    (Some(x), Some(y)) if is_plain(x) => Some(y),
+                    (Some(x), Some(y)) => Some(unit_with(combine(x, y, 1))),
+                },
+                BinaryOp::Div => match (a, b) {
+                    (x, None) => x,
+                    (Some(x), Some(y)) if is_plain(y) => Some(x),
+                    (x, Some(y)) => Some(unit_with(combine(x.unwrap_or(Unit::Count), y, -1))),
+                },
+            }
+        }
+    }
+}
+
+fn is_plain(unit: Unit) -> bool {
+    unit.dimension() == Dimension::default()
+}
+
+fn combine(x: Unit, y: Unit, sign: i8) -> Dimension {
+    let (x, y) = (x.dimension(), y.dimension());
+    Dimension {
+        time: x.time + sign * y.time,
+        tokens: x.tokens + sign * y.tokens,
+    }
+}
+
+/// The unit in which values of `dimension` are shown. A dimension that no metric has is shown as a bare
+/// number of coherent units.
+fn unit_with(dimension: Dimension) -> Unit {
+    [
+        Unit::Ratio,
+        Unit::Milliseconds,
+        Unit::PerSecond,
+        Unit::TokensPerSecond,
+        Unit::Tokens,
+    ]
+    .into_iter()
+    .find(|u| u.dimension() == dimension)
+    .unwrap_or(Unit::Count)
+}
+
+/// Whether `a op b`.
+pub(super) fn holds(op: CmpOp, a: f64, b: f64) -> bool {
+    match op {
+        CmpOp::Lt => a < b,
+        CmpOp::Le => a <= b,
+        CmpOp::Gt => a > b,
+        CmpOp::Ge => a >= b,
+    }
+}
+
+/// The operator with its sides exchanged.
+pub(super) fn flipped(op: CmpOp) -> CmpOp {
+    match op {
+        CmpOp::Lt => CmpOp::Gt,
+        CmpOp::Le => CmpOp::Ge,
+        CmpOp::Gt => CmpOp::Lt,
+        CmpOp::Ge => CmpOp::Le,
+    }
+}
+
+/// The operator as written.
+pub(super) fn symbol(op: CmpOp) -> &'static str {
+    match op {
+        CmpOp::Lt => "<",
+        CmpOp::Le => "<=",
+        CmpOp::Gt => ">",
+        CmpOp::Ge => ">=",
+    }
+}
+
+/// Whether the operator bounds its left side from above.
+pub(super) fn bounds_above(op: CmpOp) -> bool {
+    matches!(op, CmpOp::Lt | CmpOp::Le)
+}
