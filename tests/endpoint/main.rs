@@ -2,4 +2,7 @@
 
 mod captures;
 mod happy;
+mod liars;
+mod reference;
 mod server;
+mod sse;

@@ -1,4 +1,4 @@
-use super::wire::{Answer, error_message};
+use super::wire::{Answer, error_message, one_line, parse};
 use crate::endpoint::sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
 use crate::endpoint::{Decoder, Event, Usage};
 use crate::record::{ErrorKind, RequestError};
@@ -48,7 +48,6 @@ impl Decoder for StreamDecoder {
 
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), RequestError> {
         let reader = &mut self.reader;
-        let complete = events.len();
         self.sse.finish(|event| {
             reader
                 .read(event, events)
@@ -63,9 +62,7 @@ impl Decoder for StreamDecoder {
                     ),
                     _ => error,
                 })
-        })?;
-        debug_assert!(events.len() >= complete);
-        Ok(())
+        })
     }
 }
 
@@ -80,13 +77,13 @@ impl ChunkReader {
             events.push(Event::Done);
             return Ok(());
         }
-        match serde_json::from_slice::<Answer<'_>>(data) {
+        match parse(data) {
             Ok(answer) => self.take(&answer, &event, events),
             // The standard has the stream decoded as UTF-8 with replacement. Servers that cut text by
             // tokens write half a character now and then.
             Err(_) if std::str::from_utf8(data).is_err() => {
                 let text = String::from_utf8_lossy(data);
-                match serde_json::from_str::<Answer<'_>>(&text) {
+                match parse(text.as_bytes()) {
                     Ok(answer) => self.take(&answer, &event, events),
                     Err(error) => not_json(&event, &error, events)?,
                 }
@@ -180,14 +177,7 @@ fn not_json(
 /// The beginning of `data` as text on one line.
 pub(crate) fn snippet(data: &[u8]) -> String {
     let head = &data[..data.len().min(400)];
-    let text = String::from_utf8_lossy(head);
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
+    let line = one_line(&String::from_utf8_lossy(head));
     match line.char_indices().nth(120) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line,
