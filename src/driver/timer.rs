@@ -77,6 +77,12 @@ impl Timer {
             shared: shared.clone(),
         }
     }
+
+    /// Wake-ups that are to come.
+    #[cfg(test)]
+    pub(super) fn pending(&self) -> usize {
+        self.owner.shared.lock().entries.len()
+    }
 }
 
 impl TimerEntry {

@@ -15,7 +15,7 @@ fn a_streamed_answer_is_observed_chunk_by_chunk() {
         conn.event("[DONE]");
         conn.close();
     });
-    let seen = observe(server.settings(), chat(), patient());
+    let seen = observe(server.settings(), Box::new(chat()), patient());
     assert_eq!(seen.error, None);
     assert_eq!(seen.status, Some(200));
     assert_eq!(seen.chunks.len(), 2);

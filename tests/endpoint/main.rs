@@ -1,5 +1,10 @@
 //! The endpoint on real sockets: captures replayed, servers that lie, connections and TLS.
 
 mod captures;
+mod connections;
 mod happy;
+mod liars;
+mod probing;
+mod reference;
 mod server;
+mod sse;

@@ -36,15 +36,6 @@ impl Server {
         Server { address, seen }
     }
 
-    /// Answers every request with `response`, byte for byte, on connections that stay open.
-    pub fn replay(response: Vec<u8>) -> Server {
-        Server::start(move |conn| {
-            while conn.request().is_some() {
-                conn.write(&response);
-            }
-        })
-    }
-
     pub fn settings(&self) -> HttpSettings {
         HttpSettings::new(format!("http://{}/v1", self.address).parse().unwrap())
     }
@@ -158,11 +149,15 @@ pub fn prompt() -> PlannedRequest {
 }
 
 /// Sends one request to `settings` and observes it.
-pub fn observe(settings: HttpSettings, protocol: impl Protocol, timeouts: Timeouts) -> Observation {
+pub fn observe(
+    settings: HttpSettings,
+    protocol: Box<dyn Protocol>,
+    timeouts: Timeouts,
+) -> Observation {
     RealDriver::run(async move |driver| {
         let transport = HttpTransport::new(settings, driver.clone()).unwrap();
         let body = protocol.encode(&prompt());
-        perform(&driver, &transport, &protocol, body, timeouts).await
+        perform(&driver, &transport, protocol.as_ref(), body, timeouts).await
     })
     .unwrap()
 }

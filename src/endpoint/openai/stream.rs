@@ -1,4 +1,4 @@
-use super::wire::{Answer, error_message};
+use super::wire::{Answer, error_message, one_line, parse};
 use crate::endpoint::sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
 use crate::endpoint::{Decoder, Event, Usage};
 use crate::record::{ErrorKind, RequestError};
@@ -14,9 +14,12 @@ pub(super) struct StreamDecoder {
 #[derive(Debug)]
 struct ChunkReader {
     done: bool,
-    /// Tokens that the server had counted up to the last chunk with output. Unknown for good once such
-    /// a chunk came without a count of its own: the next difference would span several chunks.
+    /// Tokens that the server had counted up to the last chunk with output; unknown where that one
+    /// came without a count, because the difference would span several chunks.
     counted: Option<u64>,
+    /// The count stood still while output came: it does not go chunk by chunk, and its differences
+    /// mean nothing. Some servers send `usage` with zeros until the last chunk.
+    uneven: bool,
     /// Tokens listed in chunks without text, such as half a character: their text comes with the next.
     withheld: u64,
 }
@@ -26,6 +29,7 @@ impl Default for ChunkReader {
         ChunkReader {
             done: false,
             counted: Some(0),
+            uneven: false,
             withheld: 0,
         }
     }
@@ -48,7 +52,6 @@ impl Decoder for StreamDecoder {
 
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), RequestError> {
         let reader = &mut self.reader;
-        let complete = events.len();
         self.sse.finish(|event| {
             reader
                 .read(event, events)
@@ -63,9 +66,7 @@ impl Decoder for StreamDecoder {
                     ),
                     _ => error,
                 })
-        })?;
-        debug_assert!(events.len() >= complete);
-        Ok(())
+        })
     }
 }
 
@@ -80,13 +81,13 @@ impl ChunkReader {
             events.push(Event::Done);
             return Ok(());
         }
-        match serde_json::from_slice::<Answer<'_>>(data) {
+        match parse(data) {
             Ok(answer) => self.take(&answer, &event, events),
             // The standard has the stream decoded as UTF-8 with replacement. Servers that cut text by
             // tokens write half a character now and then.
             Err(_) if std::str::from_utf8(data).is_err() => {
                 let text = String::from_utf8_lossy(data);
-                match serde_json::from_str::<Answer<'_>>(&text) {
+                match parse(text.as_bytes()) {
                     Ok(answer) => self.take(&answer, &event, events),
                     Err(error) => not_json(&event, &error, events)?,
                 }
@@ -112,15 +113,13 @@ impl ChunkReader {
                 (Some(now), Some(before)) => now.checked_sub(before),
                 _ => None,
             };
+            self.uneven |= counted == Some(0) || usage.output == Some(0);
             self.counted = usage.output;
-            // A count of 0 for a chunk with text is no count: some servers send `usage` with zeros
-            // until the last chunk.
-            let tokens = listed.or(counted).filter(|n| *n > 0);
-            if tokens.is_none() {
-                self.counted = None;
-            }
+            let tokens = listed.or(counted.filter(|_| !self.uneven));
             events.push(Event::Output {
-                tokens: tokens.and_then(|n| u32::try_from(n).ok()),
+                tokens: tokens
+                    .filter(|n| *n > 0)
+                    .and_then(|n| u32::try_from(n).ok()),
             });
         }
         if usage != Usage::default() {
@@ -180,14 +179,7 @@ fn not_json(
 /// The beginning of `data` as text on one line.
 pub(crate) fn snippet(data: &[u8]) -> String {
     let head = &data[..data.len().min(400)];
-    let text = String::from_utf8_lossy(head);
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
+    let line = one_line(&String::from_utf8_lossy(head));
     match line.char_indices().nth(120) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line,

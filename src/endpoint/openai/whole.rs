@@ -1,5 +1,5 @@
 use super::stream::{error_event, snippet, usage_of};
-use super::wire::Answer;
+use super::wire::{Answer, parse};
 use crate::endpoint::{Decoder, Event, Usage};
 use crate::record::{ErrorKind, RequestError};
 
@@ -51,10 +51,10 @@ impl Decoder for WholeDecoder {
             return Ok(());
         }
         let lossy;
-        let mut parsed = serde_json::from_slice::<Answer<'_>>(&body);
+        let mut parsed = parse(&body);
         if parsed.is_err() && std::str::from_utf8(&body).is_err() {
             lossy = String::from_utf8_lossy(&body);
-            parsed = serde_json::from_str(&lossy);
+            parsed = parse(lossy.as_bytes());
         }
         match (parsed, self.unexpected) {
             (Ok(answer), _) if answer.is_error() => events.push(error_event(&body)),

@@ -313,4 +313,26 @@ pub(crate) fn error_message(json: &[u8]) -> Option<String> {
     ["error", "detail", "message"]
         .iter()
         .find_map(|key| words(map.get(*key)?))
+        .map(|text| one_line(&text))
+}
+
+/// `text` with every run of white space as one space: an error is one line wherever it is shown.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(512));
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// Reads an answer. serde takes an array for a struct whose fields stand in order; here only an
+/// object is one.
+pub(super) fn parse(json: &[u8]) -> Result<Answer<'_>, serde_json::Error> {
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        return Err(de::Error::custom("an array where an object belongs"));
+    }
+    serde_json::from_slice(json)
 }
