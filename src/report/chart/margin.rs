@@ -43,7 +43,7 @@ pub fn margin_bar(bar: &MarginBar<'_>) -> Option<String> {
         (WIDTH / 2.0 + (v - limit) / half * (WIDTH / 2.0 - EDGE)).clamp(EDGE, WIDTH - EDGE)
     };
 
-    let mut svg = Svg::new("margin", WIDTH, HEIGHT, bar.head);
+    let mut svg = Svg::new("margin", [0.0, 0.0, WIDTH, HEIGHT], bar.head);
     let side = |left: bool| if left { 0.0 } else { WIDTH / 2.0 };
     svg.rect(
         "holds",

@@ -30,6 +30,7 @@ pub(super) fn pictures(
     for (name, title) in [
         ("ttft", "Time to first token"),
         ("itl", "Gaps between chunks"),
+        ("e2e_latency", "End-to-end latency"),
     ] {
         if let Some(MetricSummary::Distribution(d)) = phase.metrics.get(name) {
             let limits = limits(assertions, &phase.name, name);
