@@ -71,6 +71,16 @@ fn distribution(
             limit: false,
         }));
     }
+    // Long times read better in seconds.
+    let in_seconds = d.unit == Unit::Milliseconds && d.p50.is_some_and(|v| v >= 2000.0);
+    let scale = if in_seconds { 1e-3 } else { 1.0 };
+    let h = &Histogram {
+        edges: h.edges.iter().map(|e| e * scale).collect(),
+        counts: h.counts.clone(),
+    };
+    for mark in &mut marks {
+        mark.value *= scale;
+    }
     let svg = histogram(&HistogramChart {
         head: Head {
             id,
@@ -78,7 +88,7 @@ fn distribution(
             desc: &caption,
         },
         histogram: h,
-        unit: d.unit.name(),
+        unit: if in_seconds { "s" } else { d.unit.name() },
         marks,
     })?;
     Some(PictureView {
