@@ -78,7 +78,7 @@ pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> Strin
     let mut open: Vec<_> = case
         .assertions
         .iter()
-        .filter(|a| a.verdict != Verdict::Pass || a.borderline)
+        .filter(|a| matches!(a.verdict, Verdict::Fail | Verdict::Undecided) || a.borderline)
         .collect();
     open.sort_by_key(|a| rank(a.verdict));
     if open.is_empty() {
@@ -91,19 +91,7 @@ pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> Strin
         out.push("");
         assertion(&mut out, a, style);
     }
-    let holding = case.assertions.len() - open.len();
-    if holding > 0 {
-        out.push("");
-        out.push(style.dim(&format!(
-            "{holding} other {}",
-            if holding == 1 {
-                "assertion holds"
-            } else {
-                "assertions hold"
-            }
-        )));
-    }
-
+    rest(&mut out, case, style);
     context(&mut out, case, style);
     out.push("");
     out.push(format!(
@@ -114,6 +102,49 @@ pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> Strin
         out.push(format!("report        {report}#{}", case.slug));
     }
     out.text
+}
+
+/// The assertions that have no block of their own.
+fn rest(out: &mut Lines, case: &CaseResult, style: Style) {
+    let plain = |a: &&AssertionResult| !a.borderline;
+    let held = case
+        .assertions
+        .iter()
+        .filter(plain)
+        .filter(|a| a.verdict == Verdict::Pass)
+        .count();
+    let unjudged: Vec<_> = case
+        .assertions
+        .iter()
+        .filter(plain)
+        .filter(|a| {
+            matches!(
+                a.verdict,
+                Verdict::Invalid | Verdict::Error | Verdict::Skipped
+            )
+        })
+        .collect();
+    if !unjudged.is_empty() {
+        out.push("");
+        out.push("not judged");
+    }
+    for a in unjudged {
+        let facts = Facts::of(a);
+        out.push(style.dim(&format!(
+            "  {}: observed {}",
+            one_line(&a.text),
+            facts.observed
+        )));
+    }
+    if held > 0 {
+        let word = if held == 1 {
+            "assertion holds"
+        } else {
+            "assertions hold"
+        };
+        out.push("");
+        out.push(style.dim(&format!("{held} other {word}")));
+    }
 }
 
 fn assertion(out: &mut Lines, a: &AssertionResult, style: Style) {

@@ -1,3 +1,4 @@
+use crate::judge::Verdict;
 use crate::result::{AssertionKind, AssertionResult, Distribution, PhaseResult};
 use crate::text::{beside, count, exact, margin, minutes, number};
 
@@ -20,7 +21,11 @@ impl Facts {
             verdict.push_str(" (borderline)");
         }
         Facts {
-            observed: beside(a.observed, a.limit, a.unit),
+            observed: if unbounded(a) {
+                "unbounded".to_owned()
+            } else {
+                beside(a.observed, a.limit, a.unit)
+            },
             limit: format!("{} {}", a.op, exact(a.limit, a.unit)),
             margin: margin(a.margin),
             interval: interval(a),
@@ -32,6 +37,12 @@ impl Facts {
             verdict,
         }
     }
+}
+
+/// Whether failed requests leave the value without a bound. Missing data never fails an assertion,
+/// so an upper limit that failed without a value did so because of this.
+pub(super) fn unbounded(a: &AssertionResult) -> bool {
+    a.observed.is_none() && a.verdict == Verdict::Fail && a.op.starts_with('<')
 }
 
 fn interval(a: &AssertionResult) -> String {

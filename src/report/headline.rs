@@ -52,7 +52,7 @@ impl<'a> Headline<'a> {
             text = if total == 0 {
                 "Interrupted before any case had ended".to_owned()
             } else {
-                format!("Interrupted, what was measured until then: {text}")
+                format!("Interrupted; until then {}", lower_first(&text))
             };
         }
         Headline {
@@ -138,6 +138,13 @@ fn sentence(groups: &[Group<'_>], total: usize) -> String {
             text
         }
     }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }
 
 impl Verdict {

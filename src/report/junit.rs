@@ -24,14 +24,22 @@ impl Report for Junit {
     fn render(&self, input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
         let result = input.result;
         let mut report = ReportBuilder::new();
+        let mut skipped = Vec::new();
         for name in suites(result) {
             let cases = result.cases.iter().filter(|c| c.suite == name);
             let testcases = cases.map(|c| testcase(c, result)).collect();
-            report.add_testsuite(testsuite(name, result, testcases));
+            let suite = testsuite(name, result, testcases);
+            skipped.push(suite.skipped());
+            report.add_testsuite(suite);
         }
         // A run that measured nothing, or not all it should have, must not be green.
         if result.cases.is_empty() || result.run.interrupted {
-            let text = Headline::new(result).text;
+            let remedy = if result.run.interrupted {
+                "Run it again to the end."
+            } else {
+                "`prony list` shows what would run."
+            };
+            let text = format!("{}. {remedy}", Headline::new(result).text);
             let case = TestCase {
                 name: "run".to_owned(),
                 time: Duration::ZERO,
@@ -41,19 +49,54 @@ impl Report for Junit {
                 system_out: None,
                 system_err: None,
             };
+            skipped.push(0);
             report.add_testsuite(testsuite("prony", result, vec![case]));
         }
         let mut out = Vec::new();
+        let failed = |message: String| ReportError {
+            report: self.name(),
+            message,
+        };
         report
             .build()
             .write_xml(&mut out)
-            .map_err(|e| ReportError {
-                report: self.name(),
-                message: e.to_string(),
-            })?;
-        out.push(b'\n');
-        Ok(out)
+            .map_err(|e| failed(e.to_string()))?;
+        let xml = String::from_utf8(out).map_err(|e| failed(e.to_string()))?;
+        Ok((complete(&xml, &skipped) + "\n").into_bytes())
     }
+}
+
+/// What junit-report leaves out: `skipped` totals, and line breaks in attributes as references
+/// (a reader turns bare ones into spaces).
+///
+/// Relies on what the writer does: `<` and `>` inside attributes are escaped, all text is CDATA.
+fn complete(xml: &str, skipped: &[usize]) -> String {
+    const SUITE: &str = "<testsuite ";
+    let mut out = String::with_capacity(xml.len() + 256);
+    let mut totals = skipped.iter();
+    let mut rest = xml;
+    while let Some(open) = rest.find('<') {
+        let (before, at) = rest.split_at(open);
+        out.push_str(before);
+        let cdata = at.starts_with("<![CDATA[");
+        let close = if cdata {
+            at.find("]]>").map(|i| i + 3)
+        } else {
+            at.find('>').map(|i| i + 1)
+        };
+        let (tag, after) = at.split_at(close.unwrap_or(at.len()));
+        if cdata {
+            out.push_str(tag);
+        } else if let Some(attributes) = tag.strip_prefix(SUITE) {
+            let total = totals.next().copied().unwrap_or(0);
+            out.push_str(&format!("{SUITE}skipped=\"{total}\" {attributes}"));
+        } else {
+            out.push_str(&tag.replace('\n', "&#10;").replace('\t', "&#9;"));
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Suites in the order in which they first occur.

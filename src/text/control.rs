@@ -27,10 +27,12 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Controls, and the marks that turn the direction of text (they can make a line read as another).
+/// Controls, the marks that turn the direction of text (they can make a line read as another), and
+/// the code points that Unicode says are no characters.
 fn is_unwanted(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;

@@ -79,8 +79,12 @@ fn show(value: Option<f64>, unit: Unit, digits: usize, trim: bool) -> String {
         text = plain(scaled, digits + 2, trim);
     }
     // A share of exactly one, a whole count: more digits would pretend to more than was counted.
-    if !trim && scaled == scaled.trunc() && matches!(unit, Unit::Ratio | Unit::Count | Unit::Tokens)
-    {
+    let whole = match unit {
+        Unit::Ratio => v == 1.0,
+        Unit::Count | Unit::Tokens => v == v.trunc(),
+        _ => false,
+    };
+    if whole {
         text = plain(scaled, digits, true);
     }
     text + suffix

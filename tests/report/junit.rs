@@ -24,6 +24,12 @@ fn elements(xml: &str, name: &str) -> Vec<Vec<(String, String)>> {
     }
 }
 
+/// Leaves the file where `tests/tools/check_junit.py` finds it.
+fn keep(name: &str, xml: &str) {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(path, xml).expect("writable");
+}
+
 fn attribute(of: &[(String, String)], name: &str) -> String {
     of.iter()
         .find(|(k, _)| k == name)
@@ -33,7 +39,9 @@ fn attribute(of: &[(String, String)], name: &str) -> String {
 
 #[test]
 fn every_verdict() {
-    insta::assert_snapshot!(render("junit", &sample::every_verdict()));
+    let xml = render("junit", &sample::every_verdict());
+    keep("junit.xml", &xml);
+    insta::assert_snapshot!(xml);
 }
 
 #[test]
@@ -43,12 +51,15 @@ fn totals_count_each_case_once() {
     assert_eq!(attribute(suite, "tests"), "7");
     assert_eq!(attribute(suite, "failures"), "1");
     assert_eq!(attribute(suite, "errors"), "2");
+    assert_eq!(attribute(suite, "skipped"), "3");
     assert_eq!(elements(&xml, "skipped").len(), 3);
 }
 
 #[test]
 fn an_empty_run_is_an_error() {
-    insta::assert_snapshot!(render("junit", &sample::run(vec![])));
+    let xml = render("junit", &sample::run(vec![]));
+    keep("junit-empty.xml", &xml);
+    insta::assert_snapshot!(xml);
 }
 
 #[test]
@@ -67,10 +78,16 @@ fn an_interrupted_run_is_an_error_beside_what_was_measured() {
 #[test]
 fn hostile_text_stays_text() {
     let xml = render("junit", &sample::run(vec![sample::hostile()]));
+    keep("junit-hostile.xml", &xml);
     assert_eq!(elements(&xml, "testcase").len(), 1);
     assert!(elements(&xml, "img").is_empty() && elements(&xml, "script").is_empty());
     assert!(xml.chars().all(|c| !c.is_control() || c == '\n'));
     assert!(!xml.contains('\u{fffe}'));
+    let message = attribute(&elements(&xml, "failure")[0], "message");
+    assert!(
+        !message.contains('\n') && message.contains("&#10;"),
+        "line breaks survive reading"
+    );
 }
 
 #[test]

@@ -1,6 +1,11 @@
+use std::fmt::Write as _;
+
 use super::scale::Scale;
-use super::svg::{Axis, BOTTOM, HEIGHT, Head, Mark, Svg, TOP, WIDTH, along};
+use super::svg::{Axis, BOTTOM, HEIGHT, Head, Mark, Svg, TOP, WIDTH, along, n};
 use crate::result::Histogram;
+
+/// Without units and legend above the plot its room is not needed.
+const ABOVE: f64 = 20.0;
 
 /// How often which value came.
 #[derive(Clone, Debug)]
@@ -43,21 +48,32 @@ pub fn histogram(chart: &HistogramChart<'_>) -> Option<String> {
         .collect();
     let top = heights.iter().copied().fold(0.0, f64::max);
 
-    let mut svg = Svg::new("chart", WIDTH, HEIGHT, chart.head);
+    let mut svg = Svg::new("chart", [0.0, ABOVE, WIDTH, HEIGHT - ABOVE], chart.head);
     let x = Axis {
         scale,
         unit: chart.unit.to_owned(),
     };
     svg.base(&x);
+    let mut bars = String::new();
     for (&(a, b, count), height) in bins.iter().zip(&heights) {
         if count == 0 {
             continue;
         }
         let (x0, x1) = (along(scale, a), along(scale, b));
         // A single value in the tail stays visible.
-        let h = (height / top * (BOTTOM - TOP - 22.0)).max(1.2);
-        svg.rect("bar", x0, BOTTOM - h, (x1 - x0 - 0.6).max(0.8), h);
+        let h = (height / top * (BOTTOM - TOP - 18.0)).max(1.2);
+        let w = (x1 - x0 - 0.6).max(0.8);
+        let _ = write!(
+            bars,
+            "M{} {}v-{}h{}v{}z",
+            n(x0),
+            n(BOTTOM),
+            n(h),
+            n(w),
+            n(h)
+        );
     }
+    svg.path("bar", &bars);
     let shown: Vec<_> = chart
         .marks
         .iter()
@@ -109,7 +125,7 @@ mod tests {
     #[test]
     fn one_bar_per_bin_that_holds_something() {
         let svg = draw(&[0.0, 1.0, 2.0, 3.0], &[5, 0, 1]).expect("drawn");
-        assert_eq!(svg.matches("class=\"bar\"").count(), 2);
+        assert_eq!(svg.matches('z').count(), 2);
         assert!(svg.contains("t&lt;") && svg.contains("d&amp;"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }

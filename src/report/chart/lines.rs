@@ -57,7 +57,7 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     {
         return None;
     }
-    let mut svg = Svg::new("chart", WIDTH, HEIGHT, chart.head);
+    let mut svg = Svg::new("chart", [0.0, 8.0, WIDTH, HEIGHT - 8.0], chart.head);
     for shade in &chart.shades {
         let (a, b) = (
             along(chart.x.scale, shade.from),

@@ -10,7 +10,7 @@ const EDGE: f64 = 6.0;
 pub struct MarginBar<'a> {
     /// Names.
     pub head: Head<'a>,
-    /// The value; `None`: nothing is drawn.
+    /// The value; infinite ones stand at the end; `None`: nothing is drawn.
     pub observed: Option<f64>,
     /// The limit, always in the middle.
     pub limit: Option<f64>,
@@ -27,7 +27,7 @@ pub struct MarginBar<'a> {
 /// looks small.
 pub fn margin_bar(bar: &MarginBar<'_>) -> Option<String> {
     let (observed, limit) = (bar.observed?, bar.limit?);
-    if !observed.is_finite() || !limit.is_finite() {
+    if observed.is_nan() || !limit.is_finite() {
         return None;
     }
     let far = |v: f64| (v - limit).abs();
@@ -43,7 +43,7 @@ pub fn margin_bar(bar: &MarginBar<'_>) -> Option<String> {
         (WIDTH / 2.0 + (v - limit) / half * (WIDTH / 2.0 - EDGE)).clamp(EDGE, WIDTH - EDGE)
     };
 
-    let mut svg = Svg::new("margin", WIDTH, HEIGHT, bar.head);
+    let mut svg = Svg::new("margin", [0.0, 0.0, WIDTH, HEIGHT], bar.head);
     let side = |left: bool| if left { 0.0 } else { WIDTH / 2.0 };
     svg.rect(
         "holds",

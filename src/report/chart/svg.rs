@@ -5,7 +5,7 @@ use crate::text::{printable, significant};
 
 /// Size of a chart in its own units.
 pub(super) const WIDTH: f64 = 460.0;
-pub(super) const HEIGHT: f64 = 232.0;
+pub(super) const HEIGHT: f64 = 226.0;
 /// Edges of the plot inside the chart.
 pub(super) const LEFT: f64 = 46.0;
 pub(super) const RIGHT: f64 = 450.0;
@@ -49,12 +49,13 @@ pub(super) struct Svg {
 }
 
 impl Svg {
-    pub(super) fn new(class: &str, width: f64, height: f64, head: Head<'_>) -> Self {
+    pub(super) fn new(class: &str, view: [f64; 4], head: Head<'_>) -> Self {
+        let [left, top, width, height] = view;
         let id = escape(head.id);
         let mut out = String::new();
         let _ = write!(
             out,
-            r#"<svg class="{class}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{id}-t {id}-d" xmlns="http://www.w3.org/2000/svg"><title id="{id}-t">{}</title><desc id="{id}-d">{}</desc>"#,
+            r#"<svg class="{class}" viewBox="{left} {top} {width} {height}" role="img" aria-labelledby="{id}-t {id}-d" xmlns="http://www.w3.org/2000/svg"><title id="{id}-t">{}</title><desc id="{id}-d">{}</desc>"#,
             escape(head.title),
             escape(head.desc)
         );
@@ -125,18 +126,22 @@ impl Svg {
 
     /// The x axis alone.
     pub(super) fn base(&mut self, x: &Axis) {
+        let ticks = x.scale.ticks(6);
         let mut free = f64::NEG_INFINITY;
-        for tick in x.scale.ticks(6) {
-            let (at, text) = (along(x.scale, tick), label(x.scale, tick));
+        for (i, &tick) in ticks.iter().enumerate() {
+            let (at, mut text) = (along(x.scale, tick), label(x.scale, tick));
+            if i + 1 == ticks.len() && !x.unit.is_empty() {
+                text = format!("{text} {}", x.unit);
+            }
             let half = text_width(&text) / 2.0;
+            let middle = at.min(RIGHT + 8.0 - half);
             self.line("stub", at, BOTTOM, at, BOTTOM + 4.0);
-            if at - half > free {
-                self.text("tick mid", at.min(RIGHT - half), BOTTOM + 17.0, &text);
-                free = at + half + 6.0;
+            if middle - half > free {
+                self.text("tick mid", middle, BOTTOM + 17.0, &text);
+                free = middle + half + 6.0;
             }
         }
         self.line("axis", LEFT, BOTTOM, RIGHT, BOTTOM);
-        self.text("unit end", RIGHT, HEIGHT - 0.5, &x.unit);
     }
 
     /// Vertical lines with their labels, each label where it does not cover the one before.

@@ -4,7 +4,7 @@ use super::page::clean;
 use super::phase::{PhaseView, phase_view};
 use crate::judge::Verdict;
 use crate::report::chart::{Head, MarginBar, margin_bar};
-use crate::report::facts::{Facts, quantile};
+use crate::report::facts::{Facts, quantile, unbounded};
 use crate::report::order::rank;
 use crate::report::rerun::rerun_command;
 use crate::result::{
@@ -164,7 +164,7 @@ fn assertion_view(a: &AssertionResult, id: &str) -> AssertionView {
             title: &clean(&a.text),
             desc: &desc,
         },
-        observed: a.observed,
+        observed: a.observed.or(unbounded(a).then_some(f64::INFINITY)),
         limit: a.limit,
         interval: a.interval,
         below_holds: a.op.starts_with('<'),

@@ -83,7 +83,10 @@ fn message(e: &minijinja::Error) -> String {
 struct PageView {
     title: String,
     verdict: &'static str,
+    /// What matters most: `2 of 8 failed`.
     headline: String,
+    /// The other verdicts, `1 invalid, 5 passed`; empty where there is only one.
+    rest: String,
     interrupted: bool,
     started: String,
     duration: Option<String>,
@@ -117,6 +120,10 @@ fn page_view(input: &ReportInput<'_>) -> PageView {
     let headline = Headline::new(result);
     let series =
         |slug: &str| -> Option<&CaseSeries> { input.series.cases.iter().find(|c| c.slug == slug) };
+    let (first, rest) = headline
+        .text
+        .split_once(", ")
+        .unwrap_or((&headline.text, ""));
     let mut cases: Vec<CaseView> = by_attention(&result.cases)
         .into_iter()
         .map(|c| case_view(c, series(&c.slug), run))
@@ -157,7 +164,8 @@ fn page_view(input: &ReportInput<'_>) -> PageView {
                     .collect(),
             })
             .collect(),
-        headline: headline.text,
+        headline: first.to_owned(),
+        rest: rest.to_owned(),
         facts: facts(result),
         labels: run
             .labels

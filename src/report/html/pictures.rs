@@ -30,6 +30,7 @@ pub(super) fn pictures(
     for (name, title) in [
         ("ttft", "Time to first token"),
         ("itl", "Gaps between chunks"),
+        ("e2e_latency", "End-to-end latency"),
     ] {
         if let Some(MetricSummary::Distribution(d)) = phase.metrics.get(name) {
             let limits = limits(assertions, &phase.name, name);
@@ -70,6 +71,16 @@ fn distribution(
             limit: false,
         }));
     }
+    // Long times read better in seconds.
+    let in_seconds = d.unit == Unit::Milliseconds && d.p50.is_some_and(|v| v >= 2000.0);
+    let scale = if in_seconds { 1e-3 } else { 1.0 };
+    let h = &Histogram {
+        edges: h.edges.iter().map(|e| e * scale).collect(),
+        counts: h.counts.clone(),
+    };
+    for mark in &mut marks {
+        mark.value *= scale;
+    }
     let svg = histogram(&HistogramChart {
         head: Head {
             id,
@@ -77,7 +88,7 @@ fn distribution(
             desc: &caption,
         },
         histogram: h,
-        unit: d.unit.name(),
+        unit: if in_seconds { "s" } else { d.unit.name() },
         marks,
     })?;
     Some(PictureView {
