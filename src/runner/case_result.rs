@@ -26,7 +26,7 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
             interrupted: p.interrupted,
         })
         .collect();
-    let judged = judge_case(&JudgeInput {
+    let judged = judge_case(JudgeInput {
         case,
         phases: &inputs,
     });
