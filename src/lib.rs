@@ -21,3 +21,5 @@ pub mod workload;
 
 pub mod cli;
 pub mod exit;
+
+pub use runner::harness;

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Arc;
 
 use libtest_mimic::Arguments;
@@ -6,10 +5,8 @@ use libtest_mimic::Arguments;
 use super::args::RunArgs;
 use super::suites::load_cases;
 use crate::exit;
-use crate::report::{Report, ReportInput, console};
 use crate::runner::{
-    Context, Interrupt, Outcome, REPORTS_OF_A_RUN, html_report, new_nonce, resolved, run_cases,
-    run_info, stdout_style, write_atomically,
+    Context, Interrupt, Wanted, finish, html_report, new_nonce, resolved, run_cases, run_info,
 };
 
 /// `prony run`: suites in, verdicts out.
@@ -49,56 +46,15 @@ pub fn run(args: RunArgs) -> i32 {
         Ok(outcome) => outcome,
         Err(e) => return fail(exit::INTERNAL, &format!("cannot write results: {e}")),
     };
-    let code = finish(&outcome, &context, &args, &html);
-    [context.interrupt.code(), outcome.code]
-        .into_iter()
-        .fold(code, exit::stronger)
-}
-
-/// Writes the reports and says where they are; the exit code of that alone.
-fn finish(outcome: &Outcome, context: &Context, args: &RunArgs, html: &dyn Report) -> i32 {
-    let mut code = exit::OK;
-    let mut problem = |what: String| {
-        eprintln!("error: {what}");
-        code = exit::INTERNAL;
-    };
-    if let (Some((result, series)), Some(folder)) = (&outcome.result, context.folder_if_made()) {
-        let input = ReportInput { result, series };
-        let extra = |report: &dyn Report| -> Option<&Path> {
-            match report.name() {
-                "junit" => args.junit.as_deref(),
-                "html" => args.html.as_deref(),
-                _ => None,
-            }
-        };
-        for name in REPORTS_OF_A_RUN {
-            let report: &dyn Report = match crate::report::by_name(name) {
-                Some(report) if report.name() != html.name() => report,
-                _ => html,
-            };
-            let bytes = match report.render(&input) {
-                Ok(bytes) => bytes,
-                Err(e) => {
-                    problem(e.to_string());
-                    continue;
-                }
-            };
-            if let Err(e) = folder.write(report.file_name(), &bytes) {
-                problem(format!("cannot write the report: {e}"));
-            }
-            if let Some(path) = extra(report)
-                && let Err(e) = write_atomically(path, &bytes)
-            {
-                problem(format!("cannot write the report: {e}"));
-            }
-        }
-        println!("{}", console::summary_line(result, stdout_style()));
-        println!("report: {}", folder.path().join("report.html").display());
-    } else if outcome.code == exit::NOTHING_SELECTED {
+    if outcome.code == exit::NOTHING_SELECTED && outcome.result.is_none() {
         eprintln!("no case was selected; `prony list` names all cases");
     }
-    context.internal().into_iter().for_each(problem);
-    code
+    let wanted = Wanted {
+        junit: args.junit,
+        html_file: args.html,
+        html,
+    };
+    finish(&outcome, &context, &wanted)
 }
 
 fn fail(code: i32, what: &str) -> i32 {

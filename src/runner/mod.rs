@@ -2,10 +2,12 @@
 //! meets and touches the world.
 
 mod assemble;
+mod cargo;
 mod case_result;
 mod context;
 mod discover;
 mod edge;
+mod finish;
 mod folder;
 mod harness;
 mod host;
@@ -16,11 +18,11 @@ mod progress;
 mod rebuild;
 mod recover;
 
+pub use cargo::harness;
 pub use context::Context;
 pub use discover::discover;
-pub use edge::{
-    REPORTS_OF_A_RUN, html_report, load_options, new_nonce, now, resolved, stderr_color,
-};
+pub use edge::{html_report, load_options, new_nonce, now, resolved, stderr_color};
+pub use finish::{Wanted, finish};
 pub use folder::{ResultsFolder, new_run_id, write_atomically};
 pub use harness::{Outcome, exit_code, run_cases, run_info, stdout_style};
 pub use interrupt::Interrupt;
