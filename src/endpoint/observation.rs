@@ -29,9 +29,9 @@ pub struct Observation {
     /// Whether there was generated output at all (an answer that is not streamed has no chunks).
     pub output: bool,
     /// Tokens listed in an answer that is not streamed.
-    whole_tokens: Option<u32>,
+    pub whole_tokens: Option<u32>,
     /// Chunks that had come when the server last gave an output count.
-    counted_chunks: usize,
+    pub counted_chunks: usize,
 }
 
 /// A chunk with generated output.

@@ -78,6 +78,8 @@ pub async fn perform_until<D: Driver, T: Transport>(
     seen
 }
 
+type Timer = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Why it ended, and when.
 type Failure = (Nanos, RequestError);
 
@@ -88,7 +90,7 @@ struct Call<'a, D, S> {
     began: Nanos,
     timeouts: Timeouts,
     /// The one timer that is set, with the time it is set for.
-    timer: Option<(Nanos, Pin<Box<dyn Future<Output = ()>>>)>,
+    timer: Option<(Nanos, Timer)>,
     stop: Pin<&'a mut S>,
     seen: Observation,
 }
@@ -292,3 +294,6 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         RequestError::new(kind, text)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,37 @@ pub struct TransportError {
     /// Present when the request had been handed over before it failed.
     pub timing: Option<SendTiming>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hand_over_tells_how_far_a_request_got() {
+        let slot = HandOver::default();
+        assert_eq!((slot.connecting(), slot.timing()), (None, None));
+        slot.set_sent(7);
+        let ready = SendTiming {
+            sent: 7,
+            connect: None,
+        };
+        assert_eq!(slot.timing(), Some(ready));
+    }
+
+    #[test]
+    fn connecting_ends_when_the_connection_is_ready_or_another_was_used() {
+        let slot = HandOver::default();
+        slot.set_connecting(10);
+        assert_eq!((slot.connecting(), slot.timing()), (Some(10), None));
+        slot.set_connected(30);
+        slot.set_sent(32);
+        assert_eq!(slot.timing().map(|t| t.connect), Some(Some(20)));
+        // The request left on another connection; its own became ready later, in the background.
+        let slot = HandOver::default();
+        slot.set_connecting(10);
+        slot.set_sent(15);
+        assert_eq!(slot.timing().map(|t| t.connect), Some(Some(5)));
+        slot.set_connected(90);
+        assert_eq!(slot.timing().map(|t| t.connect), Some(Some(5)));
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 use std::time::Duration;
 
-use prony::endpoint::{MAX_ERROR_BYTES, Observation};
+use prony::endpoint::Observation;
 use prony::record::{ErrorKind, RequestRecord};
 use prony::suite::Timeouts;
 
@@ -266,7 +266,7 @@ fn an_endless_line() {
 fn a_stream_that_never_ends() {
     let seen = lie(|conn| {
         conn.stream_head();
-        let comments = ": ping\n\n".repeat(20_000);
+        let comments = format!(": {}\n\n", "ping".repeat(2_000)).repeat(100);
         while conn.write(&comments) {}
     });
     failed(&seen, ErrorKind::TooLarge);
@@ -352,18 +352,11 @@ fn a_slow_drip_is_read_whole() {
 }
 
 #[test]
-fn a_refusal_has_the_servers_words_and_a_bound() {
+fn a_refusal_has_the_servers_words_however_long_it_is() {
     let seen = lie(|conn| {
         conn.write("HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\n\r\n");
         let piece = "slow down ".repeat(1_000);
-        let mut written = 0;
-        while conn.write(&piece) {
-            written += piece.len();
-            assert!(
-                written < 100 * MAX_ERROR_BYTES,
-                "the client goes on reading"
-            );
-        }
+        while conn.write(&piece) {}
     });
     let words = failed(&seen, ErrorKind::Http);
     assert!(

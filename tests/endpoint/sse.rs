@@ -210,6 +210,51 @@ proptest! {
     }
 }
 
+/// What a chunk may look like, good and bad.
+const DATA: [&str; 12] = [
+    r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,
+    r#"{"choices":[{"delta":{"content":"hé🙂"}}]}"#,
+    r#"{"choices":[{"delta":{"content":"x"},"token_ids":[1,2]}]}"#,
+    r#"{"choices":[{"delta":{"content":""},"token_ids":[3]}]}"#,
+    r#"{"choices":[{"delta":{"content":"y"}}],"usage":{"completion_tokens":7}}"#,
+    r#"{"choices":[{"text":"z","finish_reason":"stop"}]}"#,
+    r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9}}"#,
+    r#"{"choices":[],"timings":{"cache_n":1,"prompt_n":2,"predicted_n":3}}"#,
+    r#"{"error":{"message":"no"}}"#,
+    r#"{"choices":[{"delta":{"con"#,
+    "[DONE]",
+    "",
+];
+
+proptest! {
+    #[test]
+    fn a_decoder_says_the_same_however_its_input_is_cut(
+        picks in prop::collection::vec((0..DATA.len(), prop::bool::weighted(0.9)), 0..12),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let mut stream = Vec::new();
+        for (pick, ended) in picks {
+            stream.extend_from_slice(format!("data: {}\n", DATA[pick]).as_bytes());
+            stream.extend_from_slice(if ended { b"\n" } else { b"" });
+        }
+        let run = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+            let (mut decoder, mut events) = (chat().decoder(), Vec::new());
+            let mut result = Ok(());
+            for piece in pieces {
+                result = result.and_then(|()| decoder.feed(piece, &mut events));
+            }
+            result = result.and_then(|()| decoder.finish(&mut events));
+            (events, result)
+        };
+        let mut cuts: Vec<_> = cuts.iter().map(|c| c.index(stream.len() + 1)).collect();
+        cuts.extend([0, stream.len()]);
+        cuts.sort_unstable();
+        let whole = run(&mut std::iter::once(&stream[..]));
+        let cut = run(&mut cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]));
+        prop_assert_eq!(cut, whole);
+    }
+}
+
 #[test]
 fn an_endless_line_is_refused_before_it_is_held() {
     let mut decoder = chat().decoder();

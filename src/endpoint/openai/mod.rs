@@ -12,3 +12,6 @@ pub use chat::Chat;
 pub use completions::Completions;
 pub(in crate::endpoint) use stream::snippet;
 pub(in crate::endpoint) use wire::error_message;
+
+#[cfg(test)]
+mod tests;

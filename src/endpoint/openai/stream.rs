@@ -14,9 +14,12 @@ pub(super) struct StreamDecoder {
 #[derive(Debug)]
 struct ChunkReader {
     done: bool,
-    /// Tokens that the server had counted up to the last chunk with output. Unknown for good once such
-    /// a chunk came without a count of its own: the next difference would span several chunks.
+    /// Tokens that the server had counted up to the last chunk with output; unknown where that one
+    /// came without a count, because the difference would span several chunks.
     counted: Option<u64>,
+    /// The count stood still while output came: it does not go chunk by chunk, and its differences
+    /// mean nothing. Some servers send `usage` with zeros until the last chunk.
+    uneven: bool,
     /// Tokens listed in chunks without text, such as half a character: their text comes with the next.
     withheld: u64,
 }
@@ -26,6 +29,7 @@ impl Default for ChunkReader {
         ChunkReader {
             done: false,
             counted: Some(0),
+            uneven: false,
             withheld: 0,
         }
     }
@@ -109,15 +113,13 @@ impl ChunkReader {
                 (Some(now), Some(before)) => now.checked_sub(before),
                 _ => None,
             };
+            self.uneven |= counted == Some(0) || usage.output == Some(0);
             self.counted = usage.output;
-            // A count of 0 for a chunk with text is no count: some servers send `usage` with zeros
-            // until the last chunk.
-            let tokens = listed.or(counted).filter(|n| *n > 0);
-            if tokens.is_none() {
-                self.counted = None;
-            }
+            let tokens = listed.or(counted.filter(|_| !self.uneven));
             events.push(Event::Output {
-                tokens: tokens.and_then(|n| u32::try_from(n).ok()),
+                tokens: tokens
+                    .filter(|n| *n > 0)
+                    .and_then(|n| u32::try_from(n).ok()),
             });
         }
         if usage != Usage::default() {
