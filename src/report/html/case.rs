@@ -197,7 +197,7 @@ fn assertion_view(a: &AssertionResult, id: &str) -> AssertionView {
 /// from where that line stands in the text.
 fn yaml(case: &CaseResult) -> Vec<YamlLine> {
     let lines: Vec<&str> = case.yaml.lines().collect();
-    let named = |line: &&str| match &case.source.text {
+    let named = |line: &str| match &case.source.text {
         Some(text) => line.trim() == text.trim(),
         None => line.trim_start_matches(['-', ' ']).starts_with("name:"),
     };
