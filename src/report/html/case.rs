@@ -10,7 +10,7 @@ use crate::report::rerun::rerun_command;
 use crate::result::{
     AssertionResult, CaseResult, CaseSeries, Change, ChangeKind, MetricSummary, RunInfo,
 };
-use crate::text::{MISSING, margin, minutes, number, significant};
+use crate::text::{MISSING, exact, margin, minutes, number, significant};
 
 /// A case as `case.html` sees it.
 #[derive(Serialize)]
@@ -250,6 +250,6 @@ fn change_view(change: &Change) -> ChangeView {
             ratio(change.interval[0]),
             ratio(change.interval[1])
         ),
-        tolerance: number(change.tolerance, crate::metrics::Unit::Ratio),
+        tolerance: exact(change.tolerance, crate::metrics::Unit::Ratio),
     }
 }
