@@ -68,7 +68,7 @@ pub struct Pointers<'a> {
 /// runs just this case again; the report. Ends with a line break.
 pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> String {
     let mut out = Lines::new();
-    let reason = case.reason.as_deref().map(|r| one_line(r));
+    let reason = case.reason.as_deref().map(one_line);
     let head = format!("{}: {}", one_line(&case.full_name()), case.verdict.name());
     match reason {
         Some(reason) => out.push(format!("{}: {reason}", style.verdict(case.verdict, &head))),

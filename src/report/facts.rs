@@ -48,15 +48,17 @@ pub(super) fn unbounded(a: &AssertionResult) -> bool {
 fn interval(a: &AssertionResult) -> String {
     let shown = |bound| beside(bound, a.limit, a.unit);
     let confidence = format!(
-        "{} % confidence a side",
-        crate::text::significant(a.confidence * 100.0, 3).trim_end_matches(".0")
+        "at {} %",
+        crate::text::significant(a.confidence * 100.0, 4)
+            .trim_end_matches('0')
+            .trim_end_matches('.')
     );
     match a.interval {
         [Some(lo), Some(hi)] => {
-            format!("{} … {} ({confidence})", shown(Some(lo)), shown(Some(hi)))
+            format!("{} … {} {confidence}", shown(Some(lo)), shown(Some(hi)))
         }
-        [Some(lo), None] => format!("≥ {} ({confidence})", shown(Some(lo))),
-        [None, Some(hi)] => format!("≤ {} ({confidence})", shown(Some(hi))),
+        [Some(lo), None] => format!("≥ {} {confidence}", shown(Some(lo))),
+        [None, Some(hi)] => format!("≤ {} {confidence}", shown(Some(hi))),
         [None, None] => crate::text::MISSING.to_owned(),
     }
 }

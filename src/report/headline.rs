@@ -108,7 +108,7 @@ fn sentence(groups: &[Group<'_>], total: usize) -> String {
             Verdict::Skipped => "Nothing was measured: the only case was skipped".to_owned(),
             v => format!(
                 "The only case {}{}",
-                if v.is_adjective() { "is " } else { "" },
+                if is_adjective(v) { "is " } else { "" },
                 words(v, true)
             ),
         },
@@ -117,7 +117,7 @@ fn sentence(groups: &[Group<'_>], total: usize) -> String {
             v => format!(
                 "All {} cases {}{}",
                 count(total as u64),
-                if v.is_adjective() { "are " } else { "" },
+                if is_adjective(v) { "are " } else { "" },
                 words(v, false)
             ),
         },
@@ -147,9 +147,7 @@ fn lower_first(text: &str) -> String {
         .map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }
 
-impl Verdict {
-    /// Whether the verdict's word needs "is": a case *is* undecided, but it *failed*.
-    fn is_adjective(self) -> bool {
-        matches!(self, Verdict::Undecided | Verdict::Invalid)
-    }
+/// Whether the verdict's word needs "is": a case *is* undecided, but it *failed*.
+fn is_adjective(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Undecided | Verdict::Invalid)
 }

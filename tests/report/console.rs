@@ -45,6 +45,11 @@ fn failed_requests_leave_no_bound() {
 }
 
 #[test]
+fn a_comparison_of_phases() {
+    insta::assert_snapshot!(text_of(&sample::repeated()));
+}
+
+#[test]
 fn tables() {
     let case = sample::passing("steady-state");
     let mut text = case_table(&case, Style::PLAIN);

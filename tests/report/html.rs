@@ -32,6 +32,16 @@ fn every_verdict_on_one_page() {
 }
 
 #[test]
+fn phases_runs_and_changes() {
+    let html = render("html", &sample::run(vec![sample::repeated()]));
+    keep("report-repeated.html", &html);
+    assert!(html.contains("<h3 class=\"phase-name\">warm</h3>"));
+    assert!(html.contains("3 runs over each other."));
+    assert!(html.contains("<code>warm.ttft.p99</code>") && html.contains("×1.31"));
+    assert!(html.contains("the server reports no usage"));
+}
+
+#[test]
 fn a_page_without_cases_is_no_success() {
     let html = render("html", &sample::run(vec![]));
     keep("report-empty.html", &html);

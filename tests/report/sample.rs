@@ -176,6 +176,61 @@ pub fn skipped() -> CaseResult {
     case
 }
 
+/// Two phases of three runs each, compared with a baseline.
+pub fn repeated() -> CaseResult {
+    let mut case = case("prefix-cache", Verdict::Fail);
+    case.kind = "cache".into();
+    case.reason = Some("ttft.p99 of warm regressed by 31 %".into());
+    let phases = [("cold", 1.2), ("warm", 0.6)].map(|(name, slower)| {
+        let mut p = phase(slower);
+        p.name = name.into();
+        let run = p.runs[0].clone();
+        p.runs = (0..3)
+            .map(|session| RunPart {
+                session,
+                ..run.clone()
+            })
+            .collect();
+        p
+    });
+    case.phases = phases.to_vec();
+    case.phases[1].warnings = vec![Warning {
+        text: "input_tokens is an estimate: the server reports no usage".into(),
+        remedy: "ask for it with `stream_options`, or state a tokenizer".into(),
+    }];
+    let relative = "warm.ttft.p50 < 0.4 * cold.ttft.p50";
+    case.assertions[0] = AssertionResult {
+        kind: AssertionKind::Relative,
+        interval: [Some(88.0), Some(95.0)],
+        ..assertion(
+            relative,
+            source(14, 9, 35, &format!("      - {relative}")),
+            Unit::Milliseconds,
+            Some(91.3),
+            Some(87.4),
+        )
+    };
+    case.yaml = case
+        .yaml
+        .replace("ttft.p99 < 500ms\n", &format!("{relative}\n"));
+    let change = |metric: &str, change, ratio: f64| Change {
+        metric: metric.into(),
+        change,
+        ratio: Some(ratio),
+        interval: [Some(ratio * 0.96), Some(ratio * 1.05)],
+        tolerance: Some(0.1),
+    };
+    case.baseline = Some(BaselineResult {
+        identity: BTreeMap::from([("model".to_owned(), "llama-70b".to_owned())]),
+        changes: vec![
+            change("warm.ttft.p99", ChangeKind::Regressed, 1.31),
+            change("warm.ttft.p50", ChangeKind::WithinTolerance, 1.02),
+            change("cold.tpot.p50", ChangeKind::Improved, 0.82),
+        ],
+    });
+    case
+}
+
 /// So many requests failed that a p99 has no bound.
 pub fn unbounded() -> CaseResult {
     let mut case = case("overload", Verdict::Fail);

@@ -161,7 +161,8 @@ fn order(a: &(f64, Option<f64>), b: &(f64, Option<f64>)) -> std::cmp::Ordering {
     a.1.unwrap_or(f64::NAN).total_cmp(&b.1.unwrap_or(f64::NAN))
 }
 
-/// Right-aligned above the plot; nothing for a single name.
+/// Right-aligned above the plot; nothing for a single name. Wide enough for the larger letters of
+/// small screens.
 fn legend(svg: &mut Svg, lines: &[Line]) {
     let mut names: Vec<(&str, u8)> = Vec::new();
     for line in lines {
@@ -175,7 +176,7 @@ fn legend(svg: &mut Svg, lines: &[Line]) {
     let mut x = RIGHT
         - names
             .iter()
-            .map(|(name, _)| text_width(name) + 32.0)
+            .map(|(name, _)| text_width(name) * 1.3 + 30.0)
             .sum::<f64>()
         + 8.0;
     for (name, series) in names {
@@ -187,7 +188,7 @@ fn legend(svg: &mut Svg, lines: &[Line]) {
             TOP - 18.0,
         );
         svg.text("key", x + 20.0, TOP - 14.0, name);
-        x += text_width(name) + 32.0;
+        x += text_width(name) * 1.3 + 30.0;
     }
 }
 

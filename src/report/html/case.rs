@@ -10,7 +10,7 @@ use crate::report::rerun::rerun_command;
 use crate::result::{
     AssertionResult, CaseResult, CaseSeries, Change, ChangeKind, MetricSummary, RunInfo,
 };
-use crate::text::{MISSING, margin, minutes, number, significant};
+use crate::text::{MISSING, exact, margin, minutes, number, significant};
 
 /// A case as `case.html` sees it.
 #[derive(Serialize)]
@@ -197,7 +197,7 @@ fn assertion_view(a: &AssertionResult, id: &str) -> AssertionView {
 /// from where that line stands in the text.
 fn yaml(case: &CaseResult) -> Vec<YamlLine> {
     let lines: Vec<&str> = case.yaml.lines().collect();
-    let named = |line: &&str| match &case.source.text {
+    let named = |line: &str| match &case.source.text {
         Some(text) => line.trim() == text.trim(),
         None => line.trim_start_matches(['-', ' ']).starts_with("name:"),
     };
@@ -250,6 +250,6 @@ fn change_view(change: &Change) -> ChangeView {
             ratio(change.interval[0]),
             ratio(change.interval[1])
         ),
-        tolerance: number(change.tolerance, crate::metrics::Unit::Ratio),
+        tolerance: exact(change.tolerance, crate::metrics::Unit::Ratio),
     }
 }
