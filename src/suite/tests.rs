@@ -370,8 +370,8 @@ scenarios:
     let wrong = load_with(text, |options| options.target_url = Some("other:1".into()));
     insta::assert_snapshot!(wrong.unwrap_err(), @r"
     error: `--target` `other:1`: this address has no protocol
-      |
-      = help: write `http://other:1`
+     |
+     = help: write `http://other:1`
     ");
 }
 
