@@ -84,7 +84,17 @@ fn reword(message: &str, node: &Node) -> (String, Option<String>) {
         Some(scalar) => format!("`{}`", scalar.shown),
         None => node.describe().to_owned(),
     };
-    (format!("expected {expected}, found {found}"), None)
+    let help = match expected {
+        "a whole number" => "write a number without sign, point or unit, such as `100`",
+        "`true` or `false`" => "YAML 1.2 has no other words for them",
+        "a list" => "write `[a, b]`, or a `-` before each item on a line of its own",
+        "a mapping (`key: value`)" => "write `{ key: value }`, or `key: value` on indented lines",
+        _ => "write a value of that type",
+    };
+    (
+        format!("expected {expected}, found {found}"),
+        Some(help.to_owned()),
+    )
 }
 
 fn value(node: &Node, exactly: bool) -> Value {

@@ -16,7 +16,7 @@ pub(super) enum Place {
 
 const HOOKS: &str = "hooks around suites and cases";
 const SEARCH: &str = "the search for the highest load";
-const BASELINES: &str = "baselines";
+const BASELINES: &str = "the comparison with accepted results";
 const MATRIX: &str = "the expansion of scenarios into cases";
 
 const SETTINGS: [(&str, &str); 17] = [
@@ -28,8 +28,8 @@ const SETTINGS: [(&str, &str); 17] = [
     ("before", HOOKS),
     ("after", HOOKS),
     ("between", HOOKS),
-    ("known_issue", "known issues"),
-    ("skip", "skipped cases"),
+    ("known_issue", "the handling of known issues"),
+    ("skip", "the skipping of cases"),
     ("timeout", "time limits per case"),
     ("extend", "measuring on where the data cannot decide"),
     ("restart", "restarts between repeats"),

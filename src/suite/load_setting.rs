@@ -24,9 +24,10 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Load>
     fields.finish(Place::Load, problems);
 
     let given: Vec<_> = [concurrency, rate, stages].into_iter().flatten().collect();
-    if let [_, second, ..] = given[..] {
+    if given.len() > 1 {
+        let second = given.iter().map(|e| e.key_span).max_by_key(|s| s.start);
         problems.add(
-            second.key_span,
+            second.unwrap_or(node.span),
             "a load is `concurrency`, `rate` or `stages`, one of them",
             "take the others away; to bound an open loop write `max_concurrency`",
         );
@@ -181,6 +182,7 @@ fn arrivals(node: &Node, problems: &mut Problems) -> Option<Arrivals> {
     problems
         .one_of(
             node,
+            "a kind of arrivals",
             &[
                 ("constant", Some(Arrivals::Constant)),
                 ("poisson", Some(Arrivals::Poisson)),

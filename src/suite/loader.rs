@@ -67,22 +67,17 @@ pub fn load(
     files: &[SuiteInput],
     options: &LoadOptions<'_>,
 ) -> Result<Vec<Suite>, Vec<Diagnostic>> {
+    // Whether suites may lack a target depends on the flag, so that a wrong one ends it here.
+    let flag_target = flag_target(options).map_err(|diagnostic| vec![diagnostic])?;
     let mut found = Vec::new();
-    let flag_target = match flag_target(options) {
-        Ok(target) => target,
-        Err(diagnostic) => {
-            found.push(diagnostic);
-            None
-        }
-    };
     let mut suites: Vec<Suite> = Vec::new();
     let mut names: HashMap<String, Location> = HashMap::new();
     for input in files {
-        let (suite, name, mut problems) = load_one(input, options, flag_target.as_ref());
+        let (suite, name, problems) = load_one(input, options, flag_target.as_ref());
         if let Some((name, location)) = name
             && let Some(first) = names.insert(name.clone(), location.clone())
         {
-            problems.push(
+            found.push(
                 Diagnostic::new(format!("there are two suites of the name `{name}`"))
                     .at(location)
                     .related(first.clone(), "the other one stands here")
@@ -90,8 +85,7 @@ pub fn load(
             );
             names.insert(name, first);
         }
-        problems.sort_by_key(|d| d.location.as_ref().map(|l| (l.span.start, l.span.end)));
-        found.append(&mut problems);
+        found.extend(problems);
         suites.extend(suite);
     }
     if found.is_empty() {
@@ -171,12 +165,20 @@ fn load_one(
     }
     let defaults = fields.take("defaults").and_then(|node| {
         let mut fields = Fields::of(node, "defaults: { warmup: 5s }", &mut problems)?;
-        let settings = Settings::read(&mut fields, &around, &mut problems);
-        fields.finish(Place::Defaults, &mut problems);
+        let mut settings = Settings::read(&mut fields, &around, &mut problems);
+        settings
+            .broken
+            .extend(fields.finish(Place::Defaults, &mut problems));
         Some(settings)
     });
     let scenarios_node = fields.take("scenarios");
-    fields.finish(Place::Suite, &mut problems);
+    let meant = fields.finish(Place::Suite, &mut problems);
+    if meant.contains(&"defaults") {
+        // What stands there may be all that scenarios seem to lack.
+        top.broken
+            .extend(["kind", "target", "load", "prompts", "sla"]);
+    }
+    top.broken.extend(&meant);
     let flags = Settings {
         seed: options.seed.map(|value| Spanned {
             value,
@@ -232,6 +234,9 @@ fn scenarios(
     let mut secrets = Vec::new();
     let help = "write `scenarios:`, and below it `- name: steady` with `kind`, `load` and `sla`";
     let Some(node) = node else {
+        if below.broken.contains(&"scenarios") {
+            return (scenarios, secrets);
+        }
         let start = Span {
             start: root.span.start,
             end: root.span.start,

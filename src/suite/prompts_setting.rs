@@ -27,12 +27,8 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Promp
     let salt = fields.take("salt").and_then(|node| {
         problems.one_of(
             node,
-            &[
-                ("on", SaltMode::On),
-                ("true", SaltMode::On),
-                ("off", SaltMode::Off),
-                ("false", SaltMode::Off),
-            ],
+            "a value of `salt`",
+            &[("on", SaltMode::On), ("off", SaltMode::Off)],
         )
     });
     let source = match kind.value.as_str() {
@@ -134,7 +130,7 @@ fn length(node: &Node, problems: &mut Problems) -> Option<Length> {
     let mut fields = Fields::of(node, "{ mean: 500, stddev: 100 }", problems)?;
     let distribution = fields.take("distribution").map(|node| {
         let names = [("normal", 'n'), ("lognormal", 'l'), ("uniform", 'u')];
-        problems.one_of(node, &names)
+        problems.one_of(node, "a distribution", &names)
     });
     let [mean, stddev] =
         ["mean", "stddev"].map(|key| fields.entry(key).map(|e| (e, number(&e.value, problems))));

@@ -20,13 +20,19 @@ pub(super) struct Spanned<T> {
 pub(super) struct Problems {
     file: SourceFile,
     found: Vec<Diagnostic>,
+    /// There were more than are kept.
+    more: bool,
 }
+
+/// How many problems of a file are kept.
+const MOST_SHOWN: usize = 200;
 
 impl Problems {
     pub fn new(file: SourceFile) -> Self {
         Problems {
             file,
             found: Vec::new(),
+            more: false,
         }
     }
 
@@ -54,12 +60,27 @@ impl Problems {
     /// Adds a problem unless just this one is known: what stands under `defaults` is looked at once
     /// per scenario.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.found.contains(&diagnostic) {
+        if self.found.len() >= MOST_SHOWN {
+            self.more = true;
+        } else if !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
         }
     }
 
-    pub fn into_found(self) -> Vec<Diagnostic> {
+    /// All problems, in the order of the file.
+    pub fn into_found(mut self) -> Vec<Diagnostic> {
+        self.found
+            .sort_by_key(|d| d.location.as_ref().map(|l| (l.span.start, l.span.end)));
+        if self.more {
+            let end = Span {
+                start: self.file.text.len(),
+                end: self.file.text.len(),
+            };
+            let last = Diagnostic::new("there are more problems than are shown")
+                .at(self.location(end))
+                .help("mend these first");
+            self.found.push(last);
+        }
         self.found
     }
 
@@ -132,8 +153,13 @@ impl Problems {
         }
     }
 
-    /// `node` as one of `choices`.
-    pub fn one_of<T: Copy>(&mut self, node: &Node, choices: &[(&str, T)]) -> Option<Spanned<T>> {
+    /// `node` as one of `choices`, each of which is `what`.
+    pub fn one_of<T: Copy>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        choices: &[(&str, T)],
+    ) -> Option<Spanned<T>> {
         let text = self.text_of(node)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
             return Some(Spanned {
@@ -147,7 +173,7 @@ impl Problems {
             |name| format!("did you mean `{name}`?"),
         );
         let shown = node.scalar().map_or("", |s| s.shown.as_str());
-        self.add(node.span, format!("`{shown}` is not known here"), help);
+        self.add(node.span, format!("`{shown}` is not {what}"), help);
         None
     }
 }
@@ -231,7 +257,10 @@ impl<'n> Fields<'n> {
     }
 
     /// Complains about every key that was not asked for. `place` is where later keys are looked up.
-    pub fn finish(self, place: later::Place, problems: &mut Problems) {
+    ///
+    /// Returns the keys that were most likely meant: that they are missing is no further problem.
+    pub fn finish(self, place: later::Place, problems: &mut Problems) -> Vec<&'static str> {
+        let mut meant = Vec::new();
         for entry in self.entries {
             let key = entry.key.as_str();
             if self.known.contains(&key) {
@@ -246,11 +275,15 @@ impl<'n> Fields<'n> {
                 continue;
             }
             let help = match nearest(key, self.known.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None if self.known.is_empty() => "leave it out".to_owned(),
-                None => match later::belongs(key) {
-                    Some(place) => format!("`{key}` belongs {place}"),
-                    None => format!("the keys here are {}", list(&self.known)),
+                Some(name) => {
+                    meant.push(name);
+                    format!("did you mean `{name}`?")
+                }
+                None => match (later::belongs(key), &self.known[..]) {
+                    (Some(place), _) => format!("`{key}` belongs {place}"),
+                    (None, []) => "leave it out".to_owned(),
+                    (None, [only]) => format!("the only key here is `{only}`"),
+                    (None, known) => format!("the keys here are {}", list(known)),
                 },
             };
             problems.add(
@@ -259,5 +292,6 @@ impl<'n> Fields<'n> {
                 help,
             );
         }
+        meant
     }
 }

@@ -55,8 +55,8 @@ pub(super) fn scenario(
     if let Some(kind) = later_kind(&mut fields, below) {
         return refuse_kind(node, name, kind, problems);
     }
-    let own = Settings::read(&mut fields, around, problems);
-    fields.finish(Place::Scenario, problems);
+    let mut own = Settings::read(&mut fields, around, problems);
+    own.broken.extend(fields.finish(Place::Scenario, problems));
     let name = name?;
     let settings = below.clone().overlay(&own).overlay(flags);
     let secrets = hidden(&settings);
@@ -184,7 +184,7 @@ fn build(
 ) -> Option<Scenario> {
     let at = name.span;
     let missing = |key: &'static str| !settings.broken.contains(&key);
-    if settings.kind.is_none() && !has_key(node, "kind") {
+    if settings.kind.is_none() && missing("kind") {
         problems.add(
             at,
             format!("the scenario `{}` has no `kind`", name.value),
@@ -259,11 +259,6 @@ fn build(
 
 fn or<T: Copy>(value: &Option<Spanned<T>>, otherwise: T) -> T {
     value.as_ref().map_or(otherwise, |v| v.value)
-}
-
-fn has_key(node: &Node, key: &str) -> bool {
-    node.entries()
-        .is_some_and(|e| e.iter().any(|e| e.key == key))
 }
 
 fn check_sla_present(name: &Spanned<String>, settings: &Settings, problems: &mut Problems) {

@@ -64,11 +64,17 @@ impl Settings {
         problems: &mut Problems,
     ) -> Settings {
         let mut s = Settings {
-            kind: fields
-                .take("kind")
-                .and_then(|node| problems.one_of(node, &Kind::ALL.map(|k| (k.name(), k)))),
+            kind: fields.take("kind").and_then(|node| {
+                problems.one_of(
+                    node,
+                    "a kind of scenario",
+                    &Kind::ALL.map(|k| (k.name(), k)),
+                )
+            }),
             ..Settings::default()
         };
+        let kind_broken = s.kind.is_none() && fields.take("kind").is_some();
+        s.note_broken("kind", kind_broken);
         if let Some(node) = fields.take("target")
             && !around.ignore_targets
         {
@@ -121,8 +127,9 @@ impl Settings {
             s.note_broken("prompts", s.prompts.is_none());
         }
         if let Some(node) = fields.take("sla") {
-            s.sla = sla::read(node, problems);
-            s.note_broken("sla", s.sla.is_none());
+            let (sla, broken) = sla::read(node, problems);
+            s.sla = sla;
+            s.note_broken("sla", broken);
         }
         s.measure_only = fields.typed("measure_only", problems);
         s.confidence = fields
@@ -131,6 +138,7 @@ impl Settings {
         s.undecided = fields.take("undecided").and_then(|node| {
             problems.one_of(
                 node,
+                "a policy for `undecided`",
                 &[
                     ("lean", Undecided::Lean),
                     ("warn", Undecided::Warn),

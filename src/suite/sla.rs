@@ -11,7 +11,8 @@ use super::yaml::{Node, NodeValue};
 #[derive(Clone, Debug)]
 pub(super) struct Written(pub SlaAssertion);
 
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Vec<Written>>> {
+/// The assertions of `node` as far as they can be read, and whether some cannot.
+pub(super) fn read(node: &Node, problems: &mut Problems) -> (Option<Spanned<Vec<Written>>>, bool) {
     let NodeValue::Sequence(items) = &node.value else {
         let what = node.describe();
         problems.add(
@@ -19,13 +20,59 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Vec<W
             format!("expected a list of assertions, found {what}"),
             "write each on a line of its own, after a `-`: `- ttft.p99 < 500ms`",
         );
-        return None;
+        return (None, true);
     };
-    let read: Vec<_> = items.iter().map(|item| one(item, problems)).collect();
-    Some(Spanned {
-        value: read.into_iter().collect::<Option<_>>()?,
+    let mut written = Vec::new();
+    let mut broken = false;
+    let mut rest = &items[..];
+    while let [first, ..] = rest {
+        let pieces = pieces(rest);
+        if pieces > 1 {
+            cut_in_pieces(&rest[..pieces], problems);
+            broken = true;
+        } else if let Some(assertion) = one(first, problems) {
+            written.push(assertion);
+        } else {
+            broken = true;
+        }
+        rest = &rest[pieces..];
+    }
+    let sla = Spanned {
+        value: written,
         span: node.span,
-    })
+    };
+    (Some(sla), broken)
+}
+
+/// How many of `items` are one assertion that was cut at its commas, as
+/// `[goodput(ttft < 1s, tpot < 40ms) > 99%]` is.
+fn pieces(items: &[Node]) -> usize {
+    let mut open = 0isize;
+    for (i, item) in items.iter().enumerate() {
+        let Some(scalar) = item.scalar().filter(|s| s.plain && s.in_flow) else {
+            return 1;
+        };
+        for c in scalar.text.chars() {
+            open += isize::from(c == '(') - isize::from(c == ')');
+        }
+        if open <= 0 {
+            return i + 1;
+        }
+    }
+    1
+}
+
+fn cut_in_pieces(items: &[Node], problems: &mut Problems) {
+    let span = Span {
+        start: items.first().map_or(0, |n| n.span.start),
+        end: items.last().map_or(0, |n| n.span.end),
+    };
+    let whole = problems.text(span).to_owned();
+    problems.add(
+        span,
+        "a comma inside `[…]` cuts this assertion in pieces",
+        format!("put it in quotes: \"{whole}\""),
+    );
 }
 
 fn one(node: &Node, problems: &mut Problems) -> Option<Written> {
@@ -46,25 +93,12 @@ fn one(node: &Node, problems: &mut Problems) -> Option<Written> {
             assertion,
             location: problems.location(content(node, problems).unwrap_or(node.span)),
         })),
-        Err(mut error) => {
-            // `[goodput(ttft < 1s, tpot < 40ms) > 99%]` ends at its first comma.
-            if scalar.plain && scalar.in_flow && unbalanced(&scalar.text) {
-                error.message = "this assertion is cut in two at its comma".into();
-                error.help = Some(
-                    "inside `[…]` put it in quotes: \"goodput(ttft < 500ms, tpot < 40ms) >= 99%\""
-                        .into(),
-                );
-                error.span = 0..scalar.text.len();
-            }
+        Err(error) => {
             let diagnostic = place(&error, node, problems);
             problems.push(diagnostic);
             None
         }
     }
-}
-
-fn unbalanced(text: &str) -> bool {
-    text.matches('(').count() != text.matches(')').count()
 }
 
 /// Where the scalar's content stands, when it is written there as it reads.

@@ -115,7 +115,11 @@ pub(super) fn read(
     }
     let mut target = plain(TargetUrl::Sim(SimOverrides::default()));
     let api = fields.take("api").and_then(|n| {
-        problems.one_of(n, &[("chat", Api::Chat), ("completions", Api::Completions)])
+        problems.one_of(
+            n,
+            "an API",
+            &[("chat", Api::Chat), ("completions", Api::Completions)],
+        )
     });
     if let Some(api) = api {
         target.api = api.value;

@@ -225,7 +225,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
     TIME_UNITS
         .iter()
         .rev()
-        .find(|(_, factor)| nanos % u128::from(*factor) == 0)
+        .find(|(_, factor)| nanos.is_multiple_of(u128::from(*factor)))
         .map_or_else(
             || format!("{nanos}ns"),
             |(unit, factor)| format!("{}{unit}", nanos / u128::from(*factor)),

@@ -249,7 +249,10 @@ impl Builder {
                         in_flow: self.open.iter().any(|o| o.flow),
                         unset: false,
                     }),
-                    span: trimmed(span, text),
+                    span: match style {
+                        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => quoted(span, text),
+                        _ => trimmed(span, text),
+                    },
                 };
                 let bytes = node.scalar().map_or(0, |s| s.text.len());
                 self.anchor(anchor, &node, 1, bytes);
@@ -418,14 +421,39 @@ fn refuse_tag(tagged: bool, span: Span) -> Result<(), Problem> {
     if tagged {
         return Err(problem(
             span,
-            "YAML tags (`!name`) are no part of suites",
+            "tags (`!name`) are no part of suites",
             "leave the tag out; put a value in quotes to make it text",
         ));
     }
     Ok(())
 }
 
-/// `span` without the white space and comments that block collections end with.
+/// The quoted scalar that starts at `span`, from quote to quote: the parser's own end lies behind
+/// a comment that follows.
+fn quoted(span: Span, text: &str) -> Span {
+    let bytes = &text.as_bytes()[span.start..span.end];
+    let Some(quote @ (b'"' | b'\'')) = bytes.first().copied() else {
+        return trimmed(span, text);
+    };
+    let mut i = 1;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'\\' if quote == b'"' => i += 1,
+            b'\'' if quote == b'\'' && bytes.get(i + 1) == Some(&b'\'') => i += 1,
+            b if b == quote => {
+                return Span {
+                    start: span.start,
+                    end: span.start + i + 1,
+                };
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+    trimmed(span, text)
+}
+
+/// `span` without the white space that block collections end with.
 fn trimmed(span: Span, text: &str) -> Span {
     let kept = text[span.start..span.end].trim_end();
     Span {

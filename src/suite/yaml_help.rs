@@ -45,7 +45,11 @@ pub(super) fn explain(text: &str, at: usize, info: &str) -> Explained {
         .chars()
         .next()
         .map_or(at, |c| at + c.len_utf8() * usize::from(c != '\n'));
-    let (message, help) = reword(info);
+    let (message, help) = if text[at..].trim().is_empty() {
+        reword("unexpected eof")
+    } else {
+        reword(info)
+    };
     Explained {
         message,
         span: Span { start: at, end },
@@ -167,5 +171,14 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
             Some("a suite needs five levels at most"),
         );
     }
-    (format!("this is not valid YAML: {info}"), None)
+    if has("indentation in quoted") {
+        return (
+            "this quote is not closed on its line".into(),
+            Some("close it; text over several lines must be indented deeper than its key"),
+        );
+    }
+    (
+        format!("this is not valid YAML: {info}"),
+        Some("look for indentation, quotes and brackets, here and on the line before"),
+    )
 }

@@ -52,7 +52,7 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
                 found.extend(result.err());
             }
             Operand::Call { function, .. } => {
-                found.extend(check_function(function, context, span));
+                found.extend(check_function(function, context, span, &assertion.text));
             }
         }
     }
@@ -131,7 +131,10 @@ fn check_metric(
         return Err(error(
             span.clone(),
             format!("`{name}` needs an open loop: in a closed loop no request is due at a time"),
-            "give the load a `rate`, or take the metric without `_scheduled`",
+            match name.strip_suffix("_scheduled") {
+                Some(plain) => format!("give the load a `rate`, or use `{plain}`"),
+                None => "give the load a `rate`, or leave this assertion out".to_owned(),
+            },
         ));
     }
     if !context.stream && metric.needs_stream() {
@@ -148,27 +151,44 @@ fn check_function(
     function: &Function,
     context: &AssertionContext,
     span: &TextSpan,
+    text: &str,
 ) -> Option<AssertionError> {
     match function {
         Function::Goodput(bounds) | Function::GoodputRate(bounds) => {
             let mut seen = BTreeSet::new();
             bounds.iter().find_map(|bound| {
                 let BoundMetric { metric, .. } = bound.metric;
+                let at = find_name(text, span, metric.name);
                 let twice = !seen.insert(format!("{} {}", bound.metric, bound.op));
                 if twice {
                     return Some(error(
-                        span.clone(),
+                        at,
                         format!("`{}` is bounded twice in the same direction", bound.metric),
                         "keep the tighter bound",
                     ));
                 }
-                check_metric(metric, context, span).err()
+                check_metric(metric, context, &at).err()
             })
         }
         Function::Efficiency(_) => Some(comes(span, "`efficiency(…)` comes", "kind `scalability`")),
         Function::Speedup(_) => Some(comes(span, "`speedup(…)` comes", "kind `scalability`")),
         Function::Check(_) => Some(comes(span, "`check(…)` comes", "content checks")),
     }
+}
+
+/// Where `name` stands as a whole word inside `span`; bounds keep no places of their own.
+fn find_name(text: &str, span: &TextSpan, name: &str) -> TextSpan {
+    let inside = text.get(span.clone()).unwrap_or("");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    inside
+        .match_indices(name)
+        .find(|(at, _)| {
+            !inside[..*at].ends_with(is_part) && !inside[at + name.len()..].starts_with(is_part)
+        })
+        .map_or_else(
+            || span.clone(),
+            |(at, _)| span.start + at..span.start + at + name.len(),
+        )
 }
 
 impl ExprKind {

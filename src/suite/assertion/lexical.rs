@@ -151,6 +151,15 @@ pub(super) fn quantity(input: &mut Input<'_>) -> Parsed<Quantity> {
             *input = before;
         }
     }
+    // A word after white space may be a unit written another way; `and` is none, say.
+    let (word, span) = next_word(input)?;
+    if alias(&word).is_some() || word == "min" {
+        return fail(
+            span,
+            format!("`{word}` is not a unit"),
+            unit_help(&word, text),
+        );
+    }
     *input = after_number;
     let at = here(input);
     let (word, span) = next_word(input)?;
@@ -187,19 +196,29 @@ fn finite(text: &str, span: TextSpan) -> Parsed<f64> {
     }
 }
 
-fn unit_help(word: &str, number: &str) -> String {
-    let right = match word.to_lowercase().as_str() {
+/// The unit that `word` most likely means.
+fn alias(word: &str) -> Option<&'static str> {
+    Some(match word.to_lowercase().as_str() {
         "sec" | "secs" | "second" | "seconds" => "s",
         "msec" | "msecs" | "millis" | "milliseconds" | "ms" => "ms",
         "µs" | "μs" | "usec" | "micros" | "microseconds" | "us" => "us",
         "percent" | "pct" => "%",
         "rps" | "qps" | "req" | "hz" => "/s",
         "tps" | "tok" | "toks" | "token" | "tokens" | "t" => "tok/s",
-        "m" | "min" | "minutes" => {
-            let value: f64 = number.parse().unwrap_or(0.0);
-            return format!("write `{}s`; {UNIT_NAMES}", value * 60.0);
-        }
-        _ => return UNIT_NAMES.to_owned(),
-    };
-    format!("write `{number}{right}`; {UNIT_NAMES}")
+        _ => return None,
+    })
+}
+
+fn unit_help(word: &str, number: &str) -> String {
+    if let Some(right) = alias(word) {
+        return format!("write `{number}{right}`; {UNIT_NAMES}");
+    }
+    if matches!(
+        word.to_lowercase().as_str(),
+        "m" | "min" | "mins" | "minutes"
+    ) {
+        let value: f64 = number.parse().unwrap_or(0.0);
+        return format!("write `{}s`; {UNIT_NAMES}", value * 60.0);
+    }
+    UNIT_NAMES.to_owned()
 }

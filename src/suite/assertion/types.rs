@@ -45,10 +45,7 @@ impl Type {
                 Flavour::Count => "a count".into(),
                 Flavour::Quotient => "a ratio".into(),
             },
-            None => {
-                let Dimension { time, tokens } = self.dimension;
-                format!("something of dimension time^{time}·tokens^{tokens}")
-            }
+            None => "in no unit that prony knows".into(),
         }
     }
 
@@ -107,6 +104,18 @@ pub(super) fn check_units(assertion: &Assertion) -> Result<(), AssertionError> {
             "compare a metric with a limit, as in `ttft.p99 < 500ms`",
         ));
     }
+    for (expr, ty) in [(lhs, left), (rhs, right)] {
+        if unit_of(ty.dimension).is_none() {
+            return Err(error(
+                expr.span.clone(),
+                format!(
+                    "`{}` is in no unit that prony knows",
+                    source(&expr.span, assertion)
+                ),
+                "compare times, shares, rates, tokens or tokens per second",
+            ));
+        }
+    }
     agree("compared with", (lhs, left), (rhs, right), assertion)?;
     if left.is_bare() && right.flavour == Flavour::Share
         || right.is_bare() && left.flavour == Flavour::Share
@@ -118,15 +127,6 @@ pub(super) fn check_units(assertion: &Assertion) -> Result<(), AssertionError> {
         };
         if share.dimension == Dimension::default() {
             return Err(no_unit(bare, share, expr, assertion));
-        }
-    }
-    for (expr, ty) in [(lhs, left), (rhs, right)] {
-        if unit_of(ty.dimension).is_none() {
-            return Err(error(
-                expr.span.clone(),
-                format!("this is {}, which is no unit", ty.name()),
-                "compare times, shares, rates, tokens or tokens per second",
-            ));
         }
     }
     Ok(())
