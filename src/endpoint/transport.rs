@@ -46,6 +46,13 @@ impl Default for HandOver {
 }
 
 impl HandOver {
+    /// Forgets everything: the request is about to be handed over anew.
+    pub fn reset(&self) {
+        self.0
+            .iter()
+            .for_each(|field| field.store(UNSET, Ordering::Release));
+    }
+
     fn get(&self, field: usize) -> Option<Nanos> {
         Some(self.0[field].load(Ordering::Acquire)).filter(|t| *t != UNSET)
     }

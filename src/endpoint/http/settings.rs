@@ -52,8 +52,9 @@ impl HttpSettings {
     /// A client builder with everything but what measuring adds.
     ///
     /// Neither redirects nor retries: a redirect would carry the key elsewhere, and a retry would be
-    /// one request in the records and two on the server. hyper still moves a request to another
-    /// connection when its own closed before a single byte of it was written; that is no retry.
+    /// one request in the records and two on the server. A request is handed over anew only where the
+    /// server never took it up: hyper does so when the connection closed before a single byte was
+    /// written, the transport when a kept connection closed before a single byte of an answer.
     pub(super) fn builder(&self) -> Result<ClientBuilder, SettingsError> {
         install_crypto();
         let mut headers = HeaderMap::new();

@@ -1,5 +1,8 @@
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,14 +21,41 @@ pub(super) struct StampedBody {
     bytes: Option<Bytes>,
     slot: HandOver,
     clock: Clock,
+    used: UsedConnections,
+    reused: Arc<AtomicBool>,
+}
+
+/// The connections that have carried a request. hyper polls a body in the task of its connection, so
+/// that the task's id tells connections apart, which nothing else here does.
+#[derive(Clone, Default)]
+pub(super) struct UsedConnections(Arc<Mutex<HashSet<tokio::task::Id>>>);
+
+impl UsedConnections {
+    /// Notes a request on the current task's connection; whether it is not the first one.
+    fn note(&self) -> bool {
+        let Some(id) = tokio::task::try_id() else {
+            return false;
+        };
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !used.insert(id)
+    }
 }
 
 impl StampedBody {
-    pub(super) fn new(bytes: Bytes, slot: HandOver, clock: Clock) -> Self {
+    /// `reused` is set when the connection that takes the body has carried a request before.
+    pub(super) fn new(
+        bytes: Bytes,
+        slot: HandOver,
+        clock: Clock,
+        used: UsedConnections,
+        reused: Arc<AtomicBool>,
+    ) -> Self {
         StampedBody {
             bytes: Some(bytes),
             slot,
             clock,
+            used,
+            reused,
         }
     }
 }
@@ -41,6 +71,7 @@ impl Body for StampedBody {
         let bytes = self.bytes.take();
         if bytes.is_some() {
             self.slot.set_sent((self.clock)());
+            self.reused.store(self.used.note(), Ordering::Release);
         }
         Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }

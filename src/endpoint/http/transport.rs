@@ -1,18 +1,19 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Client, Method, Request, Response};
-use url::Url;
 
 use super::connect::{Clock, Scoped, TimedConnect};
 use super::error::describe;
 use super::settings::{HttpSettings, SettingsError};
-use super::stamped_body::StampedBody;
+use super::stamped_body::{StampedBody, UsedConnections};
 use crate::driver::Driver;
 use crate::endpoint::{
     Exchange, HandOver, SendTiming, Stamped, Transport, TransportError, WireRequest,
 };
+use crate::record::ErrorKind;
 
 /// Requests over TCP by reqwest, HTTP/1.1, stamped with the driver's clock.
 ///
@@ -24,11 +25,22 @@ pub struct HttpTransport<D> {
 }
 
 struct Inner<D> {
+    /// Keeps connections.
     client: Client,
+    /// Opens a connection for every request.
+    fresh: Client,
     settings: HttpSettings,
     driver: D,
     clock: Clock,
+    used: UsedConnections,
+    stale: AtomicU32,
 }
+
+/// So many requests that met a kept connection already closed, and no more connections are kept.
+///
+/// Some servers (llama.cpp after a streamed answer) announce keep-alive and close all the same; a
+/// request that follows at once finds the connection open and loses the race.
+const MAX_STALE: u32 = 3;
 
 impl<D: Driver + Send + Sync> HttpTransport<D> {
     /// A transport to `settings.base_url`, stamping with `driver`.
@@ -40,20 +52,70 @@ impl<D: Driver + Send + Sync> HttpTransport<D> {
             let driver = driver.clone();
             Arc::new(move || driver.now())
         };
-        let client = settings
-            .builder()?
-            .connector_layer(TimedConnect {
-                clock: clock.clone(),
-            })
-            .build()
-            .map_err(|e| SettingsError::Client(e.to_string()))?;
+        let client = |pool: usize| {
+            settings
+                .builder()?
+                .pool_max_idle_per_host(pool)
+                .connector_layer(TimedConnect {
+                    clock: clock.clone(),
+                })
+                .build()
+                .map_err(|e| SettingsError::Client(e.to_string()))
+        };
         Ok(HttpTransport {
             inner: Arc::new(Inner {
-                client,
-                settings,
+                client: client(settings.pool)?,
+                fresh: client(0)?,
                 driver,
-                clock,
+                clock: clock.clone(),
+                used: UsedConnections::default(),
+                stale: AtomicU32::new(0),
+                settings,
             }),
+        })
+    }
+
+    /// Whether every request opens a connection of its own, because the server does not keep them.
+    pub fn reconnects(&self) -> bool {
+        self.inner.stale.load(Ordering::Relaxed) >= MAX_STALE
+    }
+}
+
+impl<D: Driver + Send + Sync> Inner<D> {
+    /// Hands `request` over once; an error says whether a kept connection turned out to be closed.
+    async fn attempt(
+        &self,
+        client: &Client,
+        request: &WireRequest,
+    ) -> Result<Response, (TransportError, bool)> {
+        let slot = &request.hand_over;
+        let reused = Arc::new(AtomicBool::new(false));
+        let mut post = Request::new(Method::POST, self.settings.url(request.path));
+        post.headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *post.body_mut() = Some(Body::wrap(StampedBody::new(
+            request.body.clone(),
+            slot.clone(),
+            self.clock.clone(),
+            self.used.clone(),
+            reused.clone(),
+        )));
+        let sending = Scoped {
+            slot: slot.clone(),
+            inner: Box::pin(client.execute(post)),
+        };
+        sending.await.map_err(|error| {
+            let at = self.driver.now();
+            let timing = slot.timing();
+            let (kind, message) = describe(error, timing.is_some());
+            let stale = kind == ErrorKind::Transport && reused.load(Ordering::Acquire);
+            let error = TransportError {
+                kind,
+                message,
+                at,
+                timing,
+            };
+            (error, stale)
         })
     }
 }
@@ -66,41 +128,25 @@ impl<D: Driver + Send + Sync> Transport for HttpTransport<D> {
         request: WireRequest,
     ) -> impl Future<Output = Result<HttpExchange<D>, TransportError>> + 'static {
         let inner = self.inner.clone();
-        let slot = request.hand_over.clone();
-        let url: Url = inner.settings.url(request.path);
-        let mut post = Request::new(Method::POST, url);
-        post.headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *post.body_mut() = Some(Body::wrap(StampedBody::new(
-            request.body,
-            slot.clone(),
-            inner.clock.clone(),
-        )));
-        let sending = Scoped {
-            slot: slot.clone(),
-            inner: Box::pin({
-                let client = inner.client.clone();
-                async move { client.execute(post).await }
-            }),
-        };
         async move {
-            match sending.await {
+            let kept = inner.stale.load(Ordering::Relaxed) < MAX_STALE;
+            let client = if kept { &inner.client } else { &inner.fresh };
+            let mut result = inner.attempt(client, &request).await;
+            if let Err((_, true)) = result {
+                // Closed before a byte of an answer, on a connection that had answered before: the
+                // server let go of it, and never took the request up. On a connection of its own the
+                // same failure counts, so nothing that the server does is hidden.
+                inner.stale.fetch_add(1, Ordering::Relaxed);
+                request.hand_over.reset();
+                result = inner.attempt(&inner.fresh, &request).await;
+            }
+            match result {
                 Ok(response) => Ok(HttpExchange {
                     response,
-                    slot,
+                    slot: request.hand_over,
                     driver: inner.driver.clone(),
                 }),
-                Err(error) => {
-                    let at = inner.driver.now();
-                    let timing = slot.timing();
-                    let (kind, message) = describe(error, timing.is_some());
-                    Err(TransportError {
-                        kind,
-                        message,
-                        at,
-                        timing,
-                    })
-                }
+                Err((error, _)) => Err(error),
             }
         }
     }
