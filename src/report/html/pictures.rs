@@ -58,11 +58,16 @@ fn distribution(
     id: &str,
 ) -> Option<PictureView> {
     let h = d.histogram.as_ref()?;
-    let caption = format!(
-        "Half within {}, 99 % within {}.",
-        quantile(d, 0.5, d.p50),
-        quantile(d, 0.99, d.p99)
-    );
+    let half = quantile(d, 0.5, d.p50);
+    let caption = match d.p99 {
+        None if d.beyond.is_some() => {
+            format!("Half within {half}; so many requests failed that p99 has no bound.")
+        }
+        p99 => format!(
+            "Half within {half}, 99 % within {}.",
+            quantile(d, 0.99, p99)
+        ),
+    };
     let mut marks = limits;
     for (label, value) in [("p50", d.p50), ("p99", d.p99)] {
         marks.extend(value.map(|value| Mark {
