@@ -1,6 +1,6 @@
 use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
 use crate::record::RunRecords;
-use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart};
+use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
 
 /// One measured phase with its runs, ready for the judge and the result.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct MeasuredPhase {
     pub health: ClientHealth,
     /// A run was interrupted, so that what prony cut is no failure.
     pub interrupted: bool,
+    /// What the transport has to say.
+    pub warnings: Vec<Warning>,
 }
 
 impl MeasuredPhase {
@@ -37,6 +39,8 @@ impl MeasuredPhase {
                 ..summarize_run(run, self.gpus, self.interrupted)
             })
             .collect();
+        let mut warnings = phase_warnings(&self.runs, self.interrupted);
+        warnings.extend_from_slice(&self.warnings);
         PhaseResult {
             name: self.name.clone(),
             target: self.target.clone(),
@@ -48,7 +52,7 @@ impl MeasuredPhase {
             runs,
             client: self.health.clone(),
             errors: errors(&self.runs, self.interrupted),
-            warnings: phase_warnings(&self.runs, self.interrupted),
+            warnings,
         }
     }
 }

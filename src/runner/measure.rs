@@ -14,7 +14,7 @@ use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
-use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread};
+use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
 use crate::suite::{PromptSource, SaltMode};
 use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, parse_prompt_file, salt};
 
@@ -118,6 +118,7 @@ fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> 
     let plan = case.phases.iter().find(|p| p.name == name);
     let health = health(&runs);
     MeasuredPhase {
+        warnings: stale_connections(live),
         target: live.shown.clone(),
         model: Some(live.model.clone()),
         gpus: live.gpus,
@@ -127,6 +128,18 @@ fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> 
         name,
         health,
         runs: runs.into_iter().map(|r| r.records).collect(),
+    }
+}
+
+fn stale_connections(live: &LiveTarget) -> Vec<Warning> {
+    match live.transport.stale_connections() {
+        0 => Vec::new(),
+        n => vec![Warning {
+            text: format!(
+                "{n} requests met a connection that the server had closed although it had announced to keep it; they were sent anew on one of their own"
+            ),
+            remedy: "nothing to do: connecting is timed apart (`connect_time`); a server that keeps its connections saves its users that time".to_owned(),
+        }],
     }
 }
 

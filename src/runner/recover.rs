@@ -54,6 +54,7 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
             runs,
             health: ClientHealth::default(),
             interrupted: true,
+            warnings: Vec::new(),
         };
         case.phases.push(measured.result());
     }

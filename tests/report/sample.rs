@@ -82,6 +82,7 @@ pub fn case(name: &str, verdict: Verdict) -> CaseResult {
         ],
         baseline: None,
         notes: vec![],
+        unfinished: false,
     }
 }
 
@@ -464,6 +465,7 @@ fn phase(slower: f64) -> PhaseResult {
         window_s: 50.21,
         requests,
         runs: vec![RunPart {
+            salt: None,
             session: 0,
             window_s: 50.21,
             requests,

@@ -75,9 +75,9 @@ impl<D: Driver + Send + Sync> HttpTransport<D> {
         })
     }
 
-    /// Whether every request opens a connection of its own, because the server does not keep them.
-    pub fn reconnects(&self) -> bool {
-        self.inner.stale.load(Ordering::Relaxed) >= MAX_STALE
+    /// Requests that met a kept connection already closed and were handed over anew.
+    pub fn stale_connections(&self) -> u32 {
+        self.inner.stale.load(Ordering::Relaxed)
     }
 }
 
