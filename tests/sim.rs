@@ -378,3 +378,97 @@ fn a_server_stops_with_open_streams_and_leaves_its_port() {
     // Closed or reset, but not silent.
     let _ = socket.read_to_end(&mut rest);
 }
+
+/// The answer to a stream request of six tokens that a fault spoils.
+fn spoiled(fault: Value) -> Response {
+    let mut fault = fault;
+    fault["requests"] = json!([1]);
+    let server = engine(json!({"faults": [fault]}));
+    let response = ask(&server, "POST", CHAT, &chat(json!({"max_tokens": 6})));
+    let next = ask(&server, "POST", CHAT, &chat(json!({})));
+    assert!(next.complete, "the next request is not affected");
+    response
+}
+
+#[test]
+fn a_refused_request_gets_no_answer() {
+    let response = spoiled(json!({"kind": "refuse"}));
+    assert_eq!((response.status, response.head.as_str()), (0, ""));
+}
+
+#[test]
+fn a_reset_is_a_reset() {
+    let server = engine(json!({"faults": [{"kind": "reset", "requests": [1], "after_chunks": 2}]}));
+    let mut socket = connect(&server);
+    send(&mut socket, "POST", CHAT, &chat(json!({})));
+    let mut bytes = Vec::new();
+    let error = socket.read_to_end(&mut bytes).expect_err("no regular end");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_truncated_body_ends_early() {
+    let response = spoiled(json!({"kind": "truncate", "after_chunks": 2}));
+    assert_eq!((response.status, response.complete), (200, false));
+    assert!(!response.body.ends_with('\n'));
+}
+
+#[test]
+fn too_many_requests_say_when_to_come_back() {
+    let response = spoiled(json!({"kind": "too_many_requests", "seconds": 2}));
+    assert_eq!(response.status, 429);
+    assert!(response.head.contains("retry-after: 2"));
+}
+
+#[test]
+fn a_stalled_stream_is_silent_but_open() {
+    let fault = json!({"kind": "stall", "requests": [1], "after_chunks": 1});
+    let server = engine(json!({"faults": [fault]}));
+    let mut socket = connect(&server);
+    send(&mut socket, "POST", CHAT, &chat(json!({})));
+    let patience = Duration::from_millis(300);
+    socket.set_read_timeout(Some(patience)).expect("a timeout");
+    let mut bytes = Vec::new();
+    let error = socket.read_to_end(&mut bytes).expect_err("no end");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(String::from_utf8_lossy(&bytes).contains("\"content\":\" "));
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_request() {
+    let server = engine(json!({}));
+    let mut socket = connect(&server);
+    for _ in 0..3 {
+        let body = chat(json!({"stream": false}));
+        let length = body.len();
+        let request =
+            format!("POST {CHAT} HTTP/1.1\r\nhost: sim\r\ncontent-length: {length}\r\n\r\n{body}");
+        socket.write_all(request.as_bytes()).expect("a request");
+        let mut bytes = Vec::new();
+        let mut buffer = [0u8; 4096];
+        while !parse(&bytes, true).complete {
+            let n = socket.read(&mut buffer).expect("an answer");
+            assert!(n > 0, "the connection was closed");
+            bytes.extend_from_slice(&buffer[..n]);
+        }
+    }
+}
+
+#[test]
+fn many_streams_at_once_all_end() {
+    let server = engine(json!({"scheduler": {"max_num_seqs": 64}}));
+    let sockets: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut socket = connect(&server);
+            send(&mut socket, "POST", CHAT, &chat(json!({"max_tokens": 50})));
+            socket
+        })
+        .collect();
+    for mut socket in sockets {
+        let mut bytes = Vec::new();
+        socket.read_to_end(&mut bytes).expect("a regular end");
+        let response = parse(&bytes, true);
+        assert!(response.complete);
+        assert_eq!(response.chunks().len(), 1 + 50 + 1);
+    }
+}

@@ -7,6 +7,8 @@ mod body;
 mod exchange;
 mod exposition;
 mod fault;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 pub use exchange::{ExchangeId, Face, Head, Output, Piece};

@@ -39,7 +39,6 @@ pub struct Engine {
     entrance_router: Router,
     decode_router: Router,
     speed: Speed,
-    busy: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,7 +99,6 @@ impl Engine {
             entrance_router: Router::new(topology.router),
             decode_router: Router::new(crate::sim::config::RouterKind::LeastOutstanding),
             speed: Speed::new(config, session_seed),
-            busy: 0,
             config: config.clone(),
         };
         engine.begin_run(0);
@@ -237,6 +235,11 @@ impl Engine {
 
     fn begin_step(&mut self, i: usize) {
         let now = self.clock;
+        let busy = self
+            .replicas
+            .iter()
+            .filter(|replica| replica.has_work())
+            .count() as f64;
         let replica = &mut self.replicas[i];
         replica.starting = false;
         if replica.busy {
@@ -247,7 +250,6 @@ impl Engine {
             return;
         }
         replica.busy = true;
-        self.busy += 1;
         let tokens = work.prefill_tokens + work.sequences;
         replica.stats.steps += 1;
         #[expect(clippy::cast_precision_loss, reason = "tokens of one step")]
@@ -257,10 +259,9 @@ impl Engine {
         if config.speculative.tokens > 0 && work.sequences > 0 {
             duration += config.speculative.draft_us * 1e3;
         }
-        let others = f64::from(self.busy - 1);
         let topology = &config.topology;
         duration *=
-            1.0 + topology.contention * others + topology.crosstalk * others * f64::from(self.busy);
+            1.0 + topology.contention * (busy - 1.0) + topology.crosstalk * busy * (busy - 1.0);
         duration *= self.speed.factor(now);
         let random = &mut replica.random;
         duration *= random.log_normal(config.variation.step);
@@ -273,7 +274,6 @@ impl Engine {
 
     fn end_step(&mut self, i: usize, events: &mut Vec<EngineEvent>) {
         let now = self.clock;
-        self.busy -= 1;
         self.replicas[i].busy = false;
         let mut step = std::mem::take(&mut self.replicas[i].step);
         for part in &step {

@@ -148,13 +148,15 @@ impl Replica {
     pub(super) fn plan(&mut self, now: Nanos, sequences: &mut Sequences) -> Work {
         self.step.clear();
         let mut budget = self.max_tokens;
-        if self.chunked {
+        // What was transferred has nothing to prefill and joins the decode step in either mode.
+        let next = self.waiting.first().and_then(|key| sequences.get(key.2));
+        if self.chunked || next.is_none_or(|sequence| sequence.transferred) {
             let preempted = self.plan_running(&mut budget, sequences);
             if !preempted {
-                self.plan_waiting(now, &mut budget, sequences);
+                self.plan_waiting(now, true, &mut budget, sequences);
             }
         } else {
-            self.plan_waiting(now, &mut budget, sequences);
+            self.plan_waiting(now, false, &mut budget, sequences);
             if self.step.is_empty() {
                 self.plan_running(&mut budget, sequences);
             }
@@ -255,7 +257,13 @@ impl Replica {
         }
     }
 
-    fn plan_waiting(&mut self, now: Nanos, budget: &mut u32, sequences: &mut Sequences) {
+    fn plan_waiting(
+        &mut self,
+        now: Nanos,
+        beside_decoding: bool,
+        budget: &mut u32,
+        sequences: &mut Sequences,
+    ) {
         while self.running.len() < self.max_num_seqs && *budget > 0 {
             let Some(key) = self.waiting.first().copied() else {
                 break;
@@ -264,6 +272,9 @@ impl Replica {
                 self.waiting.remove(&key);
                 continue;
             };
+            if !self.chunked && sequence.transferred != beside_decoding {
+                break;
+            }
             let hits = if sequence.transferred {
                 0
             } else {

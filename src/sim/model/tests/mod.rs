@@ -1,0 +1,8 @@
+//! What the model is known to do, in virtual time.
+
+mod cache;
+mod lab;
+mod queueing;
+mod scheduling;
+mod topology;
+mod variation;
