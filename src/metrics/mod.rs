@@ -1,5 +1,6 @@
 //! Records → distributions, series, summaries; and the one table of metrics.
 
+mod docs;
 mod histogram;
 mod rates;
 mod samples;
@@ -14,6 +15,7 @@ pub(crate) mod synthetic;
 #[cfg(test)]
 mod tests;
 
+pub use docs::markdown;
 pub use histogram::histogram;
 pub use rates::{PhaseRates, Rate, phase_value};
 pub use samples::{

@@ -213,12 +213,30 @@ fn load_one(
             name: name.value.clone(),
             location: problems.location(name.span),
             scenarios,
-            secrets,
+            secrets: secrets.clone(),
         }),
         _ => None,
     };
     let name = name.map(|n| (n.value, problems.location(n.span)));
-    (suite, name, problems.into_found())
+    let found = problems.into_found().into_iter();
+    let found = found.map(|d| without_secrets(d, &secrets)).collect();
+    (suite, name, found)
+}
+
+/// Shortest secret that is looked for in messages; shorter ones are parts of ordinary words.
+const SHORTEST_SECRET: usize = 4;
+
+/// `diagnostic` with `${NAME}` for secret values: messages quote what variables were replaced with.
+fn without_secrets(mut diagnostic: Diagnostic, secrets: &[(String, String)]) -> Diagnostic {
+    for (name, value) in secrets {
+        if value.len() < SHORTEST_SECRET {
+            continue;
+        }
+        let shown = format!("${{{name}}}");
+        diagnostic.message = diagnostic.message.replace(value, &shown);
+        diagnostic.help = diagnostic.help.map(|help| help.replace(value, &shown));
+    }
+    diagnostic
 }
 
 /// The scenarios and what must not be shown of them.

@@ -45,11 +45,14 @@ pub(super) fn explain(text: &str, at: usize, info: &str) -> Explained {
         .chars()
         .next()
         .map_or(at, |c| at + c.len_utf8() * usize::from(c != '\n'));
-    let (message, help) = if text[at..].trim().is_empty() {
-        reword("unexpected eof")
-    } else {
-        reword(info)
-    };
+    let (message, help) =
+        if text[at..].starts_with(['"', '\'']) && !text[end..].contains(&text[at..end]) {
+            reword("unclosed quote")
+        } else if text[at..].trim().is_empty() {
+            reword("unexpected eof")
+        } else {
+            reword(info)
+        };
     Explained {
         message,
         span: Span { start: at, end },
@@ -159,6 +162,12 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
             Some("put text that contains `: ` in quotes"),
         );
     }
+    if has("unclosed quote") {
+        return (
+            "this quote is never closed".into(),
+            Some("add the closing quote"),
+        );
+    }
     if has("unexpected end of") || has("unexpected eof") || has("unclosed") {
         return (
             "the file ends in the middle of something".into(),
@@ -175,6 +184,38 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
         return (
             "this quote is not closed on its line".into(),
             Some("close it; text over several lines must be indented deeper than its key"),
+        );
+    }
+    for (what, close) in [("sequence", ']'), ("mapping", '}')] {
+        if has("flow") && has(what) && has("expected ','") {
+            return (
+                format!("a `,` or a `{close}` is missing before this"),
+                Some("close what is open; put text with brackets, braces or commas in quotes"),
+            );
+        }
+    }
+    if has("indentation in flow") {
+        return (
+            "a `{` or `[` before this is not closed".into(),
+            Some("close it; what goes on over several lines must be indented deeper than its key"),
+        );
+    }
+    if has("block collection") || has("block mapping") || has("invalid indentation") {
+        return (
+            "this line is not indented like those it belongs to".into(),
+            Some("give all keys of a mapping, and all `-` of a list, the same indentation"),
+        );
+    }
+    if has("unexpected character") {
+        return (
+            "a value cannot begin with this character".into(),
+            Some("put the value in quotes"),
+        );
+    }
+    if has("escape") {
+        return (
+            "YAML has no such escape".into(),
+            Some("write `\\` twice for a backslash, or use single quotes"),
         );
     }
     (

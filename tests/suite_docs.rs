@@ -1,0 +1,77 @@
+//! The documentation says what is so: its examples load, and the page of metrics is current.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use prony::metrics::{METRICS, markdown};
+use prony::suite::{LoadOptions, Suite, SuiteInput, load, render_all};
+
+fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name)
+}
+
+fn load_one(path: &str, text: &str) -> Suite {
+    let options = LoadOptions {
+        env: &|_| None,
+        seed: None,
+        target_url: None,
+        validate_sim: &|_| Ok(()),
+    };
+    let input = SuiteInput {
+        path: path.into(),
+        bytes: text.into(),
+    };
+    let suites = load(&[input], &options);
+    suites
+        .unwrap_or_else(|problems| panic!("{}\n{text}", render_all(&problems, false)))
+        .remove(0)
+}
+
+#[test]
+fn every_example_of_the_suites_page_loads() {
+    let text = fs::read_to_string(page("suites.md")).unwrap();
+    let mut examples = 0;
+    for block in text.split("```yaml\n").skip(1) {
+        let (example, _) = block.split_once("```").unwrap();
+        let suite = load_one("docs.yaml", example);
+        assert!(!suite.scenarios.is_empty());
+        // And what a run writes of it says the same.
+        let again = load_one("docs.yaml", &suite.resolved_yaml);
+        assert_eq!(again.scenarios.len(), suite.scenarios.len());
+        for (a, b) in suite.scenarios.iter().zip(&again.scenarios) {
+            assert_eq!(a.load, b.load);
+            assert_eq!(a.sla.len(), b.sla.len());
+            assert_eq!((a.duration, a.requests), (b.duration, b.requests));
+        }
+        examples += 1;
+    }
+    assert!(examples >= 5, "{examples} examples");
+}
+
+#[test]
+fn metrics_page_is_current() {
+    let path = page("metrics.md");
+    if std::env::var_os("PRONY_UPDATE").is_some() {
+        fs::write(&path, markdown()).unwrap();
+    }
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == markdown(),
+        "docs/metrics.md is not what the metric table says; write it again with\n\n    \
+         PRONY_UPDATE=1 cargo test --test suite_docs metrics_page_is_current\n"
+    );
+}
+
+#[test]
+fn every_metric_is_on_its_page() {
+    for metric in METRICS {
+        assert!(markdown().contains(metric.name), "{}", metric.name);
+        assert!(
+            !metric.meaning.is_empty() && !metric.formula.is_empty(),
+            "{}",
+            metric.name
+        );
+    }
+}
