@@ -5,8 +5,7 @@ use crate::suite::{Location, Undecided};
 
 use super::decide::decide;
 use super::estimate::{Estimate, Method, NoValue, estimate};
-use super::expression::{Measured, holds, scale};
-use super::expression::{Node, bounds_above, compile, flipped, symbol, unit_of};
+use super::expression::{Measured, Node, bounds_above, compile, flipped, scale, symbol, unit_of};
 use super::leaf::{Leaf, LeafData, Missing};
 use super::prepared::Prepared;
 use super::scheduled::scheduled_twin;
@@ -233,7 +232,7 @@ fn too_few(
     leaves.iter().zip(measured).find_map(|(what, leaf)| {
         let LeafData::Quantile {
             q,
-            effective: Some(effective),
+            independent: Some(own),
             ..
         } = &leaf.data
         else {
@@ -244,13 +243,13 @@ fn too_few(
         let Measured::Metric(m) = what else {
             return None;
         };
-        (holds(CmpOp::Lt, *effective, needed)).then(|| Warning {
+        (own.effective < needed).then(|| Warning {
             text: format!(
                 "`{}` cannot be proven: {} of {} requests, worth {} independent ones, are here, and p{} takes {} at least",
                 assertion.text,
                 m.metric.name,
                 leaf.n,
-                number(effective.floor()),
+                number(own.effective.floor()),
                 number(q * 100.0),
                 number(needed)
             ),

@@ -15,7 +15,7 @@ use crate::record::RunRecords;
 use crate::result::ClientHealth;
 use crate::suite::assertion::{MetricRef, Statistic};
 
-const REPLICATIONS: u64 = 300;
+const REPLICATIONS: u64 = 200;
 /// Median and spread of the log-normal times to first token, in µs.
 const MEDIAN: f64 = 100_000.0;
 const SIGMA: f64 = 0.4;
@@ -90,7 +90,7 @@ fn coverage(truth: f64, mut one: impl FnMut(u64) -> Estimate) -> [f64; 2] {
 }
 
 fn assert_covers(what: &str, held: [f64; 2]) {
-    // 95 % less what 300 replications leave open; far more would be a waste of data.
+    // 95 % less what 200 replications leave open; far more would be a waste of data.
     for share in held {
         assert!((0.91..=0.995).contains(&share), "{what}: {held:?}");
     }

@@ -1,8 +1,9 @@
 use crate::metrics::{
-    Availability, PhaseRates, PhaseSamples, Shape, Unit, chunk_values, column, request_value,
+    Availability, PhaseRates, PhaseSamples, Sample, Shape, Unit, chunk_values, column,
+    request_value, visit,
 };
 use crate::stats::{
-    Batch, BlockWeights, BlockedValues, Moments, beyond, effective_sample_size, quantile,
+    Batch, BlockWeights, BlockedBuilder, BlockedValues, Moments, beyond, effective_sample_size,
 };
 use crate::suite::assertion::{Bound, Function, MetricRef, Statistic};
 
@@ -24,13 +25,12 @@ pub(super) struct Leaf {
 
 #[derive(Debug)]
 pub(super) enum LeafData {
-    /// A quantile. `effective`: what the values are worth as independent ones; `None` where a request
-    /// has several of them.
+    /// A quantile. `independent` is absent where a request has several values.
     Quantile {
         q: f64,
         values: BlockedValues,
         unbounded: usize,
-        effective: Option<f64>,
+        independent: Option<Independent>,
     },
     /// A mean or a rate: a sum over a size, block by block.
     Ratio { blocks: Vec<Batch> },
@@ -45,6 +45,15 @@ pub(super) enum LeafData {
     Stddev { blocks: Vec<Moments> },
     /// A least or greatest value.
     Extreme { max: bool, blocks: Vec<Moments> },
+}
+
+/// One value a request.
+#[derive(Debug)]
+pub(super) struct Independent {
+    /// The values, ascending.
+    pub sorted: Vec<f64>,
+    /// What they are worth as independent ones.
+    pub effective: f64,
 }
 
 /// Why there is no value.
@@ -80,7 +89,9 @@ impl Leaf {
     /// The value over the whole sample. `+∞` where failures make it unbounded.
     pub(super) fn point(&self) -> Option<f64> {
         match &self.data {
-            LeafData::Quantile { q, values, .. } => quantile(values.sorted(), *q),
+            LeafData::Quantile { q, values, .. } => {
+                values.quantile(&BlockWeights::once(values.blocks()), *q)
+            }
             LeafData::Ratio { blocks } => ratio(blocks.iter().map(|b| (1, b))),
             LeafData::Share { hits, n, .. } => (*n > 0.0).then(|| hits / n),
             LeafData::Stddev { blocks } | LeafData::Extreme { blocks, .. } => {
@@ -178,8 +189,12 @@ fn distribution_leaf(
 ) -> Result<Leaf, Missing> {
     let name = m.metric.name;
     let failed = samples.failed();
-    let Some(column) = column(samples, name) else {
-        return Err(Missing::NotMeasured(match name {
+    let blocks = &phase.blocks;
+    let requests = samples.len() as u64;
+    let per_request = m.metric.shape == Shape::PerRequest;
+    let statistic = m.statistic.unwrap_or(Statistic::Mean);
+    let missing = || {
+        Missing::NotMeasured(match name {
             "ttft_scheduled" | "e2e_latency_scheduled" | "send_lag" | "slot_wait"
                 if !phase.open_loop =>
             {
@@ -189,42 +204,68 @@ fn distribution_leaf(
                 format!("no answer came in two chunks or more, so there is no `{name}`")
             }
             _ => format!("no request reported `{name}`"),
-        }));
+        })
     };
-    let blocks = &phase.blocks;
-    let (n, requests) = (column.values.len() as u64, samples.len() as u64);
-    let statistic = m.statistic.unwrap_or(Statistic::Mean);
+    if let (Statistic::Quantile(q), true) = (statistic, per_request) {
+        let column = column(samples, name).ok_or_else(missing)?;
+        let mut sorted: Vec<f64> = column.iter().map(|s| s.value).collect();
+        sorted.sort_by(f64::total_cmp);
+        let mut values = BlockedBuilder::new(blocks.len());
+        for s in &column {
+            values.push(blocks.of(s.run, s.at_us), s.value);
+        }
+        return Ok(Leaf {
+            unit: m.metric.unit,
+            n: sorted.len() as u64,
+            requests,
+            data: LeafData::Quantile {
+                q,
+                values: values.finish(),
+                unbounded: sorted
+                    .partition_point(|x| x.is_finite())
+                    .abs_diff(sorted.len()),
+                independent: Some(Independent {
+                    effective: effective_at(&column, &sorted, q),
+                    sorted,
+                }),
+            },
+        });
+    }
+    let mut moments = vec![Moments::default(); blocks.len()];
+    let mut values = BlockedBuilder::new(blocks.len());
+    let (mut n, mut unbounded, mut successes) = (0, 0, 0);
+    let quantile = matches!(statistic, Statistic::Quantile(_));
+    let measured = visit(samples, name, |s| {
+        n += 1;
+        successes += u64::from(s.ok);
+        unbounded += usize::from(s.value.is_infinite());
+        let block = blocks.of(s.run, s.at_us);
+        if quantile {
+            values.push(block, s.value);
+        } else if s.ok {
+            moments[block].push(s.value);
+        }
+    });
+    if !measured {
+        return Err(missing());
+    }
     if let Statistic::Quantile(q) = statistic {
-        let values = BlockedValues::new(
-            column
-                .values
-                .iter()
-                .map(|&(run, at, x)| (blocks.of(run, at), x)),
-            blocks.len(),
-        );
-        let effective = (m.metric.shape == Shape::PerRequest)
-            .then(|| effective_at(&column.values, values.sorted(), q));
         return Ok(Leaf {
             unit: m.metric.unit,
             n,
             requests,
             data: LeafData::Quantile {
                 q,
-                values,
-                unbounded: column.unbounded,
-                effective,
+                values: values.finish(),
+                unbounded,
+                independent: None,
             },
         });
     }
-    if column.successes.is_empty() {
+    if successes == 0 {
         return Err(Missing::AllFailed(format!(
             "all {failed} requests of the window failed"
         )));
-    }
-    let mut moments = vec![Moments::default(); blocks.len()];
-    for &i in &column.successes {
-        let (run, at, value) = column.values[i];
-        moments[blocks.of(run, at)].push(value);
     }
     let data = match statistic {
         Statistic::Stddev => LeafData::Stddev { blocks: moments },
@@ -244,7 +285,7 @@ fn distribution_leaf(
     };
     Ok(Leaf {
         unit: m.metric.unit,
-        n: column.successes.len() as u64,
+        n: successes,
         requests,
         data,
     })
@@ -255,7 +296,7 @@ fn distribution_leaf(
 ///
 /// Where fewer than ten values lie beyond the quantile their clustering cannot be seen, so the level
 /// looked at is the outermost one that leaves ten.
-fn effective_at(values: &[(usize, u64, f64)], sorted: &[f64], q: f64) -> f64 {
+fn effective_at(values: &[Sample], sorted: &[f64], q: f64) -> f64 {
     const BEYOND: f64 = 10.0;
     let n = values.len() as f64;
     if n < 2.0 * BEYOND {
@@ -265,9 +306,9 @@ fn effective_at(values: &[(usize, u64, f64)], sorted: &[f64], q: f64) -> f64 {
     let threshold = sorted[((level * n) as usize).clamp(1, sorted.len()) - 1];
     let above: Vec<f64> = values
         .iter()
-        .map(|v| f64::from(u8::from(v.2 > threshold)))
+        .map(|v| f64::from(u8::from(v.value > threshold)))
         .collect();
-    effective_sample_size(&by_run(values.iter().map(|v| v.0), &above))
+    effective_sample_size(&by_run(values.iter().map(|v| v.run), &above))
 }
 
 /// `values` cut where the run changes.
@@ -412,7 +453,7 @@ fn bounded(record: &crate::record::RequestRecord, bound: &Bound) -> Option<f64> 
     if bound.metric.metric.shape != Shape::PerChunk {
         return request_value(record, name);
     }
-    let values: Moments = chunk_values(record, name).into_iter().collect();
+    let values: Moments = chunk_values(record, name).collect();
     match bound.metric.statistic {
         Some(Statistic::Max) => values.max(),
         _ => values.mean(),

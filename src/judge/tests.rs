@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::metrics::synthetic::*;
 use crate::metrics::{Unit, metric};
@@ -888,6 +890,14 @@ fn a_client_that_falls_behind_with_slots_to_spare_is_invalid() {
 }
 
 #[test]
+fn the_last_request_of_a_small_window_may_be_sent_a_little_after_it() {
+    let mut run = steady(30, 100 * MS, |_| 100 * MS);
+    run.window.end_us = 2_900 * MS + 1;
+    run.records[29].sent_us = Some(2_902 * MS);
+    assert_eq!(judged(&case(vec![]), run).verdict, Verdict::Pass);
+}
+
+#[test]
 fn a_slow_client_loop_is_a_warning() {
     let health = ClientHealth {
         loop_delay: Some(Spread {
@@ -1014,4 +1024,41 @@ fn runs_are_judged_together() {
     );
     assert_eq!(judged.assertions[0].n, Some(3000));
     assert_eq!(judged.verdict, Verdict::Pass);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever the data: an observed violation never passes, what is unbounded never passes, and a
+    /// looser limit never turns a pass into a failure.
+    #[test]
+    fn an_observed_violation_never_passes(
+        times in prop::collection::vec(prop_oneof![5 => (1u64..500).prop_map(Some), 1 => Just(None)], 1..120),
+        limit in 1.0f64..500.0,
+        quantile in 0.01f64..0.999,
+    ) {
+        let records = times
+            .iter()
+            .enumerate()
+            .map(|(i, t)| {
+                let r = request(i as u64, i as u64 * 10 * MS, t.unwrap_or(1) * MS, 2, MS);
+                match t {
+                    Some(_) => r,
+                    None => failed(r, ErrorKind::Http, i as u64 * 10 * MS + MS),
+                }
+            })
+            .collect();
+        let run = run(0, times.len() as u64 * 10 * MS, records);
+        let under = |limit| one(claim("…", q("ttft", quantile), CmpOp::Lt, ms(limit)), run.clone());
+        let a = under(limit);
+        if a.verdict == Verdict::Pass {
+            prop_assert!(a.observed.is_some_and(|x| x < limit));
+            prop_assert!(a.margin.is_some_and(|m| m > 0.0));
+            prop_assert_eq!(under(limit * 1.5).verdict, Verdict::Pass);
+            prop_assert_eq!(a.borderline, a.interval[1].is_none_or(|x| x >= limit));
+        }
+        if a.observed.is_none() {
+            prop_assert_eq!(a.verdict, Verdict::Fail);
+        }
+    }
 }
