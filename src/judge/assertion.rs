@@ -1,12 +1,13 @@
 use crate::metrics::Unit;
 use crate::result::{AssertionKind, AssertionResult, Source, Warning};
-use crate::suite::assertion::{Assertion, CmpOp};
+use crate::suite::assertion::{Assertion, BinaryOp, CmpOp};
 use crate::suite::{Location, Undecided};
 
 use super::decide::decide;
 use super::estimate::{Estimate, Method, NoValue, estimate};
 use super::expression::{Measured, Node, bounds_above, compile, flipped, scale, symbol, unit_of};
 use super::leaf::{Leaf, LeafData, Missing};
+use super::measure::measure;
 use super::prepared::Prepared;
 use super::scheduled::scheduled_twin;
 use super::verdict::Verdict;
@@ -96,7 +97,7 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
     };
     let mut measured = Vec::with_capacity(leaves.len());
     for leaf in &leaves {
-        match Leaf::new(leaf, phase) {
+        match measure(leaf, phase) {
             Ok(leaf) => measured.push(leaf),
             Err(Missing::NotMeasured(reason)) => {
                 return Outcome {
@@ -133,11 +134,7 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
                     ..method
                 },
             );
-            let difference = Node::Binary(
-                crate::suite::assertion::BinaryOp::Sub,
-                Box::new(lhs.clone()),
-                Box::new(rhs),
-            );
+            let difference = Node::Binary(BinaryOp::Sub, Box::new(lhs.clone()), Box::new(rhs));
             match (right, estimate(&difference, &measured, unit, method)) {
                 (Ok(right), Ok(difference)) if right.point.is_finite() => {
                     (Ok(shifted(difference, right.point)), right.point)
