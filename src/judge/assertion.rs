@@ -1,13 +1,13 @@
 use crate::metrics::Unit;
 use crate::result::{AssertionKind, AssertionResult, Source, Warning};
-use crate::suite::assertion::{Assertion, CmpOp};
+use crate::suite::assertion::{Assertion, BinaryOp, CmpOp};
 use crate::suite::{Location, Undecided};
 
 use super::decide::decide;
 use super::estimate::{Estimate, Method, NoValue, estimate};
-use super::expression::{Measured, holds, scale};
-use super::expression::{Node, bounds_above, compile, flipped, symbol, unit_of};
+use super::expression::{Measured, Node, bounds_above, compile, flipped, scale, symbol, unit_of};
 use super::leaf::{Leaf, LeafData, Missing};
+use super::measure::measure;
 use super::prepared::Prepared;
 use super::scheduled::scheduled_twin;
 use super::verdict::Verdict;
@@ -97,7 +97,7 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
     };
     let mut measured = Vec::with_capacity(leaves.len());
     for leaf in &leaves {
-        match Leaf::new(leaf, phase) {
+        match measure(leaf, phase) {
             Ok(leaf) => measured.push(leaf),
             Err(Missing::NotMeasured(reason)) => {
                 return Outcome {
@@ -134,11 +134,7 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
                     ..method
                 },
             );
-            let difference = Node::Binary(
-                crate::suite::assertion::BinaryOp::Sub,
-                Box::new(lhs.clone()),
-                Box::new(rhs),
-            );
+            let difference = Node::Binary(BinaryOp::Sub, Box::new(lhs.clone()), Box::new(rhs));
             match (right, estimate(&difference, &measured, unit, method)) {
                 (Ok(right), Ok(difference)) if right.point.is_finite() => {
                     (Ok(shifted(difference, right.point)), right.point)
@@ -233,7 +229,7 @@ fn too_few(
     leaves.iter().zip(measured).find_map(|(what, leaf)| {
         let LeafData::Quantile {
             q,
-            effective: Some(effective),
+            independent: Some(own),
             ..
         } = &leaf.data
         else {
@@ -244,13 +240,13 @@ fn too_few(
         let Measured::Metric(m) = what else {
             return None;
         };
-        (holds(CmpOp::Lt, *effective, needed)).then(|| Warning {
+        (own.effective < needed).then(|| Warning {
             text: format!(
                 "`{}` cannot be proven: {} of {} requests, worth {} independent ones, are here, and p{} takes {} at least",
                 assertion.text,
                 m.metric.name,
                 leaf.n,
-                number(effective.floor()),
+                number(own.effective.floor()),
                 number(q * 100.0),
                 number(needed)
             ),

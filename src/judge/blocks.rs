@@ -3,7 +3,7 @@ use crate::metrics::PhaseSamples;
 /// Fewest blocks; also what an interval needs at least.
 const FEWEST: usize = 20;
 /// Most blocks: more would gain little.
-const MOST: usize = 60;
+const MOST: usize = 40;
 /// How many service times a block lasts, where the window is long enough.
 const SERVICE_TIMES: f64 = 3.0;
 
@@ -11,7 +11,7 @@ const SERVICE_TIMES: f64 = 3.0;
 ///
 /// What happens within a few service times hangs together; what lies several apart hardly does. So
 /// blocks, not requests, are what intervals are made from. They last three mean service times where
-/// that gives 20 to 60 of them.
+/// that gives 20 to 40 of them.
 #[derive(Clone, Debug)]
 pub(super) struct Blocks {
     /// Number of the run's first block, and how many it has, and its window.
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn a_block_lasts_several_service_times() {
-        // 100 requests of 300 ms over 100 s: blocks of a second would do, 60 is the most.
+        // 100 requests of 300 ms over 100 s: blocks of a second would do, 40 is the most.
         let records = (0..100)
             .map(|i| request(i, i * S, 300 * MS, 0, 0))
             .collect();
         let long = [run(0, 100 * S, records)];
-        assert_eq!(Blocks::new(&PhaseSamples::new(&long, false)).len(), 60);
+        assert_eq!(Blocks::new(&PhaseSamples::new(&long, false)).len(), 40);
         // The same of 1.2 s each: 100 s / 3.6 s.
         let records = (0..100)
             .map(|i| request(i, i * S, 1_200 * MS, 0, 0))

@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use super::estimate::{Estimate, Method, estimate};
 use super::expression::{Measured, Node};
 use super::input::JudgePhase;
-use super::leaf::Leaf;
+use super::measure::measure;
 use super::prepared::Prepared;
 use crate::metrics::metric;
 use crate::metrics::synthetic::*;
@@ -15,7 +15,7 @@ use crate::record::RunRecords;
 use crate::result::ClientHealth;
 use crate::suite::assertion::{MetricRef, Statistic};
 
-const REPLICATIONS: u64 = 300;
+const REPLICATIONS: u64 = 200;
 /// Median and spread of the log-normal times to first token, in µs.
 const MEDIAN: f64 = 100_000.0;
 const SIGMA: f64 = 0.4;
@@ -51,7 +51,7 @@ fn ar1(seed: u64, n: u64, rho: f64, poisson: bool) -> RunRecords {
     run
 }
 
-fn measure(run: RunRecords, name: &str, statistic: Option<Statistic>) -> Estimate {
+fn observe(run: RunRecords, name: &str, statistic: Option<Statistic>) -> Estimate {
     let health = ClientHealth::default();
     let runs = [run];
     let phase = JudgePhase {
@@ -69,7 +69,7 @@ fn measure(run: RunRecords, name: &str, statistic: Option<Statistic>) -> Estimat
         statistic,
     });
     let unit = measured.unit();
-    let leaf = Leaf::new(&measured, &prepared).unwrap();
+    let leaf = measure(&measured, &prepared).unwrap();
     let method = Method {
         confidence: 0.95,
         seed: 1,
@@ -90,7 +90,7 @@ fn coverage(truth: f64, mut one: impl FnMut(u64) -> Estimate) -> [f64; 2] {
 }
 
 fn assert_covers(what: &str, held: [f64; 2]) {
-    // 95 % less what 300 replications leave open; far more would be a waste of data.
+    // 95 % less what 200 replications leave open; far more would be a waste of data.
     for share in held {
         assert!((0.91..=0.995).contains(&share), "{what}: {held:?}");
     }
@@ -105,7 +105,7 @@ fn truth(score: f64) -> f64 {
 fn quantiles_of_independent_requests() {
     for (q, score) in [(0.5, 0.0), (0.95, 1.644_853_627)] {
         let held = coverage(truth(score), |seed| {
-            measure(
+            observe(
                 ar1(seed, 600, 0.0, false),
                 "ttft",
                 Some(Statistic::Quantile(q)),
@@ -119,7 +119,7 @@ fn quantiles_of_independent_requests() {
 fn quantiles_of_requests_that_resemble_their_neighbours() {
     for (q, score) in [(0.5, 0.0), (0.95, 1.644_853_627)] {
         let held = coverage(truth(score), |seed| {
-            measure(
+            observe(
                 ar1(seed, 1000, 0.7, false),
                 "ttft",
                 Some(Statistic::Quantile(q)),
@@ -134,7 +134,7 @@ fn means() {
     let mean = truth(0.0) * (SIGMA * SIGMA / 2.0).exp();
     for rho in [0.0, 0.7] {
         let held = coverage(mean, |seed| {
-            measure(ar1(seed, 1000, rho, false), "ttft", Some(Statistic::Mean))
+            observe(ar1(seed, 1000, rho, false), "ttft", Some(Statistic::Mean))
         });
         assert_covers(&format!("mean, rho {rho}"), held);
     }
@@ -146,7 +146,7 @@ fn rates() {
     let held = coverage(100.0, |seed| {
         let mut run = ar1(seed, 1000, 0.3, true);
         run.window.start_us = S;
-        measure(run, "throughput", None)
+        observe(run, "throughput", None)
     });
     assert_covers("throughput", held);
 }
@@ -163,7 +163,7 @@ fn quantiles_of_gaps() {
                 request(i, i * 25 * MS, 20 * MS, 8, gap as u64)
             })
             .collect();
-        measure(
+        observe(
             run(0, 10 * S, records),
             "itl",
             Some(Statistic::Quantile(0.9)),

@@ -168,12 +168,11 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
     let bounds = match &leaf.data {
         LeafData::Quantile {
             q,
-            values,
-            effective: Some(effective),
+            independent: Some(own),
             ..
         } => {
-            note = worth(*effective, leaf.n);
-            quantile_bounds(values.sorted(), *effective, *q, confidence)
+            note = worth(own.effective, leaf.n);
+            quantile_bounds(&own.sorted, own.effective, *q, confidence)
         }
         LeafData::Share {
             hits, n, effective, ..

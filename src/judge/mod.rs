@@ -8,6 +8,7 @@ mod estimate;
 mod expression;
 mod input;
 mod leaf;
+mod measure;
 mod overload;
 mod prepared;
 mod scheduled;
@@ -16,9 +17,13 @@ mod verdict;
 mod words;
 
 #[cfg(test)]
+mod absolute_tests;
+#[cfg(test)]
+mod case_tests;
+#[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
-mod tests;
+mod test_support;
 
 pub use case::judge_case;
 pub use input::{JudgeInput, JudgePhase, Judged};

@@ -1,6 +1,5 @@
-use crate::metrics::{column, counts_failures};
+use crate::metrics::{counts_failures, quantile_of};
 use crate::record::{ErrorKind, RequestRecord};
-use crate::stats::quantile;
 use crate::suite::assertion::{Assertion, Expr, ExprKind, Function};
 
 use super::expression::{Measured, bounds_above, compile, flipped, scale};
@@ -11,6 +10,9 @@ use super::words::{number, percent};
 const LAG_SHARE: f64 = 0.05;
 /// Share of the asked requests that the client must have sent in time.
 const ACHIEVED: f64 = 0.98;
+
+/// A request that was due just before the window's end may be sent this much after it, in µs.
+const SLACK_US: u64 = 10_000;
 
 /// Why a phase says nothing about the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +31,7 @@ pub(super) fn invalid(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Inv
 }
 
 fn late(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Invalid> {
-    let lag = column(&phase.samples, "send_lag")
-        .and_then(|c| quantile(&c.sorted(), 0.99))
+    let lag = quantile_of(&phase.samples, "send_lag", 0.99)
         .or_else(|| phase.phase.health.send_lag.map(|s| s.p99))?;
     let (bound, what) = match tightest {
         Some(bound) => (bound, "the tightest latency bound asserted"),
@@ -49,24 +50,27 @@ fn late(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Invalid> {
 fn median_latency(phase: &Prepared<'_>) -> Option<f64> {
     ["ttft", "e2e_latency"]
         .into_iter()
-        .filter_map(|name| quantile(&column(&phase.samples, name)?.sorted(), 0.5))
+        .filter_map(|name| quantile_of(&phase.samples, name, 0.5))
         .find(|m| m.is_finite())
 }
 
 /// Achieved / asked with slots to spare: requests that were due in the window and that the client had
-/// not sent by its end, although nothing but the client held them up.
+/// not sent by its end (give or take two arrivals), although nothing but the client held them up.
 fn behind(phase: &Prepared<'_>) -> Option<Invalid> {
     let total = phase.samples.len() as f64;
     let mut unsent = 0usize;
     let mut held_up = 0usize;
     for run in &phase.samples.runs {
+        let window = run.run.window;
+        let between = window.end_us.saturating_sub(window.start_us) / run.rows.len().max(1) as u64;
+        let in_time = window.end_us + (2 * between).max(SLACK_US);
         for row in &run.rows {
             if pushed_back(row.record) {
                 held_up += 1;
             } else if row
                 .record
                 .sent_us
-                .is_none_or(|t| t >= run.run.window.end_us + own(row.record))
+                .is_none_or(|t| t >= in_time + own(row.record))
             {
                 unsent += 1;
             }

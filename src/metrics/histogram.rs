@@ -1,36 +1,34 @@
 use crate::result::Histogram;
+use crate::stats::SortedValues;
 
 /// Most bins of a histogram.
 const BINS: usize = 60;
 
-/// A histogram for pictures of `sorted` (ascending, `+∞` left out): at most 60 bins that hold every
-/// value, so no tail is lost. Bins are of equal ratio where the values span more than a factor of 20,
-/// of equal width otherwise. `None` without finite values.
-pub fn histogram(sorted: &[f64]) -> Option<Histogram> {
-    let finite = &sorted[..sorted.partition_point(|x| x.is_finite())];
-    let (&min, &max) = (finite.first()?, finite.last()?);
+/// A histogram for pictures of `values` (`+∞` left out): at most 60 bins that hold every value, so no
+/// tail is lost. Bins are of equal ratio where the values span more than a factor of 20, of equal width
+/// otherwise. `None` without finite values.
+pub fn histogram(values: &SortedValues) -> Option<Histogram> {
+    let finite = || values.iter().take_while(|(x, _)| x.is_finite());
+    let n: u64 = finite().map(|(_, count)| count).sum();
+    let (min, max) = (finite().next()?.0, finite().last()?.0);
     if min == max {
         let pad = if min == 0.0 { 0.5 } else { min.abs() * 0.005 };
         return Some(Histogram {
             edges: vec![min - pad, max + pad],
-            counts: vec![finite.len() as u64],
+            counts: vec![n],
         });
     }
     // As many bins as a sample of this size can fill (Rice's rule, doubled for detail).
-    let bins = ((4.0 * (finite.len() as f64).cbrt()).ceil() as usize).clamp(5, BINS);
+    let bins = ((4.0 * (n as f64).cbrt()).ceil() as usize).clamp(5, BINS);
     // Zeros (gaps of chunks that came in one read) have no logarithm: a bin of their own.
-    let zeros = finite.partition_point(|&x| x <= 0.0);
-    let positive = &finite[zeros..];
-    let logarithmic = positive
-        .first()
-        .is_some_and(|&low| min >= 0.0 && max / low > 20.0);
+    let low = finite().map(|(x, _)| x).find(|&x| x > 0.0).unwrap_or(max);
     let mut edges = Vec::with_capacity(bins + 1);
-    if logarithmic {
-        let low = positive[0];
-        if zeros > 0 {
+    if min >= 0.0 && max / low > 20.0 {
+        let zeros = min <= 0.0;
+        if zeros {
             edges.push(0.0);
         }
-        let steps = bins - usize::from(zeros > 0);
+        let steps = bins - usize::from(zeros);
         let ratio = (max / low).powf(1.0 / steps as f64);
         edges.extend((0..=steps).map(|i| low * ratio.powi(i as i32)));
     } else {
@@ -42,9 +40,9 @@ pub fn histogram(sorted: &[f64]) -> Option<Histogram> {
     }
     let mut counts = vec![0u64; edges.len() - 1];
     let last = counts.len() - 1;
-    for &x in finite {
+    for (x, count) in finite() {
         let bin = edges.partition_point(|&e| e <= x).saturating_sub(1);
-        counts[bin.min(last)] += 1;
+        counts[bin.min(last)] += count;
     }
     Some(Histogram { edges, counts })
 }
@@ -52,6 +50,10 @@ pub fn histogram(sorted: &[f64]) -> Option<Histogram> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn histogram(sorted: &[f64]) -> Option<Histogram> {
+        super::histogram(&SortedValues::Exact(sorted.to_vec()))
+    }
     use proptest::prelude::*;
 
     #[test]

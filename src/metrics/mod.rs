@@ -19,8 +19,8 @@ pub use docs::markdown;
 pub use histogram::histogram;
 pub use rates::{PhaseRates, Rate, phase_value};
 pub use samples::{
-    Arrival, Column, PhaseSamples, Row, RunSamples, chunk_values, column, counts_failures,
-    request_value,
+    Arrival, PhaseSamples, Row, RunSamples, Sample, chunk_values, column, counts_failures,
+    quantile_of, request_value, visit,
 };
 pub use series::series;
 pub use summary::{counts, errors, summarize_phase, summarize_run};

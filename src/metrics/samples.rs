@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::record::{RequestRecord, RunRecords, TokenSource, Window};
+use crate::record::{Part, RequestRecord, RunRecords, TokenSource, Window};
+use crate::stats::ValueStore;
 
 /// What is measured of a phase, taken from its records once: the requests of its windows, and what
 /// passed through the windows whoever asked for it.
@@ -59,7 +60,7 @@ impl<'a> PhaseSamples<'a> {
                 let mut rows: Vec<Row<'a>> = run
                     .records
                     .iter()
-                    .filter(|r| r.part == crate::record::Part::Window)
+                    .filter(|r| r.part == Part::Window)
                     .filter(|r| bears(r, labels))
                     .filter(|r| !(interrupted && r.cut()))
                     .map(|record| Row {
@@ -274,21 +275,18 @@ fn counted_tokens(record: &RequestRecord) -> Option<u64> {
 }
 
 /// The several values that a request has of `itl` (ms) or `chunk_tokens`.
-pub fn chunk_values(record: &RequestRecord, metric: &str) -> Vec<f64> {
-    match metric {
-        "itl" => record
-            .chunks
-            .iter()
-            .skip(1)
-            .map(|c| c.gap_us as f64 / 1e3)
-            .collect(),
-        "chunk_tokens" => record
-            .chunks
-            .iter()
-            .filter_map(|c| c.tokens.map(f64::from))
-            .collect(),
-        _ => Vec::new(),
-    }
+pub fn chunk_values<'r>(
+    record: &'r RequestRecord,
+    metric: &str,
+) -> impl Iterator<Item = f64> + use<'r> {
+    let (gaps, tokens) = (metric == "itl", metric == "chunk_tokens");
+    record.chunks.iter().enumerate().filter_map(move |(i, c)| {
+        if gaps {
+            (i > 0).then(|| c.gap_us as f64 / 1e3)
+        } else {
+            c.tokens.filter(|_| tokens).map(f64::from)
+        }
+    })
 }
 
 /// Whether a failed request counts in the quantiles of `metric` as slower than everything: latencies of
@@ -300,74 +298,77 @@ pub fn counts_failures(metric: &str) -> bool {
     )
 }
 
-/// The values of a metric with one or more per request.
-#[derive(Clone, Debug, Default)]
-pub struct Column {
-    /// `(run, when the request was due or sent, value)` for everything that enters quantiles, in the
-    /// order of the requests; `+∞` stands for what never came.
-    pub values: Vec<(usize, u64, f64)>,
-    /// Of these: `+∞`.
-    pub unbounded: usize,
-    /// The values of successful requests: what mean, stddev, min and max cover. Indices into `values`.
-    pub successes: Vec<usize>,
+/// One value of a metric with one or more per request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Index of the run.
+    pub run: usize,
+    /// When the request was due or sent, in µs since the run's start.
+    pub at_us: u64,
+    /// The value; `+∞` stands for what never came.
+    pub value: f64,
+    /// Of a successful request: what mean, stddev, min and max cover.
+    pub ok: bool,
 }
 
-impl Column {
-    /// All values, ascending.
-    pub fn sorted(&self) -> Vec<f64> {
-        let mut sorted: Vec<f64> = self.values.iter().map(|v| v.2).collect();
-        sorted.sort_by(f64::total_cmp);
-        sorted
-    }
-
-    /// The values of successful requests.
-    pub fn of_successes(&self) -> impl Iterator<Item = f64> + '_ {
-        self.successes.iter().map(|&i| self.values[i].2)
-    }
-}
-
-/// The column of `metric`, or `None` when it is missing: requests succeeded, and none has a value.
+/// Hands every value of `metric` to `take`, in the order of the requests. `false` when the metric is
+/// missing: there is no value, or requests succeeded and none of them has one.
 ///
 /// A failed request counts as one value slower than everything where [`counts_failures`] says so. Of
 /// `itl`, the gaps that a failed request did show count as observed, and one unbounded value stands for
 /// what never came. A failed request has no scheduled latency in a closed loop, where nothing is due.
-pub fn column(samples: &PhaseSamples<'_>, metric: &str) -> Option<Column> {
+pub fn visit(samples: &PhaseSamples<'_>, metric: &str, mut take: impl FnMut(Sample)) -> bool {
     let per_chunk = matches!(metric, "itl" | "chunk_tokens");
     let failures = counts_failures(metric);
     let scheduled = metric.ends_with("_scheduled");
     // Where waiting is recorded at all, a request that was sent without any has waited 0.
     let waits = metric == "slot_wait" && samples.rows().any(|r| r.record.wait_us.is_some());
-    let mut column = Column::default();
-    let mut any_success = false;
-    for (index, run) in samples.runs.iter().enumerate() {
-        for row in &run.rows {
+    let (mut any, mut any_success, mut any_success_value) = (false, false, false);
+    for (run, part) in samples.runs.iter().enumerate() {
+        for row in &part.rows {
             let ok = row.record.ok();
             any_success |= ok;
-            let mut push = |value: f64| {
-                if ok {
-                    column.successes.push(column.values.len());
-                }
-                column.values.push((index, row.at_us, value));
+            let mut push = |value: f64, ok: bool| {
+                any = true;
+                any_success_value |= ok;
+                take(Sample {
+                    run,
+                    at_us: row.at_us,
+                    value,
+                    ok,
+                });
             };
             if per_chunk {
                 for value in chunk_values(row.record, metric) {
-                    push(value);
+                    push(value, ok);
                 }
             } else if ok || !failures {
                 let none = (waits && row.record.sent_us.is_some()).then_some(0.0);
                 if let Some(value) = request_value(row.record, metric).or(none) {
-                    push(value);
+                    push(value, ok);
                 }
             }
             if !ok && failures && !(scheduled && row.record.due_us.is_none()) {
-                column.values.push((index, row.at_us, f64::INFINITY));
-                column.unbounded += 1;
+                push(f64::INFINITY, false);
             }
         }
     }
-    let missing =
-        column.values.is_empty() || (any_success && failures && column.successes.is_empty());
-    (!missing).then_some(column)
+    any && !(any_success && failures && !any_success_value)
+}
+
+/// Values of a metric with one per request, in the order of the requests; `None` when it is missing.
+pub fn column(samples: &PhaseSamples<'_>, metric: &str) -> Option<Vec<Sample>> {
+    let mut column = Vec::new();
+    visit(samples, metric, |s| column.push(s)).then_some(column)
+}
+
+/// The `q`-quantile of a metric; `None` when it is missing. `+∞`: unbounded because of failures.
+pub fn quantile_of(samples: &PhaseSamples<'_>, metric: &str, q: f64) -> Option<f64> {
+    let mut store = ValueStore::default();
+    if !visit(samples, metric, |s| store.push(s.value)) {
+        return None;
+    }
+    store.sorted().quantile(q)
 }
 
 /// Who counted the tokens of the successful requests: how many requests each.

@@ -2,11 +2,11 @@ use crate::record::RunRecords;
 use crate::result::{
     Distribution, ErrorCount, MetricSummary, Metrics, RequestCounts, RunPart, Value,
 };
-use crate::stats::{Moments, beyond, quantile};
+use crate::stats::{Moments, ValueStore, beyond};
 
 use super::histogram::histogram;
 use super::rates::{PhaseRates, phase_value};
-use super::samples::{PhaseSamples, column};
+use super::samples::{PhaseSamples, visit};
 use super::table::{Availability, METRICS, MetricDef, Shape};
 
 /// The summary of one run: counts and metrics of its window, without histograms.
@@ -60,13 +60,25 @@ fn summarize(
 }
 
 fn distribution(metric: &MetricDef, samples: &PhaseSamples<'_>) -> Option<Distribution> {
-    let column = column(samples, metric.name)?;
-    let sorted = column.sorted();
-    let moments: Moments = column.of_successes().collect();
-    let q = |q| quantile(&sorted, q).filter(|v| v.is_finite());
+    let mut store = ValueStore::default();
+    let mut moments = Moments::default();
+    let mut unbounded = 0;
+    let measured = visit(samples, metric.name, |sample| {
+        store.push(sample.value);
+        if sample.ok {
+            moments.push(sample.value);
+        }
+        unbounded += usize::from(sample.value.is_infinite());
+    });
+    if !measured {
+        return None;
+    }
+    let sorted = store.sorted();
+    let n = sorted.len();
+    let q = |q| sorted.quantile(q).filter(|v| v.is_finite());
     Some(Distribution {
         unit: metric.unit,
-        n: sorted.len() as u64,
+        n,
         mean: moments.mean(),
         stddev: moments.stddev(),
         min: moments.min(),
@@ -75,7 +87,7 @@ fn distribution(metric: &MetricDef, samples: &PhaseSamples<'_>) -> Option<Distri
         p90: q(0.9),
         p95: q(0.95),
         p99: q(0.99),
-        beyond: beyond(sorted.len(), column.unbounded),
+        beyond: beyond(usize::try_from(n).unwrap_or(usize::MAX), unbounded),
         histogram: histogram(&sorted),
     })
 }

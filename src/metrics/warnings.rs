@@ -1,7 +1,8 @@
 use crate::record::{RunRecords, TokenSource};
 use crate::result::Warning;
+use crate::stats::{EXACT_VALUES, RELATIVE_ERROR};
 
-use super::samples::{PhaseSamples, column, token_sources};
+use super::samples::{PhaseSamples, token_sources, visit};
 
 /// The label under which the load engine keeps the number of output tokens that a request asked for.
 pub const ASKED_OUTPUT_TOKENS: &str = "asked_output_tokens";
@@ -86,19 +87,30 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "set `body: {ignore_eos: true}` where the server knows it, or choose output lengths that the model fills",
         );
     }
-    if let Some(gaps) = column(&samples, "itl") {
-        let finite: Vec<f64> = gaps.of_successes().collect();
-        let together = finite.iter().filter(|&&g| g < COALESCED_MS).count();
-        if finite.len() >= 20 && together * 5 > finite.len() {
-            warn(
-                format!(
-                    "{:.0} % of the gaps between chunks are under {} µs: chunks came several at a time",
-                    100.0 * together as f64 / finite.len() as f64,
-                    COALESCED_MS * 1e3
-                ),
-                "itl describes the network or a proxy here rather than the engine: assert tpot, or take the proxy's buffering out",
-            );
-        }
+    let (mut gaps, mut together, mut all) = (0usize, 0usize, 0usize);
+    visit(&samples, "itl", |gap| {
+        all += 1;
+        gaps += usize::from(gap.ok);
+        together += usize::from(gap.ok && gap.value < COALESCED_MS);
+    });
+    if gaps >= 20 && together * 5 > gaps {
+        warn(
+            format!(
+                "{:.0} % of the gaps between chunks are under {} µs: chunks came several at a time",
+                100.0 * together as f64 / gaps as f64,
+                COALESCED_MS * 1e3
+            ),
+            "itl describes the network or a proxy here rather than the engine: assert tpot, or take the proxy's buffering out",
+        );
+    }
+    if all > EXACT_VALUES {
+        warn(
+            format!(
+                "itl has {all} values: its quantiles come from bins, right within {} %",
+                RELATIVE_ERROR * 100.0
+            ),
+            "nothing to do; ask for fewer requests where every digit counts",
+        );
     }
     let opened = samples
         .rows()

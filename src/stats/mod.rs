@@ -8,6 +8,7 @@ mod moments;
 mod order;
 mod proportion;
 mod quantile;
+mod values;
 mod weighted;
 
 #[cfg(test)]
@@ -20,7 +21,8 @@ pub use moments::Moments;
 pub use order::{RankBounds, quantile_bounds, quantile_ranks};
 pub use proportion::clopper_pearson;
 pub use quantile::{beyond, quantile};
-pub use weighted::BlockedValues;
+pub use values::{EXACT_VALUES, RELATIVE_ERROR, SortedValues, ValueStore};
+pub use weighted::{BlockedBuilder, BlockedValues};
 
 /// Two one-sided confidence bounds. An end that is not known is infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes scipy.json: what SciPy says, for prony's own statistics to be checked against.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install scipy
-    /tmp/venv/bin/python tests/stats_fixtures/generate.py
+    pip install scipy
+    python3 tests/stats_fixtures/generate.py
 """
 
 import json
