@@ -56,6 +56,9 @@ pub struct LoadOptions<'a> {
     pub validate_sim: ValidateSim<'a>,
 }
 
+/// Largest suite file, in bytes.
+const LARGEST: usize = 4 << 20;
+
 /// A target given on the command line.
 const TARGET_FLAG: &str = "`--target`";
 
@@ -304,6 +307,16 @@ fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
         .strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(&input.bytes);
     let path: Arc<str> = Arc::from(input.path.as_str());
+    if bytes.len() > LARGEST {
+        return Err(Box::new(
+            Diagnostic::new(format!(
+                "this file is larger than {} MiB, which no suite is",
+                LARGEST >> 20
+            ))
+            .at(start_of(path))
+            .help("name another file; prompts go into a file of their own"),
+        ));
+    }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(Box::new(
             Diagnostic::new("this file is written in UTF-16")

@@ -31,3 +31,34 @@ pub(super) fn is_name(name: &str) -> bool {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        let names = ["ttft", "itl", "tpot", "throughput", "load"];
+        for (given, meant) in [
+            ("tftt", Some("ttft")),
+            ("TTFT", Some("ttft")),
+            ("troughput", Some("throughput")),
+            ("laod", Some("load")),
+            ("xyz", None),
+            ("", None),
+            ("completely-else", None),
+        ] {
+            assert_eq!(nearest(given, names), meant, "{given}");
+        }
+    }
+
+    #[test]
+    fn names_of_suites_and_scenarios() {
+        for name in ["a", "chat", "pd-split", "v1.2_x", "7"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "-a", ".a", "a b", "a/b", "ä", "a::b", "a\n"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

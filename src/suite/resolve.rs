@@ -31,9 +31,6 @@ pub(super) mod builtin {
     pub const ALLOW_ERRORS: f64 = 0.01;
 }
 
-/// Most runs of a phase.
-const MOST_REPEATS: u32 = 1000;
-
 /// A scenario as far as it could be made out.
 pub(super) struct Resolved {
     pub name: Spanned<String>,
@@ -144,7 +141,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 20] = [
     "name",
     "kind",
     "target",
@@ -219,15 +216,6 @@ fn build(
         .map(|t| target(&t.value, &settings));
     check_assertions(&settings, target.as_ref(), problems);
     let timeouts = timeouts(&settings, own, at, problems);
-    if let Some(repeats) = &settings.repeats
-        && repeats.value > MOST_REPEATS
-    {
-        problems.add(
-            repeats.span,
-            format!("{} repeats cannot be asked for", repeats.value),
-            format!("write a number from 1 to {MOST_REPEATS}"),
-        );
-    }
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
     Some(Scenario {

@@ -18,6 +18,11 @@ use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
 use super::{load_setting, prompts_setting, sla, target_setting};
 
+/// Most requests of a window.
+const MOST_REQUESTS: u64 = 100_000_000;
+/// Most runs of a phase.
+const MOST_REPEATS: u32 = 1000;
+
 /// What one layer says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
@@ -89,7 +94,8 @@ impl Settings {
             s.note_broken("load", s.load.is_none());
         }
         if let Some(node) = fields.take("requests") {
-            s.requests = positive(problems.typed(node), "requests", problems);
+            s.requests = positive(problems.typed(node), "requests", problems)
+                .and_then(|requests| at_most(MOST_REQUESTS, requests, "requests", problems));
             s.note_broken("requests", s.requests.is_none());
         }
         if let Some(node) = fields.take("duration") {
@@ -116,11 +122,8 @@ impl Settings {
             s.total = timeout("total");
             timeouts.finish(Place::Other, problems);
         }
-        s.repeats = positive(
-            fields.typed::<u32>("repeats", problems),
-            "repeats",
-            problems,
-        );
+        s.repeats = positive(fields.typed("repeats", problems), "repeats", problems)
+            .and_then(|repeats| at_most(MOST_REPEATS, repeats, "repeats", problems));
         s.seed = fields.typed("seed", problems);
         if let Some(node) = fields.take("prompts") {
             s.prompts = prompts_setting::read(node, problems);
@@ -231,6 +234,23 @@ fn positive<T: PartialEq + From<u8> + Copy>(
         return None;
     }
     Some(value)
+}
+
+fn at_most<T: PartialOrd + std::fmt::Display>(
+    most: T,
+    value: Spanned<T>,
+    what: &str,
+    problems: &mut Problems,
+) -> Option<Spanned<T>> {
+    if value.value <= most {
+        return Some(value);
+    }
+    problems.add(
+        value.span,
+        format!("{} {what} cannot be asked for", value.value),
+        format!("write a number from 1 to {most}"),
+    );
+    None
 }
 
 /// A duration, above 0 where `positive`.

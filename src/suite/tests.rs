@@ -568,3 +568,46 @@ mod any_bytes {
         }
     }
 }
+
+#[test]
+fn a_scenario_of_a_later_kind_knows_the_same_keys() {
+    for key in resolve::KEYS {
+        for kind in ["latency", "cache"] {
+            let rest = if key == "kind" { "" } else { "kind: " };
+            let kind_line = if rest.is_empty() {
+                String::new()
+            } else {
+                format!("{rest}{kind}")
+            };
+            let text = format!(
+                "target: {{ url: \"sim://\" }}\nscenarios:\n  - {{ {key}: 5, {kind_line} }}\n"
+            );
+            let seen = load_text(&text).unwrap_err();
+            assert!(!seen.contains("is not known here"), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let text = format!(
+        "{}# {}",
+        one_scenario("load: { concurrency: 1 }"),
+        "x".repeat(5 << 20)
+    );
+    assert!(load_text(&text).unwrap_err().contains("larger than 4 MiB"));
+}
+
+#[test]
+fn a_long_line_is_cut_around_its_caret() {
+    let text = one_scenario(&format!(
+        "load: {{ concurrency: 1 }}\nbody: {{ a: \"{}\", stream: true }}",
+        "x".repeat(3000)
+    ));
+    let seen = load_text(&text).unwrap_err();
+    assert!(seen.contains("stream") && seen.contains('^'), "{seen}");
+    assert!(
+        seen.lines().all(|line| line.chars().count() < 200),
+        "{seen}"
+    );
+}

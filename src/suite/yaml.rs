@@ -461,3 +461,85 @@ fn trimmed(span: Span, text: &str) -> Span {
         end: span.start + kept.len(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> SourceFile {
+        SourceFile {
+            path: "a.yaml".into(),
+            text: text.into(),
+        }
+    }
+
+    /// Every key and scalar of `text` as cut out of it by its place.
+    fn cuts(text: &str) -> Vec<String> {
+        fn walk(node: &Node, text: &str, out: &mut Vec<String>) {
+            let cut = |span: Span| text[span.start..span.end].to_owned();
+            match &node.value {
+                NodeValue::Scalar(_) => out.push(cut(node.span)),
+                NodeValue::Sequence(items) => items.iter().for_each(|n| walk(n, text, out)),
+                NodeValue::Mapping(entries) => {
+                    for entry in entries {
+                        out.push(cut(entry.key_span));
+                        walk(&entry.value, text, out);
+                    }
+                }
+            }
+        }
+        let mut out = Vec::new();
+        walk(&parse(&file(text)).unwrap(), text, &mut out);
+        out
+    }
+
+    #[test]
+    fn places_are_byte_ranges_of_what_is_written() {
+        assert_eq!(
+            cuts("ä: \"ö # ü\"   # 測試\nb: [ plain text , 'it''s' ]\nc:\n  - x # y\n"),
+            ["ä", "\"ö # ü\"", "b", "plain text", "'it''s'", "c", "x"]
+        );
+        assert_eq!(cuts("a:\r\n  b: c\r\nd: e\r\n"), ["a", "b", "c", "d", "e"]);
+        assert_eq!(cuts("a: >\n  one\n  two\nb: 1\n")[3], "1");
+        assert_eq!(cuts("a:\nb:\n"), ["a", "", "b", ""]);
+    }
+
+    #[test]
+    fn collections_end_with_their_last_line() {
+        let text = "a:\n  - b: 1\n    c: 2\n\n# remark\nd: 3\n";
+        let root = parse(&file(text)).unwrap();
+        let list = &root.entries().unwrap()[0].value;
+        let cut = &text[list.span.start..list.span.end];
+        assert!(cut.starts_with("- b: 1\n    c: 2"), "{cut:?}");
+        assert!(!cut.contains("d: 3"), "{cut:?}");
+    }
+
+    #[test]
+    fn an_alias_repeats_what_it_refers_to() {
+        let root = parse(&file("a: &x { k: 1 }\nb: *x\n")).unwrap();
+        let entries = root.entries().unwrap();
+        assert_eq!(entries[1].value.entries().unwrap()[0].key, "k");
+    }
+
+    #[test]
+    fn what_multiplies_is_bounded() {
+        let mut scalars = format!("a: &a \"{}\"\n", "x".repeat(100_000));
+        for i in 0..200 {
+            scalars += &format!("b{i}: *a\n");
+        }
+        let mut deep = String::new();
+        for i in 0..100 {
+            deep += &format!("{}a:\n", "  ".repeat(i));
+        }
+        let many = "- 1\n".repeat(60_000);
+        for text in [
+            scalars,
+            deep,
+            many,
+            "[".repeat(100_000),
+            "{a: ".repeat(100_000),
+        ] {
+            assert!(parse(&file(&text)).is_err(), "{}", &text[..40]);
+        }
+    }
+}

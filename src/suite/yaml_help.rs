@@ -214,7 +214,7 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
     }
     if has("escape") {
         return (
-            "YAML has no such escape".into(),
+            "there is no such escape in YAML".into(),
             Some("write `\\` twice for a backslash, or use single quotes"),
         );
     }
