@@ -9,7 +9,7 @@ use super::interpolate::{Env, is_variable, replace};
 use super::later::Place;
 use super::model::{SimOverrides, Suite, TargetUrl};
 use super::names::{is_name, nearest};
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::resolve;
 use super::resolved::resolved_yaml;
 use super::settings::{Settings, Surroundings};
@@ -159,10 +159,7 @@ fn load_one(
             if layer.is_none() {
                 top.broken.push("target");
             }
-            top.target = layer.map(|value| Spanned {
-                value,
-                span: node.span,
-            });
+            top.target = layer.map(|value| problems.placed(value, node.span));
         }
         _ => {}
     }
@@ -183,14 +180,8 @@ fn load_one(
     }
     top.broken.extend(&meant);
     let flags = Settings {
-        seed: options.seed.map(|value| Spanned {
-            value,
-            span: Span::default(),
-        }),
-        target: flag_target.map(|value| Spanned {
-            value: value.clone(),
-            span: Span::default(),
-        }),
+        seed: options.seed.map(from_flag),
+        target: flag_target.cloned().map(from_flag),
         ..Settings::default()
     };
     let below = Settings::default()
@@ -214,13 +205,13 @@ fn load_one(
         (Some(name), true) => Some(Suite {
             resolved_yaml: resolved_yaml(&name.value, &scenarios, &secrets),
             name: name.value.clone(),
-            location: problems.location(name.span),
+            location: name.location.clone(),
             scenarios,
             secrets: secrets.clone(),
         }),
         _ => None,
     };
-    let name = name.map(|n| (n.value, problems.location(n.span)));
+    let name = name.map(|n| (n.value, n.location));
     let found = problems.into_found().into_iter();
     let found = found.map(|d| without_secrets(d, &secrets)).collect();
     (suite, name, found)
@@ -287,12 +278,12 @@ fn scenarios(
                 "there are two scenarios of the name `{}`",
                 resolved.name.value
             ))
-            .at(problems.location(resolved.name.span))
+            .at(resolved.name.location.clone())
             .related(problems.location(*first), "the other one stands here")
             .help("give one of them another name");
             problems.push(diagnostic);
         } else {
-            seen.insert(resolved.name.value.clone(), resolved.name.span);
+            seen.insert(resolved.name.value.clone(), resolved.name.span());
         }
         scenarios.extend(resolved.scenario);
         secrets.extend(resolved.secrets);
@@ -347,6 +338,15 @@ fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
     }
 }
 
+/// A setting from the command line.
+fn from_flag<T>(value: T) -> Placed<T> {
+    Placed {
+        value,
+        location: start_of(Arc::from("command line")),
+    }
+}
+
+/// The start of a file whose text is not known.
 fn start_of(path: Arc<str>) -> Location {
     Location {
         file: SourceFile {
@@ -424,14 +424,14 @@ fn drop_targets(node: &mut Node, depth: usize) {
 }
 
 /// The suite's name: `suite:`, or the file's stem.
-fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
+fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Placed<String>> {
     let pattern =
         "names begin with a letter or digit and go on with letters, digits, `_`, `.` and `-`";
     if let Some(node) = fields.take("suite") {
         let name = problems.text_of(node)?;
         if !is_name(&name.value) {
             problems.add(
-                name.span,
+                name.span(),
                 format!("`{}` cannot be the name of a suite", name.value),
                 pattern,
             );
@@ -450,7 +450,7 @@ fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanne
         end: fields.span().start,
     };
     if is_name(&stem) {
-        return Some(Spanned { value: stem, span });
+        return Some(problems.placed(stem, span));
     }
     problems.add(
         span,
