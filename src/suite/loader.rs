@@ -70,32 +70,54 @@ pub fn load(
     files: &[SuiteInput],
     options: &LoadOptions<'_>,
 ) -> Result<Vec<Suite>, Vec<Diagnostic>> {
-    // Whether suites may lack a target depends on the flag, so that a wrong one ends it here.
-    let flag_target = flag_target(options).map_err(|diagnostic| vec![diagnostic])?;
+    let each = load_each(files, options).map_err(|diagnostic| vec![*diagnostic])?;
+    let mut suites = Vec::new();
     let mut found = Vec::new();
-    let mut suites: Vec<Suite> = Vec::new();
-    let mut names: HashMap<String, Location> = HashMap::new();
-    for input in files {
-        let (suite, name, problems) = load_one(input, options, flag_target.as_ref());
-        if let Some((name, location)) = name
-            && let Some(first) = names.insert(name.clone(), location.clone())
-        {
-            found.push(
-                Diagnostic::new(format!("there are two suites of the name `{name}`"))
-                    .at(location)
-                    .related(first.clone(), "the other one stands here")
-                    .help("give one of them another name with `suite:`"),
-            );
-            names.insert(name, first);
+    for result in each {
+        match result {
+            Ok(suite) => suites.push(suite),
+            Err(problems) => found.extend(problems),
         }
-        found.extend(problems);
-        suites.extend(suite);
     }
     if found.is_empty() {
         Ok(suites)
     } else {
         Err(found)
     }
+}
+
+/// Reads `files` like [`load`], each with its own result: for harnesses in which a broken suite is
+/// one failing test beside the good ones.
+///
+/// # Errors
+/// When `--target` is wrong, which concerns all files.
+pub fn load_each(
+    files: &[SuiteInput],
+    options: &LoadOptions<'_>,
+) -> Result<Vec<Result<Suite, Vec<Diagnostic>>>, Box<Diagnostic>> {
+    // Whether suites may lack a target depends on the flag, so that a wrong one ends it here.
+    let flag_target = flag_target(options).map_err(Box::new)?;
+    let mut names: HashMap<String, Location> = HashMap::new();
+    let results = files.iter().map(|input| {
+        let (suite, name, mut problems) = load_one(input, options, flag_target.as_ref());
+        if let Some((name, location)) = name {
+            if let Some(first) = names.get(&name) {
+                problems.push(
+                    Diagnostic::new(format!("there are two suites of the name `{name}`"))
+                        .at(location)
+                        .related(first.clone(), "the other one stands here")
+                        .help("give one of them another name with `suite:`"),
+                );
+            } else {
+                names.insert(name, location);
+            }
+        }
+        match suite {
+            Some(suite) if problems.is_empty() => Ok(suite),
+            _ => Err(problems),
+        }
+    });
+    Ok(results.collect())
 }
 
 fn flag_target(options: &LoadOptions<'_>) -> Result<Option<TargetLayer>, Diagnostic> {

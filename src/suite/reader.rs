@@ -273,7 +273,8 @@ impl<'n> Fields<'n> {
 
     /// Complains about every key that was not asked for. `place` is where later keys are looked up.
     ///
-    /// Returns the keys that were most likely meant: that they are missing is no further problem.
+    /// Returns the keys that were most likely meant, or that a later key stands for: that they are
+    /// missing is no further problem.
     pub fn finish(self, place: later::Place, problems: &mut Problems) -> Vec<&'static str> {
         let mut meant = Vec::new();
         for entry in self.entries {
@@ -282,6 +283,7 @@ impl<'n> Fields<'n> {
                 continue;
             }
             if let Some(with) = later::key(place, key) {
+                meant.extend(later::stands_for(key));
                 problems.add(
                     entry.key_span,
                     format!("`{key}` comes in a later version, with {with}"),

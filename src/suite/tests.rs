@@ -449,6 +449,30 @@ fn two_suites_of_one_name_are_an_error() {
 }
 
 #[test]
+fn a_broken_suite_does_not_hide_the_good_ones() {
+    let options = LoadOptions {
+        env: &env,
+        seed: None,
+        target_url: None,
+        validate_sim: &|_| Ok(()),
+    };
+    let input = |path: &str, text: &str| SuiteInput {
+        path: path.into(),
+        bytes: text.into(),
+    };
+    let good = one_scenario("load: { concurrency: 1 }");
+    let files = [
+        input("one.yaml", &good),
+        input("two.yaml", "scenarios: 5"),
+        input("sub/one.yaml", &good),
+        input("three.yaml", &good),
+    ];
+    let each = load_each(&files, &options).unwrap();
+    let good: Vec<_> = each.iter().map(Result::is_ok).collect();
+    assert_eq!(good, [true, false, false, true]);
+}
+
+#[test]
 fn the_lines_of_a_scenario_are_kept_as_written() {
     let suite = load_text(&one_scenario("load: { concurrency: 1 }  # one\n\n\n")).unwrap();
     assert_eq!(
