@@ -221,7 +221,8 @@ fn load_one(
         let value = (options.env)(secret).filter(|v| !v.is_empty());
         secrets.extend(value.map(|v| (secret.clone(), v)));
     }
-    secrets.sort();
+    // A secret may be part of another one: the longer comes first, so that nothing of it is left.
+    secrets.sort_by(|a, b| (b.1.len(), a).cmp(&(a.1.len(), b)));
     secrets.dedup();
     let suite = match (&name, problems.is_empty()) {
         (Some(name), true) => Some(Suite {

@@ -1,10 +1,16 @@
 //! Names: which are allowed, and which one was meant.
 
+const LONGEST_NAME: usize = 64;
+
 /// The valid name that `given` was most likely meant to be.
 pub(crate) fn nearest<'a>(
     given: &str,
     valid: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // Nobody mistypes a name that long, and measuring it takes memory.
+    if given.len() > LONGEST_NAME {
+        return None;
+    }
     let given = given.to_lowercase();
     let allowed = match given.chars().count() {
         0..=2 => 1,

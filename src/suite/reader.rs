@@ -84,7 +84,11 @@ impl Problems {
 
     /// Adds a problem unless just this one is known: what stands under `defaults` is looked at once
     /// per scenario.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        clip(&mut diagnostic.message);
+        if let Some(help) = &mut diagnostic.help {
+            clip(help);
+        }
         if self.found.len() >= MOST_SHOWN {
             self.more = true;
         } else if !self.found.contains(&diagnostic) {
@@ -190,6 +194,16 @@ impl Problems {
         let shown = node.scalar().map_or("", |s| s.shown.as_str());
         self.add(node.span, format!("`{shown}` is not {what}"), help);
         None
+    }
+}
+
+/// Longest message or help, in characters: they quote what stands in the file, which may be long.
+const LONGEST_TEXT: usize = 400;
+
+fn clip(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+        text.push('…');
     }
 }
 

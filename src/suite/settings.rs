@@ -52,7 +52,7 @@ pub(super) struct Settings {
     pub broken: Vec<&'static str>,
 }
 
-/// Where relative paths in a suite start, and how variables of secrets are looked up.
+/// What reading settings depends on besides their text.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub env: Env<'a>,

@@ -394,8 +394,8 @@ scenarios:
         suite.secrets,
         [
             ("API_KEY".into(), "sk-1234567890".into()),
-            ("N".into(), "12".into()),
             ("X_LITERAL".into(), "written-out".into()),
+            ("N".into(), "12".into()),
         ]
     );
     for hidden in ["sk-1234567890", "written-out", "model-12"] {
@@ -420,6 +420,15 @@ scenarios:
     }
     let shown = format!("{:?}", suite.scenarios[0].target);
     assert!(!shown.contains("sk-1234567890"), "{shown}");
+}
+
+#[test]
+fn short_values_of_headers_are_not_looked_for_in_outputs() {
+    let text = one_scenario("load: { concurrency: 1 }\nheaders: { X-Team: ml, X-N: \"${N}\" }");
+    let suite = load_text(&text).unwrap();
+    assert_eq!(suite.secrets, []);
+    assert!(suite.resolved_yaml.contains("X-Team: '***'"));
+    assert!(suite.resolved_yaml.contains("X-N: ${N}"));
 }
 
 #[test]
@@ -513,6 +522,15 @@ fn dos_line_breaks_and_a_byte_order_mark_do_no_harm() {
     assert_eq!(suite.scenarios[0].location.line_column(), (6, 11));
     assert_eq!(suite.scenarios[0].location.line_text(), "  - name: one");
     assert!(!suite.scenarios[0].yaml.ends_with('\r'));
+}
+
+#[test]
+fn a_folder_without_suites_is_a_problem_without_a_place() {
+    insta::assert_snapshot!(Diagnostic::folder_without_suites("suites/"), @r"
+    error: there is no suite in `suites/`
+     |
+     = help: suites are files that end in `.yaml` or `.yml`; name another file or folder
+    ");
 }
 
 #[test]

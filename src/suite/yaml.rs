@@ -224,6 +224,7 @@ struct Anchored {
     node: Node,
     nodes: usize,
     bytes: usize,
+    depth: usize,
 }
 
 #[derive(Default)]
@@ -281,6 +282,9 @@ impl Builder {
                     ));
                 };
                 let (nodes, bytes) = (anchored.nodes, anchored.bytes);
+                if self.open.len() + anchored.depth > MAX_DEPTH {
+                    return Err(too_deep(span));
+                }
                 self.count(nodes, bytes, span)?;
                 let node = self.anchors[&anchor].node.clone();
                 self.add(node)
@@ -319,7 +323,16 @@ impl Builder {
     fn anchor(&mut self, anchor: usize, node: &Node, nodes: usize, bytes: usize) {
         if anchor > 0 {
             let node = node.clone();
-            self.anchors.insert(anchor, Anchored { node, nodes, bytes });
+            let depth = depth(&node);
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node,
+                    nodes,
+                    bytes,
+                    depth,
+                },
+            );
         }
     }
 
@@ -331,11 +344,7 @@ impl Builder {
         items: Items,
     ) -> Result<(), Problem> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(problem(
-                span,
-                format!("values lie more than {MAX_DEPTH} deep in each other"),
-                "a suite needs five levels at most",
-            ));
+            return Err(too_deep(span));
         }
         let before = (self.nodes, self.bytes);
         self.count(1, 0, span)?;
@@ -388,6 +397,24 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+fn too_deep(span: Span) -> Problem {
+    problem(
+        span,
+        format!("values lie more than {MAX_DEPTH} deep in each other"),
+        "a suite needs six levels at most",
+    )
+}
+
+/// How deep collections lie in each other in `node`.
+fn depth(node: &Node) -> usize {
+    let inside = match &node.value {
+        NodeValue::Scalar(_) => return 0,
+        NodeValue::Sequence(items) => items.iter().map(depth).max(),
+        NodeValue::Mapping(entries) => entries.iter().map(|e| depth(&e.value)).max(),
+    };
+    1 + inside.unwrap_or(0)
 }
 
 fn checked_key(node: Node, seen: &mut HashMap<String, Span>) -> Result<(String, Span), Problem> {
@@ -519,6 +546,16 @@ mod tests {
         let root = parse(&file("a: &x { k: 1 }\nb: *x\n")).unwrap();
         let entries = root.entries().unwrap();
         assert_eq!(entries[1].value.entries().unwrap()[0].key, "k");
+    }
+
+    #[test]
+    fn aliases_do_not_lead_deeper_than_what_is_written() {
+        let mut text = String::from("a0: &a0 [x]\n");
+        for i in 1..80 {
+            text += &format!("a{i}: &a{i} [*a{}]\n", i - 1);
+        }
+        let refused = parse(&file(&text)).unwrap_err();
+        assert!(refused.message.contains("deep"), "{refused}");
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
     if has("recursion limit") {
         return (
             "values lie too deep in each other".into(),
-            Some("a suite needs five levels at most"),
+            Some("a suite needs six levels at most"),
         );
     }
     if has("indentation in quoted") {
