@@ -375,4 +375,57 @@ mod tests {
         ];
         insta::assert_snapshot!(errors.join("\n"));
     }
+
+    /// The rows of the table under "Fields": name and default.
+    fn documented() -> Vec<(String, String)> {
+        let (_, table) = DOCS.split_once("## Fields").expect("the table");
+        let cells = table.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let name = cells.next()?.trim_end_matches('`').to_owned();
+            Some((name, cells.next()?.trim_matches(['`', ' ']).to_owned()))
+        });
+        cells.collect()
+    }
+
+    const DOCS: &str = include_str!("../../../docs/engine.md");
+
+    #[test]
+    fn the_documentation_names_every_field_in_order() {
+        let names: Vec<String> = documented().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, SimConfig::field_names());
+    }
+
+    #[test]
+    fn the_documentation_states_the_defaults() {
+        let defaults = serde_json::to_value(SimConfig::default()).unwrap();
+        for (name, stated) in documented() {
+            let actual = name
+                .split('.')
+                .try_fold(&defaults, |tree, key| tree.get(key));
+            let Some(actual) = actual.filter(|_| name != "model") else {
+                continue;
+            };
+            let actual = match actual {
+                Value::String(text) => text.clone(),
+                Value::Number(n) => n.as_f64().unwrap().to_string(),
+                other => other.to_string(),
+            };
+            assert_eq!(stated, actual, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_preset_and_fault() {
+        for preset in PRESETS {
+            assert!(
+                DOCS.contains(&format!("| `{}` |", preset.name)),
+                "{}",
+                preset.name
+            );
+        }
+        for (kind, name) in FaultKind::ALL {
+            assert!(DOCS.contains(&format!("`{name}`")), "{name}");
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
+    }
 }

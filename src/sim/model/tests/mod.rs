@@ -2,6 +2,7 @@
 
 mod cache;
 mod lab;
+mod presets;
 mod queueing;
 mod scheduling;
 mod topology;
