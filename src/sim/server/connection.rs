@@ -96,6 +96,7 @@ async fn respond(
         exchange,
         reset,
         ended: Cell::new(false),
+        cut: Cell::new(false),
     });
     builder.body(body).map_err(io::Error::other)
 }
@@ -125,6 +126,8 @@ struct Stream {
     exchange: Exchange,
     reset: Rc<Notify>,
     ended: Cell<bool>,
+    /// The next poll is an error. Not at once: hyper would drop what it has not yet written.
+    cut: Cell<bool>,
 }
 
 impl Body for Stream {
@@ -138,6 +141,9 @@ impl Body for Stream {
         if self.ended.get() {
             return Poll::Ready(None);
         }
+        if self.cut.get() {
+            return Poll::Ready(Some(Err(io::Error::other("cut"))));
+        }
         match self.exchange.mailbox.poll_take(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Piece::Body(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -150,7 +156,9 @@ impl Body for Stream {
                 Poll::Pending
             }
             Poll::Ready(Piece::Cut | Piece::Head(_)) => {
-                Poll::Ready(Some(Err(io::Error::other("cut"))))
+                self.cut.set(true);
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
         }
     }
