@@ -33,6 +33,7 @@ pub(super) async fn serve(stream: TcpStream, world: Rc<World>) {
     };
     let connection = hyper::server::conn::http1::Builder::new()
         .pipeline_flush(true)
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
