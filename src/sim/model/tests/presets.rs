@@ -1,6 +1,6 @@
-use super::lab::request;
+use super::lab::{Lab, request};
 use crate::sim::config::SimConfig;
-use crate::sim::model::{Engine, EngineEventKind};
+use crate::sim::model::{Engine, EngineEventKind, Random};
 
 /// Output tokens per second with all requests queued at once, from when a tenth of all tokens are
 /// out until nine tenths are.
@@ -49,4 +49,36 @@ fn presets_reach_the_published_throughput() {
             "{preset} {input}/{output}: {reached:.0} for {published}"
         );
     }
+}
+
+/// What the two presets are there to show, at 20 requests/s of 500 and 100 tokens.
+#[test]
+fn disaggregation_shortens_the_long_gaps() {
+    let gaps = |preset: &str| {
+        let mut lab = Lab {
+            engine: Engine::new(&SimConfig::preset(preset).unwrap(), 1),
+            seen: std::collections::BTreeMap::new(),
+            log: Vec::new(),
+        };
+        let mut random = Random::keyed(1, 1);
+        let mut now = 0.0;
+        for i in 0..1000 {
+            now += random.exponential(50e6);
+            lab.submit(now as u64, request(i, 500, 100));
+        }
+        lab.run_out();
+        let mut gaps: Vec<u64> = lab.seen.values().flat_map(|seen| seen.gaps()).collect();
+        gaps.sort_unstable();
+        (
+            gaps[gaps.len() / 2] as f64 / 1e6,
+            gaps[gaps.len() / 100 * 99] as f64 / 1e6,
+        )
+    };
+    let (aggregated, disaggregated) = (gaps("quick-aggregated"), gaps("quick-disaggregated"));
+    assert!((7.0..11.0).contains(&aggregated.0), "{aggregated:?}");
+    assert!((7.0..11.0).contains(&disaggregated.0), "{disaggregated:?}");
+    assert!(
+        disaggregated.1 < 0.5 * aggregated.1,
+        "{disaggregated:?} {aggregated:?}"
+    );
 }
