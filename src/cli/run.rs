@@ -18,6 +18,15 @@ pub fn run(args: RunArgs) -> i32 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if args.virtual_time
+        && let Some(case) = cases.iter().find(|c| !c.is_simulated())
+    {
+        let text = format!(
+            "--virtual: {} has a target of its own time; only sim:// targets can run in virtual time",
+            case.full_name()
+        );
+        return fail(exit::USAGE, &text);
+    }
     let html = match html_report(args.templates.as_deref()) {
         Ok(html) => html,
         Err(e) => return fail(exit::USAGE, &e),
@@ -40,6 +49,7 @@ pub fn run(args: RunArgs) -> i32 {
         ),
         resolved(&suites),
         new_nonce(),
+        args.virtual_time,
         interrupt,
     ));
     let outcome = match run_cases(cases, &context, arguments) {
