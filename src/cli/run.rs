@@ -37,15 +37,15 @@ pub fn run(args: RunArgs) -> i32 {
     };
     let secrets: Vec<(String, String)> = suites.iter().flat_map(|s| s.secrets.clone()).collect();
     let redactor = crate::text::Redactor::new(&secrets);
-    let command = std::env::args()
-        .map(|a| redactor.apply(&a).into_owned())
-        .collect();
+    let clean = |text: &str| redactor.apply(text).into_owned();
+    let command = std::env::args().map(|a| clean(&a)).collect();
+    let labels = args.labels.iter().map(|(k, v)| (clean(k), clean(v)));
     let context = Arc::new(Context::new(
         args.results.clone(),
         run_info(
             command,
             args.select.seed,
-            args.labels.iter().cloned().collect(),
+            labels.collect(),
         ),
         resolved(&suites),
         new_nonce(),

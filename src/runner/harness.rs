@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 
 use super::context::Context;
 use super::measure::run_case;
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub result: Option<(RunResult, SeriesFile)>,
     /// The exit code by the results alone (no interrupt, no failure of prony's own).
     pub code: i32,
+    /// Standard output is libtest's JSON, a line an event: whatever else is said goes elsewhere.
+    pub json: bool,
 }
 
 /// Runs `cases` as libtest would, each as one test; results are written as cases end.
@@ -42,6 +44,7 @@ pub fn run_cases(
         })
         .collect();
     let listing = arguments.list;
+    let json = arguments.format == Some(FormatSetting::Json);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let Some(folder) = context.folder_if_made() else {
         let code = if listing {
@@ -53,6 +56,7 @@ pub fn run_cases(
             conclusion,
             result: None,
             code,
+            json,
         });
     };
     let (result, series) = folder.refresh(|run| {
@@ -64,6 +68,7 @@ pub fn run_cases(
         conclusion,
         result: Some((result, series)),
         code,
+        json,
     })
 }
 

@@ -249,8 +249,8 @@ async fn measure_one<D: Driver, T: Transport>(
     })
 }
 
-/// What servers say can repeat a key back: error messages pass the case's redactor before they are
-/// written anywhere.
+/// What servers say can repeat a key back: error messages and finish reasons pass the case's redactor
+/// before they are written anywhere.
 fn redacting(
     context: &Context,
     case: &Case,
@@ -258,10 +258,11 @@ fn redacting(
 ) -> Box<dyn FnMut(crate::record::RequestRecord)> {
     let redactor = context.redactor(case);
     Box::new(move |mut record| {
-        if let Some(error) = &mut record.error
-            && let std::borrow::Cow::Owned(clean) = redactor.apply(&error.message)
-        {
-            error.message = clean;
+        let said = record.error.as_mut().map(|e| &mut e.message);
+        for text in said.into_iter().chain(&mut record.finish) {
+            if let std::borrow::Cow::Owned(clean) = redactor.apply(text) {
+                *text = clean;
+            }
         }
         sink(record);
     })
