@@ -1,19 +1,16 @@
 use std::sync::Arc;
 
-use libtest_mimic::Arguments;
-
 use super::args::RunArgs;
 use super::suites::load_cases;
 use crate::exit;
 use crate::runner::{
-    Context, Interrupt, Wanted, finish, html_report, new_nonce, resolved, run_cases, run_info,
+    Context, Interrupt, LibtestArgs, Wanted, finish, html_report, new_nonce, resolved, run_cases,
+    run_info,
 };
 
 /// `prony run`: suites in, verdicts out.
 pub fn run(args: RunArgs) -> i32 {
-    let arguments = Arguments::from_iter(
-        std::iter::once("prony run --".to_owned()).chain(args.libtest.iter().cloned()),
-    );
+    let arguments = LibtestArgs::following("prony run --", &args.libtest);
     let (suites, cases) = match load_cases(&args.select) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -48,11 +45,8 @@ pub fn run(args: RunArgs) -> i32 {
         args.virtual_time,
         interrupt,
     ));
-    let outcome = match run_cases(cases, &context, arguments) {
-        Ok(outcome) => outcome,
-        Err(e) => return fail(exit::INTERNAL, &format!("cannot write results: {e}")),
-    };
-    if outcome.code == exit::NOTHING_SELECTED && outcome.result.is_none() {
+    let outcome = run_cases(cases, &context, &arguments);
+    if outcome.code == exit::NOTHING_SELECTED {
         eprintln!("no case was selected; `prony list` names all cases");
     }
     let wanted = Wanted {

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
+use crate::exit;
+use crate::judge::Verdict;
 use crate::plan::Case;
 use crate::result::{CaseResult, RunInfo};
 use crate::text::Redactor;
@@ -25,6 +27,7 @@ pub struct Context {
     pub interrupt: Arc<Interrupt>,
     folder: OnceLock<ResultsFolder>,
     internal: Mutex<Vec<String>>,
+    code: Mutex<Option<i32>>,
 }
 
 impl Context {
@@ -46,6 +49,7 @@ impl Context {
             interrupt,
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
+            code: Mutex::new(None),
         }
     }
 
@@ -96,6 +100,19 @@ impl Context {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Counts a case of this process that has a verdict; one that came to none, because results could
+    /// not be written, does not count.
+    pub fn note_verdict(&self, verdict: Verdict) {
+        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_case = super::harness::exit_code(verdict);
+        *code = Some(code.map_or(of_case, |before| exit::stronger(before, of_case)));
+    }
+
+    /// The exit code by the verdicts so far; absent when there is none.
+    pub fn verdict_code(&self) -> Option<i32> {
+        *self.code.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the case's secrets out of a text.

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
+use super::prompts::prompts_of;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
@@ -17,7 +18,7 @@ use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
 use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
 use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, parse_prompt_file, salt};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -75,6 +76,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
     };
     result.duration_s = virtual_s.unwrap_or_else(|| began.elapsed().as_secs_f64());
     context.redact(case, &mut result);
+    context.note_verdict(result.verdict);
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
     }
@@ -90,7 +92,8 @@ async fn measure_all<D: Driver, T: Transport>(
     live: &LiveTarget<T>,
     records: &Path,
 ) -> Result<Vec<MeasuredPhase>, NotMeasured> {
-    let entries = prompt_entries(case)?;
+    let entries = prompts_of(&case.scenario.prompts.source)
+        .map_err(|problem| NotMeasured(problem.message))?;
     let gpus = live.gpus;
     let procedure = case.procedure();
     let mut runs: Vec<MeasuredRun> = Vec::new();
@@ -299,19 +302,6 @@ fn source(
             output_tokens: *output_tokens,
         }),
     }
-}
-
-/// Reads the prompt file, where the case has one.
-fn prompt_entries(case: &Case) -> Result<Arc<[FileEntry]>, NotMeasured> {
-    let PromptSource::File { path, .. } = &case.scenario.prompts.source else {
-        return Ok(Arc::new([]));
-    };
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| NotMeasured(format!("cannot read prompts from {name}: {e}")))?;
-    parse_prompt_file(&name, &text)
-        .map(Into::into)
-        .map_err(NotMeasured)
 }
 
 /// Health of the client over all runs of a phase: the worst of each.

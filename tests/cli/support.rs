@@ -87,11 +87,11 @@ impl Place {
         let mut found: Vec<(std::time::SystemTime, PathBuf)> = entries
             .map(|e| e.expect("an entry"))
             .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
-            .map(|e| {
-                let made = std::fs::metadata(e.path().join("suite.yaml"))
-                    .and_then(|m| m.modified())
-                    .expect("a time");
-                (made, e.path())
+            .filter_map(|e| {
+                // One that is only just being made has none yet.
+                let made =
+                    std::fs::metadata(e.path().join("suite.yaml")).and_then(|m| m.modified());
+                Some((made.ok()?, e.path()))
             })
             .collect();
         found.sort();
@@ -113,14 +113,15 @@ impl Place {
         );
     }
 
-    /// Waits until the only case under way has at least `n` records on disk, and hands back its folder.
-    pub fn wait_for_records(&self, n: usize) -> Run {
+    /// Waits until the case `name` has at least `n` records on disk, and hands back the run's folder.
+    pub fn wait_for_records(&self, name: &str, n: usize) -> Run {
         let began = Instant::now();
         loop {
             if let [run] = &self.runs()[..] {
                 let lines = run
                     .slugs()
                     .iter()
+                    .filter(|slug| slug.starts_with(&format!("chat-{name}-")))
                     .filter_map(|slug| {
                         std::fs::read_to_string(
                             run.path.join("cases").join(slug).join("requests.jsonl"),
