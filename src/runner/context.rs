@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
+use super::launch::LaunchPool;
+use super::suite_hooks::SuiteGate;
 use crate::plan::Case;
 use crate::result::{CaseResult, RunInfo};
 use crate::text::Redactor;
@@ -21,8 +23,13 @@ pub struct Context {
     pub nonce: u64,
     /// The user's wish to end.
     pub interrupt: Arc<Interrupt>,
+    /// Targets that outlive a case.
+    pub launched: LaunchPool,
+    /// Hooks of whole suites.
+    pub suites: SuiteGate,
     folder: OnceLock<ResultsFolder>,
     internal: Mutex<Vec<String>>,
+    hooks: Mutex<Vec<String>>,
 }
 
 impl Context {
@@ -40,8 +47,11 @@ impl Context {
             resolved,
             nonce,
             interrupt,
+            launched: LaunchPool::default(),
+            suites: SuiteGate::default(),
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
+            hooks: Mutex::new(Vec::new()),
         }
     }
 
@@ -74,6 +84,20 @@ impl Context {
     /// Failures of prony's own so far.
     pub fn internal(&self) -> Vec<String> {
         self.internal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes that something after the cases of a suite went wrong; exit code 3.
+    pub fn note_hook(&self, what: String) {
+        let mut notes = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(what);
+    }
+
+    /// What went wrong after the cases of suites.
+    pub fn hooks(&self) -> Vec<String> {
+        self.hooks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 
 use super::context::Context;
-use super::measure::run_case;
-use super::{case_result, host};
+use super::{case_result, host, suite_hooks};
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
@@ -43,6 +42,8 @@ pub fn run_cases(
         .collect();
     let listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
+    suite_hooks::finish(context);
+    context.launched.stop_all();
     let Some(folder) = context.folder_if_made() else {
         let code = if listing {
             exit::OK
@@ -79,7 +80,7 @@ fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
             "skipped: interrupted before it began",
         ));
     }
-    let result = run_case(case, context);
+    let result = suite_hooks::run_in_suite(case, context);
     if context.interrupt.raised() && result.verdict == Verdict::Error {
         return Ok(Completion::ignored_with("interrupted"));
     }

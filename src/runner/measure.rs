@@ -1,7 +1,10 @@
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use futures_util::future::select;
 
 use super::assemble::MeasuredPhase;
 use super::case_result;
@@ -9,8 +12,10 @@ use super::context::Context;
 use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
+use super::sessions::Sessions;
 use crate::driver::RealDriver;
-use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
+use crate::endpoint::HttpTransport;
+use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
@@ -38,27 +43,25 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let measured = RealDriver::run(|driver| measure_all(driver, case, context, &records))
-        .unwrap_or_else(|e| Err(NotMeasured(format!("cannot start measuring: {e}"))));
-    let (mut result, series) = match measured {
-        Ok(phases) => {
-            let series = CaseSeries {
-                slug: case.slug.clone(),
-                phases: phases
-                    .iter()
-                    .map(|p| PhaseSeries {
-                        name: p.name.clone(),
-                        runs: p.runs.iter().map(crate::metrics::series).collect(),
-                    })
-                    .collect(),
-            };
-            (case_result::judged(case, &phases), series)
-        }
-        Err(NotMeasured(reason)) => (
-            case_result::not_measured(case, &reason),
-            CaseSeries::default(),
-        ),
+    let mut sessions = Sessions::new(case, context, folder);
+    // A panic is prony's own failure; what the case has started ends all the same, and `after` is done.
+    let measured = catch_unwind(AssertUnwindSafe(|| {
+        RealDriver::run(|driver| measure_all(driver, case, context, &records, &mut sessions))
+    }));
+    let after = sessions.finish();
+    let measured = match measured {
+        Ok(Ok(measured)) => measured,
+        Ok(Err(e)) => Measured {
+            phases: Vec::new(),
+            ending: Ending::Failed(format!("cannot start measuring: {e}")),
+        },
+        Err(panic) => resume_unwind(panic),
     };
+    let (mut result, series) = judged(case, measured);
+    if let Err(NotMeasured(reason)) = after {
+        case_result::also_error(&mut result, reason);
+    }
+    result.notes.extend(sessions.notes());
     result.duration_s = began.elapsed().as_secs_f64();
     context.redact(case, &mut result);
     if let Err(e) = folder.end_case(&result, &series) {
@@ -67,40 +70,59 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
     result
 }
 
+/// What was measured of a case, and how that ended.
+struct Measured {
+    phases: Vec<MeasuredPhase>,
+    ending: Ending,
+}
+
+enum Ending {
+    /// As planned, or interrupted by the user, which its phases tell.
+    Regular,
+    /// The target died after it had been ready.
+    Died(String),
+    /// prony could not go on.
+    Failed(String),
+}
+
+fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
+    let phases = measured.phases;
+    let series = CaseSeries {
+        slug: case.slug.clone(),
+        phases: phases
+            .iter()
+            .map(|p| PhaseSeries {
+                name: p.name.clone(),
+                runs: p.runs.iter().map(crate::metrics::series).collect(),
+            })
+            .collect(),
+    };
+    let result = match measured.ending {
+        Ending::Regular => case_result::judged(case, &phases),
+        Ending::Died(reason) => case_result::died(case, &phases, &reason),
+        Ending::Failed(reason) => case_result::broken_off(case, &phases, &reason),
+    };
+    (result, series)
+}
+
 /// The one measuring loop: asks the procedure what to measure next until it is done, whatever the
-/// kind of case.
+/// kind of case. What was measured before something went wrong is kept.
 async fn measure_all(
     driver: RealDriver,
     case: &Case,
     context: &Context,
     records: &Path,
-) -> Result<Vec<MeasuredPhase>, NotMeasured> {
-    let entries = prompt_entries(case)?;
-    let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
-    let gpus = live.gpus;
-    let procedure = case.procedure();
-    let mut runs: Vec<MeasuredRun> = Vec::new();
-    let mut measured: Vec<OneRun> = Vec::new();
-    let evidence = loop {
-        match procedure.next(&runs) {
-            Step::Done(evidence) => break evidence,
-            Step::Measure(measure) => {
-                let one =
-                    measure_one(&driver, case, context, &measure, &live, &entries, records).await?;
-                let interrupted = one.outcome.interrupted;
-                runs.push(MeasuredRun {
-                    result: summarize_run(&one.records, gpus, interrupted),
-                    measure: *measure,
-                });
-                measured.push(one);
-                if interrupted {
-                    break Evidence::everything(&runs);
-                }
-            }
-        }
-    };
+    sessions: &mut Sessions<'_>,
+) -> Measured {
+    let (mut runs, mut measured) = (Vec::new(), Vec::new());
+    let so_far = (&mut runs, &mut measured);
+    let (evidence, ending) = measure_runs(&driver, case, context, records, sessions, so_far)
+        .await
+        .unwrap_or_else(|NotMeasured(reason)| {
+            (Evidence::everything(&runs), Ending::Failed(reason))
+        });
     let mut measured: Vec<Option<OneRun>> = measured.into_iter().map(Some).collect();
-    Ok(evidence
+    let phases = evidence
         .phases
         .into_iter()
         .map(|phase| {
@@ -109,30 +131,77 @@ async fn measure_all(
                 .iter()
                 .filter_map(|&i| measured.get_mut(i).and_then(Option::take))
                 .collect();
-            phase_of(case, phase.name, of_phase, &live)
+            phase_of(case, phase.name, of_phase, sessions)
         })
-        .collect())
+        .collect();
+    Measured { phases, ending }
 }
 
-fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> MeasuredPhase {
+async fn measure_runs(
+    driver: &RealDriver,
+    case: &Case,
+    context: &Context,
+    records: &Path,
+    sessions: &mut Sessions<'_>,
+    (runs, measured): (&mut Vec<MeasuredRun>, &mut Vec<OneRun>),
+) -> Result<(Evidence, Ending), NotMeasured> {
+    let entries = prompt_entries(case)?;
+    let procedure = case.procedure();
+    loop {
+        let measure = match procedure.next(runs) {
+            Step::Done(evidence) => return Ok((evidence, Ending::Regular)),
+            Step::Measure(measure) => measure,
+        };
+        sessions.ready_for(&measure, driver).await?;
+        let live = sessions.live()?;
+        let ended = sessions.ended();
+        let gpus = live.gpus;
+        let one = measure_one(
+            driver, case, context, &measure, live, ended, &entries, records,
+        )
+        .await?;
+        let interrupted = one.outcome.interrupted;
+        runs.push(MeasuredRun {
+            result: summarize_run(&one.records, gpus, interrupted),
+            measure: *measure,
+        });
+        measured.push(one);
+        if context.interrupt.raised() && interrupted {
+            return Ok((Evidence::everything(runs), Ending::Regular));
+        }
+        let last = measured.last().map(|one| &one.records);
+        if let Some(how) = sessions.died(last) {
+            return Ok((Evidence::everything(runs), Ending::Died(how)));
+        }
+    }
+}
+
+fn phase_of(
+    case: &Case,
+    name: String,
+    runs: Vec<OneRun>,
+    sessions: &Sessions<'_>,
+) -> MeasuredPhase {
     let plan = case.phases.iter().find(|p| p.name == name);
+    let plan = plan.unwrap_or(&case.phases[0]);
     let health = health(&runs);
+    let (target, model) = sessions.about();
     MeasuredPhase {
-        warnings: stale_connections(live),
-        target: live.shown.clone(),
-        model: Some(live.model.clone()),
-        gpus: live.gpus,
+        warnings: stale_connections(sessions.stale_connections()),
+        target,
+        model,
+        gpus: plan.target(case).gpus,
         interrupted: runs.iter().any(|r| r.outcome.interrupted),
         salts: runs.iter().map(|r| r.salt.clone()).collect(),
-        load: case_result::load(plan.unwrap_or(&case.phases[0])),
+        load: case_result::load(plan),
         name,
         health,
         runs: runs.into_iter().map(|r| r.records).collect(),
     }
 }
 
-fn stale_connections(live: &LiveTarget) -> Vec<Warning> {
-    match live.transport.stale_connections() {
+fn stale_connections(n: u32) -> Vec<Warning> {
+    match n {
         0 => Vec::new(),
         n => vec![Warning {
             text: format!(
@@ -153,12 +222,17 @@ struct OneRun {
     cpu: Option<f64>,
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all of one call, and each of another origin"
+)]
 async fn measure_one(
     driver: &RealDriver,
     case: &Case,
     context: &Context,
     measure: &Measure,
     live: &LiveTarget,
+    ended: Signal,
     entries: &Arc<[FileEntry]>,
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
@@ -195,6 +269,7 @@ async fn measure_one(
         progress.clone(),
     );
     let (began, cpu_before) = (Instant::now(), cpu_seconds());
+    let stop = Signal::new();
     let inputs = RunInputs {
         plan,
         transport: live.transport.clone(),
@@ -202,9 +277,9 @@ async fn measure_one(
         source: source(case, measure, salt.clone(), entries),
         sink: redacting(context, case, recorder.sink()),
         progress,
-        interrupt: context.interrupt.signal.clone(),
+        interrupt: stop.clone(),
     };
-    let outcome = drive(driver.clone(), inputs).await;
+    let outcome = drive_until(driver, inputs, stop, &context.interrupt.signal, &ended).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
     let cpu = cpu_before.zip(cpu_seconds()).map(|(a, b)| (b - a) / wall);
@@ -224,6 +299,25 @@ async fn measure_one(
         transport: live.transport_name,
         cpu,
     })
+}
+
+/// Drives a run that the user or the death of the target ends before its time.
+async fn drive_until(
+    driver: &RealDriver,
+    inputs: RunInputs<HttpTransport<RealDriver>>,
+    stop: Signal,
+    user: &Signal,
+    ended: &Signal,
+) -> RunOutcome {
+    let watch = Box::pin(async {
+        select(user.reached(1), ended.reached(1)).await;
+        stop.raise(1);
+        std::future::pending::<RunOutcome>().await
+    });
+    select(Box::pin(drive(driver.clone(), inputs)), watch)
+        .await
+        .factor_first()
+        .0
 }
 
 /// What servers say can repeat a key back: error messages pass the case's redactor before they are
