@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
+use super::launch::LaunchPool;
+use super::suite_hooks::SuiteGate;
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
@@ -25,9 +27,14 @@ pub struct Context {
     pub virtual_time: bool,
     /// The user's wish to end.
     pub interrupt: Arc<Interrupt>,
+    /// Targets that outlive a case.
+    pub launched: LaunchPool,
+    /// Hooks of whole suites.
+    pub suites: SuiteGate,
     folder: OnceLock<ResultsFolder>,
     internal: Mutex<Vec<String>>,
     code: Mutex<Option<i32>>,
+    hooks: Mutex<Vec<String>>,
 }
 
 impl Context {
@@ -47,8 +54,11 @@ impl Context {
             nonce,
             virtual_time,
             interrupt,
+            launched: LaunchPool::default(),
+            suites: SuiteGate::default(),
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
+            hooks: Mutex::new(Vec::new()),
             code: Mutex::new(None),
         }
     }
@@ -113,6 +123,20 @@ impl Context {
     /// The exit code by the verdicts so far; absent when there is none.
     pub fn verdict_code(&self) -> Option<i32> {
         *self.code.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that something after the cases of a suite went wrong; exit code 3.
+    pub fn note_hook(&self, what: String) {
+        let mut notes = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(what);
+    }
+
+    /// What went wrong after the cases of suites.
+    pub fn hooks(&self) -> Vec<String> {
+        self.hooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Takes the case's secrets out of a text.

@@ -6,8 +6,7 @@ use libtest_mimic::{Completion, Conclusion, Failed, Trial};
 
 use super::arguments::LibtestArgs;
 use super::context::Context;
-use super::measure::run_case;
-use super::{case_result, host};
+use super::{case_result, host, suite_hooks};
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
@@ -41,6 +40,8 @@ pub fn run_cases(cases: Vec<Case>, context: &Arc<Context>, arguments: &LibtestAr
         })
         .collect();
     let conclusion = libtest_mimic::run(&for_mimic, trials);
+    suite_hooks::finish(context);
+    context.launched.stop_all();
     let code = match context.verdict_code() {
         Some(code) => code,
         None if arguments.lists() || !context.internal().is_empty() => exit::OK,
@@ -76,7 +77,7 @@ fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
             "skipped: interrupted before it began",
         ));
     }
-    let result = run_case(case, context);
+    let result = suite_hooks::run_in_suite(case, context);
     if context.interrupt.raised() && result.verdict == Verdict::Error {
         return Ok(Completion::ignored_with("interrupted"));
     }
