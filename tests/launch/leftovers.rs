@@ -1,5 +1,6 @@
 //! However prony ends, nothing that it has started is left.
 
+use std::io::{BufRead, BufReader};
 use std::process::Child;
 
 use crate::stage::*;
@@ -62,13 +63,13 @@ fn ctrl_c_twice_kills_the_target_at_once() {
     let scenario = "- name: one\n  load: { rate: 50/s }\n  requests: 100000";
     let stage = Stage::new(&suite(&target, "", scenario));
     let (mut child, pids) = under_way(&stage);
+    let mut said = BufReader::new(child.stderr.take().expect("its messages"));
     signal(child.id(), "INT");
-    until("the first signal was taken", || {
-        stage.everything_written().contains("\"interrupted\": true") || {
-            std::thread::sleep(std::time::Duration::from_millis(200));
-            true
-        }
-    });
+    let mut line = String::new();
+    while !line.contains("once more to leave at once") {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).expect("text"), 0);
+    }
     signal(child.id(), "INT");
     let status = child.wait().expect("prony ends");
     assert_eq!(status.code(), Some(130));

@@ -195,8 +195,9 @@ fn a_target_that_dies_in_mid_run_fails_the_case() {
 
 #[test]
 fn a_target_that_dies_by_itself_fails_the_case_whenever_that_is() {
+    // It dies once requests are recorded.
     let target = script(
-        "\"$PRONY\" sim --listen 127.0.0.1:$PORT &\nsleep 1\nkill -9 $!\necho out of memory\nexit 7",
+        "\"$PRONY\" sim --listen 127.0.0.1:$PORT &\nuntil grep -qs sent_us results/latest/cases/*/requests.jsonl; do sleep 0.1; done\nkill -9 $!\necho out of memory\nexit 7",
     );
     let scenario = "- name: one\n  load: { concurrency: 2 }\n  requests: 1000000";
     let ran = Stage::new(&suite(&target, "", scenario)).run();

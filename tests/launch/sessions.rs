@@ -97,7 +97,7 @@ fn a_hook_that_restarts_makes_sessions() {
         .spawn()
         .expect("an engine");
     let scenario = "- name: one\n  repeats: 2\n  between: { command: \"true\", restarts: true }";
-    let target = format!("url: http://127.0.0.1:{port}/v1");
+    let target = format!("url: http://127.0.0.1:{port}/v1\nready: {{ timeout: 60s }}");
     let ran = Stage::new(&suite(&target, "", scenario)).run();
     signal(server.id(), "KILL");
     server.wait().expect("it ends");

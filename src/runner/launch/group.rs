@@ -334,6 +334,19 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_ends_what_was_started() {
+        let pid = std::sync::Mutex::new(0);
+        let panicked = std::panic::catch_unwind(|| {
+            let group = shell("sleep 600 & sleep 600", LONG);
+            *pid.lock().expect("not poisoned") = group.pid;
+            // Not `panic!`, whose message would stand in the output of the tests.
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(panicked.is_err());
+        assert!(!group_alive(*pid.lock().expect("not poisoned")));
+    }
+
+    #[test]
     fn what_ignores_sigterm_and_its_children_are_killed() {
         let folder = tempfile::tempdir().expect("a folder");
         let ready = folder.path().join("ready");
