@@ -30,8 +30,9 @@ fn load_one(path: &str, text: &str) -> Suite {
 }
 
 #[test]
-fn every_example_of_the_suites_page_loads() {
-    let text = fs::read_to_string(page("suites.md")).unwrap();
+fn every_example_of_the_pages_on_suites_loads() {
+    let text = ["suites.md", "launch.md"].map(|name| fs::read_to_string(page(name)).unwrap());
+    let text = text.concat();
     let mut examples = 0;
     for block in text.split("```yaml\n").skip(1) {
         let (example, _) = block.split_once("```").unwrap();
@@ -43,6 +44,9 @@ fn every_example_of_the_suites_page_loads() {
         for (a, b) in suite.scenarios.iter().zip(&again.scenarios) {
             assert_eq!(a.load, b.load);
             assert_eq!(a.sla.len(), b.sla.len());
+            assert_eq!(a.target.launch, b.target.launch);
+            assert_eq!(a.hooks, b.hooks);
+            assert_eq!(a.restart, b.restart);
             assert_eq!((a.duration, a.requests), (b.duration, b.requests));
         }
         examples += 1;

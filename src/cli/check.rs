@@ -3,7 +3,8 @@ use super::suites::load_cases;
 use crate::exit;
 use crate::plan::{Case, Estimate};
 use crate::runner::shown;
-use crate::text::{count, minutes};
+use crate::suite::{Restart, TargetUrl};
+use crate::text::{Redactor, count, minutes, printable};
 
 /// `prony check`: every problem of every suite, or the plan: what each case asserts, how long it
 /// takes and how much it asks for. Touches no network.
@@ -41,6 +42,7 @@ fn plan(case: &Case, estimate: &Estimate) -> String {
         let target = shown(phase.target(case));
         out += &format!("  {}: {} against {target}\n", phase.name, phase.describe());
     }
+    out += &started(case);
     let seconds = match estimate.seconds {
         Some(s) => format!("about {}", minutes(s)),
         None => "until the last request has ended".to_owned(),
@@ -56,6 +58,42 @@ fn plan(case: &Case, estimate: &Estimate) -> String {
     out += &format!("  takes {}\n", takes.join(", "));
     for sla in &case.scenario.sla {
         out += &format!("  asserts {}\n", sla.assertion.text);
+    }
+    out
+}
+
+/// How the target comes to be there, and the hooks around the case.
+fn started(case: &Case) -> String {
+    let scenario = &case.scenario;
+    let redactor = Redactor::new(&case.secrets);
+    let plain = |text: &str| printable(&redactor.apply(text)).replace('\n', " ");
+    let mut out = String::new();
+    let sim = matches!(scenario.target.url, TargetUrl::Sim(_));
+    if let Some(launch) = &scenario.target.launch {
+        let sessions = match scenario.restart {
+            Restart::Never => "once for all cases that share it",
+            Restart::Case => "once for the case",
+            Restart::Repeat => "anew for every run",
+        };
+        out += &format!(
+            "  launches `{}` {sessions}, waits at most {} until it is ready\n",
+            plain(&launch.command.shown()),
+            minutes(scenario.target.ready.timeout.as_secs_f64())
+        );
+    } else if sim && scenario.restart == Restart::Repeat {
+        out += "  starts the embedded engine anew for every run\n";
+    }
+    let suite = &case.suite_hooks;
+    for (when, hooks) in [
+        ("before the suite", &suite.before),
+        ("before the case", &scenario.hooks.before),
+        ("between the runs", &scenario.hooks.between),
+        ("after the case", &scenario.hooks.after),
+        ("after the suite", &suite.after),
+    ] {
+        for hook in hooks {
+            out += &format!("  {when} {}\n", plain(&hook.action.shown()));
+        }
     }
     out
 }

@@ -15,8 +15,12 @@ pub fn list(args: &SelectArgs) -> i32 {
         .unwrap_or(0);
     for case in &cases {
         let load: Vec<String> = case.phases.iter().map(|p| p.describe()).collect();
+        let launched = match case.scenario.target.launch {
+            Some(_) => " (launches its target)",
+            None => "",
+        };
         println!(
-            "{:width$}  {:10}  {}",
+            "{:width$}  {:10}  {}{launched}",
             case.full_name(),
             case.scenario.kind.name(),
             load.join("; ")

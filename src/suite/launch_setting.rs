@@ -103,13 +103,6 @@ fn launch_fields(
     problems: &mut Problems,
 ) -> Option<Launch> {
     let command_node = fields.take("command");
-    if command_node.is_none() {
-        problems.add(
-            fields.span(),
-            "this `launch` has no `command`",
-            "write `command: \"vllm serve …\"`, or a list of program and arguments",
-        );
-    }
     let command = command_node.and_then(|node| command_line(node, problems));
     let env = match fields.take("env") {
         Some(node) => env(node, around, hidden, problems),
@@ -144,7 +137,15 @@ fn launch_fields(
             "for a free one write `url: \"http://127.0.0.1:{port}/v1\"`, and `{port}` or $PORT in the command",
         );
     }
-    fields.finish(Place::Launch, problems);
+    let at = fields.span();
+    let meant = fields.finish(Place::Launch, problems);
+    if command_node.is_none() && !meant.contains(&"command") {
+        problems.add(
+            at,
+            "this `launch` has no `command`",
+            "write `command: \"vllm serve …\"`, or a list of program and arguments",
+        );
+    }
     Some(Launch {
         command: command?,
         env,

@@ -52,18 +52,15 @@ pub fn kill_all() {
 
 /// Sends `signal` to a group and to what has left it.
 fn signal_all(group: i32, marker: &str, signal: i32) {
-    // SAFETY: `kill` has no effect on this process: the group is another one, and none of the strays
-    // is prony, which has no marker (a prony that was launched by another one is left out below).
+    // SAFETY: `kill` touches no memory. The group is not prony's own, and its number is nobody
+    // else's: the program that it is named after has not been reaped, or members are left.
     unsafe {
         libc::kill(-group, signal);
     }
-    let own = i32::try_from(std::process::id()).unwrap_or(0);
     for pid in strays(marker) {
-        if pid != own {
-            // SAFETY: as above.
-            unsafe {
-                libc::kill(pid, signal);
-            }
+        // SAFETY: as above; prony itself never carries the marker of what it has started.
+        unsafe {
+            libc::kill(pid, signal);
         }
     }
 }
@@ -334,6 +331,19 @@ mod tests {
         assert!(!group.stop());
         assert_eq!(group.exit(), Some(Exit::Signal(libc::SIGTERM)));
         assert!(!group_alive(group.pid));
+    }
+
+    #[test]
+    fn a_panic_ends_what_was_started() {
+        let pid = std::sync::Mutex::new(0);
+        let panicked = std::panic::catch_unwind(|| {
+            let group = shell("sleep 600 & sleep 600", LONG);
+            *pid.lock().expect("not poisoned") = group.pid;
+            // Not `panic!`, whose message would stand in the output of the tests.
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(panicked.is_err());
+        assert!(!group_alive(*pid.lock().expect("not poisoned")));
     }
 
     #[test]

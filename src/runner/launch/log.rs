@@ -11,6 +11,8 @@ use crate::text::Redactor;
 pub const TAIL_LINES: usize = 20;
 /// A line longer than that is written in pieces.
 const LONGEST_LINE: usize = 1 << 20;
+/// Shorter lines of a secret of several lines are words like any other.
+const SHORTEST_PART: usize = 8;
 /// Characters of a line that are shown with a failure.
 const SHOWN_OF_LINE: usize = 500;
 
@@ -43,9 +45,16 @@ impl TargetLog {
     /// When the file cannot be opened or written.
     pub fn attach(&self, path: &Path, secrets: &[(String, String)], what: &str) -> io::Result<()> {
         let mut inner = self.lock();
-        let fresh = secrets.iter().filter(|s| !inner.secrets.contains(s));
-        let fresh: Vec<_> = fresh.cloned().collect();
-        inner.secrets.extend(fresh);
+        for (name, value) in secrets {
+            // What is read line by line shows a key of several lines line by line.
+            let lines = value.lines().filter(|line| line.len() >= SHORTEST_PART);
+            for part in std::iter::once(value.as_str()).chain(lines) {
+                let secret = (name.clone(), part.to_owned());
+                if !inner.secrets.contains(&secret) {
+                    inner.secrets.push(secret);
+                }
+            }
+        }
         inner.redactor = Redactor::new(&inner.secrets);
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         let what = inner.redactor.apply(what).replace('\n', " ");
@@ -188,7 +197,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("target.log");
         let log = Arc::new(TargetLog::default());
-        let secrets = [("KEY".to_owned(), "s3cret".to_owned())];
+        let secrets = [
+            ("KEY".to_owned(), "s3cret".to_owned()),
+            (
+                "PEM".to_owned(),
+                "-----\nfirst-line\nsecond-line\n".to_owned(),
+            ),
+        ];
         log.attach(&path, &secrets, "session 0: serve --key s3cret")
             .expect("a file");
         let (reader, mut writer) = io::pipe().expect("a pipe");
@@ -209,6 +224,12 @@ mod tests {
         let (text, tail) = logged(&[b"the key is s3", b"cret\nand again: s3cret"]);
         assert_eq!(text, "the key is ${KEY}\nand again: ${KEY}");
         assert_eq!(tail, ["the key is ${KEY}", "and again: ${KEY}"]);
+    }
+
+    #[test]
+    fn keys_of_several_lines_are_kept_out_too() {
+        let (text, _) = logged(&[b"-----\nfirst-line\nsecond-line\n"]);
+        assert_eq!(text, "-----\n${PEM}\n${PEM}\n");
     }
 
     #[test]

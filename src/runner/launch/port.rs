@@ -51,6 +51,10 @@ fn listener(address: SocketAddr) -> Option<String> {
         .collect();
     let processes = std::fs::read_dir("/proc").ok()?;
     for process in processes.flatten() {
+        let pid = process.file_name().to_string_lossy().into_owned();
+        if !pid.bytes().all(|b| b.is_ascii_digit()) {
+            continue;
+        }
         let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
             continue;
         };
@@ -59,7 +63,6 @@ fn listener(address: SocketAddr) -> Option<String> {
                 .is_ok_and(|to| inodes.iter().any(|inode| to.as_os_str() == inode.as_str()))
         });
         if holds {
-            let pid = process.file_name().to_string_lossy().into_owned();
             let name = std::fs::read_to_string(process.path().join("comm")).ok();
             let name = name.as_deref().map_or("?", str::trim);
             return Some(format!("process {pid} ({name})"));
