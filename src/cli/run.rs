@@ -5,7 +5,7 @@ use super::suites::load_cases;
 use crate::exit;
 use crate::runner::{
     Context, Interrupt, LibtestArgs, Wanted, finish, html_report, new_nonce, resolved, run_cases,
-    run_info,
+    run_info, tell,
 };
 
 /// `prony run`: suites in, verdicts out.
@@ -37,7 +37,7 @@ pub fn run(args: RunArgs) -> i32 {
     ));
     let outcome = run_cases(cases, &context, &arguments);
     if outcome.code == exit::NOTHING_SELECTED {
-        eprintln!("no case was selected; `prony list` names all cases");
+        tell("no case was selected; `prony list` names all cases");
     }
     let wanted = Wanted {
         junit: args.junit,
@@ -48,6 +48,6 @@ pub fn run(args: RunArgs) -> i32 {
 }
 
 fn fail(code: i32, what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     code
 }

@@ -19,6 +19,7 @@ mod progress;
 mod prompts;
 mod rebuild;
 mod recover;
+mod say;
 
 pub use arguments::LibtestArgs;
 pub use cargo::harness;
@@ -33,3 +34,4 @@ pub use live::{LiveTarget, NotMeasured, shown};
 pub use measure::run_case;
 pub use prompts::{check_prompt_files, read_prompts};
 pub use rebuild::rebuild;
+pub use say::{print, tell};

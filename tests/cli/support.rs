@@ -269,7 +269,7 @@ impl Ended {
         Ended::from(command.timeout(NEVER).output().expect("it runs"))
     }
 
-    fn from(output: std::process::Output) -> Ended {
+    pub fn from(output: std::process::Output) -> Ended {
         let ended = Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
