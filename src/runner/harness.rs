@@ -81,7 +81,8 @@ fn mimic(arguments: &Arguments, trials: Vec<Trial>) -> bool {
 
 fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
     if context.interrupt.raised() {
-        let result = case_result::skipped(case, "interrupted before it began");
+        let skipped = case_result::skipped(case, "interrupted before it began");
+        let result = case_result::redacted(skipped, &context.redactor(case));
         context.note_verdict(result.verdict);
         if let Ok(folder) = context.folder()
             && let Err(e) = folder.end_case(&result, &CaseSeries::default())

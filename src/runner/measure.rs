@@ -32,7 +32,8 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let records = match folder.begin_case(&case_result::placeholder(case)) {
+    let clean = |result| case_result::redacted(result, &context.redactor(case));
+    let records = match folder.begin_case(&clean(case_result::placeholder(case))) {
         Ok(path) => path,
         Err(e) => {
             context.note_internal(format!("cannot write results: {e}"));
@@ -61,7 +62,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         ),
     };
     result.duration_s = began.elapsed().as_secs_f64();
-    context.redact(case, &mut result);
+    let result = clean(result);
     context.note_verdict(result.verdict);
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));

@@ -256,7 +256,7 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// What a command that has ended said.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
