@@ -15,6 +15,15 @@ pub fn run(args: RunArgs) -> i32 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if args.virtual_time
+        && let Some(case) = cases.iter().find(|c| !c.is_simulated())
+    {
+        let text = format!(
+            "--virtual: {} has a target of its own time; only sim:// targets can run in virtual time",
+            case.full_name()
+        );
+        return fail(exit::USAGE, &text);
+    }
     let html = match html_report(args.templates.as_deref()) {
         Ok(html) => html,
         Err(e) => return fail(exit::USAGE, &e),
@@ -37,6 +46,7 @@ pub fn run(args: RunArgs) -> i32 {
         run_info(command, args.select.seed, labels.collect()),
         resolved(&suites),
         new_nonce(),
+        args.virtual_time,
         interrupt,
     ));
     let outcome = run_cases(cases, &context, &arguments);

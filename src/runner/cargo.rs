@@ -26,6 +26,9 @@ use crate::suite::{Diagnostic, Suite, load, render_all};
 /// }
 /// ```
 ///
+/// Cases against the embedded engine run in virtual time; `PRONY_VIRTUAL=0` in the environment makes
+/// them run in real time, over TCP.
+///
 /// `suites` is a suite file or a folder of suites. Arguments are libtest's. As with any test binary a
 /// filter that matches nothing is no failure, and a broken suite is one failing test.
 pub fn harness(suites: impl AsRef<Path>) -> ExitCode {
@@ -53,6 +56,7 @@ fn run(path: &Path) -> i32 {
         run_info(std::env::args().collect(), None, BTreeMap::new()),
         resolved(&suites),
         new_nonce(),
+        std::env::var_os("PRONY_VIRTUAL").is_none_or(|v| v != "0"),
         interrupt,
     ));
     let outcome = run_cases(cases, &context, &arguments);

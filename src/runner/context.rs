@@ -21,6 +21,8 @@ pub struct Context {
     pub resolved: String,
     /// Drawn fresh per invocation: sets its prompts apart from those of every other.
     pub nonce: u64,
+    /// Cases against the embedded engine run in virtual time.
+    pub virtual_time: bool,
     /// The user's wish to end.
     pub interrupt: Arc<Interrupt>,
     folder: OnceLock<ResultsFolder>,
@@ -35,6 +37,7 @@ impl Context {
         info: RunInfo,
         resolved: String,
         nonce: u64,
+        virtual_time: bool,
         interrupt: Arc<Interrupt>,
     ) -> Self {
         Context {
@@ -42,10 +45,26 @@ impl Context {
             info,
             resolved,
             nonce,
+            virtual_time,
             interrupt,
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
             code: Mutex::new(None),
+        }
+    }
+
+    /// Whether `case` runs in virtual time.
+    pub fn is_virtual(&self, case: &Case) -> bool {
+        self.virtual_time && case.is_simulated()
+    }
+
+    /// What sets the prompts of `case` apart from those of other invocations; nothing does in virtual
+    /// time, where the same seed is to give the same bytes.
+    pub fn nonce_of(&self, case: &Case) -> u64 {
+        if self.is_virtual(case) {
+            case.scenario.seed
+        } else {
+            self.nonce
         }
     }
 

@@ -10,7 +10,8 @@ use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
 use super::prompts::prompts_of;
-use crate::driver::RealDriver;
+use crate::driver::{Driver, RealDriver, VirtualDriver};
+use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
@@ -40,8 +41,21 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let measured = RealDriver::run(|driver| measure_all(driver, case, context, &records))
-        .unwrap_or_else(|e| Err(NotMeasured(format!("cannot start measuring: {e}"))));
+    let (measured, virtual_s) = if context.is_virtual(case) {
+        let driver = VirtualDriver::new();
+        let measured = driver.block_on(async {
+            let live = LiveTarget::in_process(case, &case.phases[0], &driver)?;
+            measure_all(&driver, case, context, &live, &records).await
+        });
+        (measured, Some(driver.now() as f64 / 1e9))
+    } else {
+        let measured = RealDriver::run(async |driver| {
+            let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
+            measure_all(&driver, case, context, &live, &records).await
+        });
+        let failed = |e| Err(NotMeasured(format!("cannot start measuring: {e}")));
+        (measured.unwrap_or_else(failed), None)
+    };
     let (mut result, series) = match measured {
         Ok(phases) => {
             let series = CaseSeries {
@@ -61,7 +75,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             CaseSeries::default(),
         ),
     };
-    result.duration_s = began.elapsed().as_secs_f64();
+    result.duration_s = virtual_s.unwrap_or_else(|| began.elapsed().as_secs_f64());
     let result = clean(result);
     context.note_verdict(result.verdict);
     if let Err(e) = folder.end_case(&result, &series) {
@@ -72,15 +86,15 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
 
 /// The one measuring loop: asks the procedure what to measure next until it is done, whatever the
 /// kind of case.
-async fn measure_all(
-    driver: RealDriver,
+async fn measure_all<D: Driver, T: Transport>(
+    driver: &D,
     case: &Case,
     context: &Context,
+    live: &LiveTarget<T>,
     records: &Path,
 ) -> Result<Vec<MeasuredPhase>, NotMeasured> {
     let entries = prompts_of(&case.scenario.prompts.source)
         .map_err(|problem| NotMeasured(problem.message))?;
-    let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
     let gpus = live.gpus;
     let procedure = case.procedure();
     let mut runs: Vec<MeasuredRun> = Vec::new();
@@ -90,7 +104,7 @@ async fn measure_all(
             Step::Done(evidence) => break evidence,
             Step::Measure(measure) => {
                 let one =
-                    measure_one(&driver, case, context, &measure, &live, &entries, records).await?;
+                    measure_one(driver, case, context, &measure, live, &entries, records).await?;
                 let interrupted = one.outcome.interrupted;
                 runs.push(MeasuredRun {
                     result: summarize_run(&one.records, gpus, interrupted),
@@ -113,12 +127,17 @@ async fn measure_all(
                 .iter()
                 .filter_map(|&i| measured.get_mut(i).and_then(Option::take))
                 .collect();
-            phase_of(case, phase.name, of_phase, &live)
+            phase_of(case, phase.name, of_phase, live)
         })
         .collect())
 }
 
-fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> MeasuredPhase {
+fn phase_of<T: Transport>(
+    case: &Case,
+    name: String,
+    runs: Vec<OneRun>,
+    live: &LiveTarget<T>,
+) -> MeasuredPhase {
     let plan = case.phases.iter().find(|p| p.name == name);
     let health = health(&runs);
     MeasuredPhase {
@@ -135,7 +154,7 @@ fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> 
     }
 }
 
-fn stale_connections(live: &LiveTarget) -> Vec<Warning> {
+fn stale_connections<T: Transport>(live: &LiveTarget<T>) -> Vec<Warning> {
     match live.transport.stale_connections() {
         0 => Vec::new(),
         n => vec![Warning {
@@ -157,12 +176,12 @@ struct OneRun {
     cpu: Option<f64>,
 }
 
-async fn measure_one(
-    driver: &RealDriver,
+async fn measure_one<D: Driver, T: Transport>(
+    driver: &D,
     case: &Case,
     context: &Context,
     measure: &Measure,
-    live: &LiveTarget,
+    live: &LiveTarget<T>,
     entries: &Arc<[FileEntry]>,
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
@@ -171,7 +190,7 @@ async fn measure_one(
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
-            context.nonce,
+            context.nonce_of(case),
             &case.full_name(),
             &measure.phase.name,
             measure.run,
@@ -211,7 +230,11 @@ async fn measure_one(
     let outcome = drive(driver.clone(), inputs).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
-    let cpu = cpu_before.zip(cpu_seconds()).map(|(a, b)| (b - a) / wall);
+    // Virtual time has no processor time to hold against it.
+    let cpu = cpu_before
+        .zip(cpu_seconds())
+        .filter(|_| !context.is_virtual(case))
+        .map(|(a, b)| (b - a) / wall);
     let recorded = recorder.finish();
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
