@@ -351,6 +351,20 @@ impl Running {
         line
     }
 
+    /// Waits until its standard error says `what`.
+    pub fn wait_for_error(&mut self, what: &str) {
+        use std::io::Read;
+        let errors = self.child.as_mut().and_then(|c| c.stderr.as_mut());
+        let errors = errors.expect("a pipe");
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains(what) {
+            let mut byte = [0];
+            let n = errors.read(&mut byte).expect("a byte");
+            assert_eq!(n, 1, "no `{what}` in {}", String::from_utf8_lossy(&said));
+            said.push(byte[0]);
+        }
+    }
+
     /// Waits for its end, killing it if that never comes.
     pub fn ended(mut self) -> Ended {
         let child = self.child.take().expect("it runs");
