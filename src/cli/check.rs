@@ -1,8 +1,7 @@
 use super::args::SelectArgs;
 use super::suites::load_cases;
-use crate::exit;
 use crate::plan::{Case, Estimate};
-use crate::runner::shown;
+use crate::runner::{print, shown};
 use crate::suite::{Restart, TargetUrl};
 use crate::text::{Redactor, count, minutes, printable};
 
@@ -13,6 +12,7 @@ pub fn check(args: &SelectArgs) -> i32 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    let mut text = String::new();
     let mut total = 0.0;
     let mut open_ended = 0;
     for case in &cases {
@@ -21,19 +21,26 @@ pub fn check(args: &SelectArgs) -> i32 {
             Some(s) => total += s,
             None => open_ended += 1,
         }
-        print!("{}", plan(case, &estimate));
+        text += &plan(case, &estimate);
     }
     let open = match open_ended {
         0 => String::new(),
         n => format!(", and {n} that end with a count of requests"),
     };
-    println!(
-        "{} suites, {} cases: about {}{open}, draining not included",
-        suites.len(),
-        cases.len(),
+    text += &format!(
+        "{}, {}: about {}{open}, draining not included\n",
+        several(suites.len(), "suite"),
+        several(cases.len(), "case"),
         minutes(total)
     );
-    exit::OK
+    print(text)
+}
+
+fn several(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
 }
 
 fn plan(case: &Case, estimate: &Estimate) -> String {

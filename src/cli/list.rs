@@ -1,6 +1,6 @@
 use super::args::SelectArgs;
 use super::suites::load_cases;
-use crate::exit;
+use crate::runner::print;
 
 /// `prony list`: a line per case with its kind and load. Touches no network.
 pub fn list(args: &SelectArgs) -> i32 {
@@ -13,18 +13,19 @@ pub fn list(args: &SelectArgs) -> i32 {
         .map(|c| c.full_name().chars().count())
         .max()
         .unwrap_or(0);
+    let mut text = String::new();
     for case in &cases {
         let load: Vec<String> = case.phases.iter().map(|p| p.describe()).collect();
         let launched = match case.scenario.target.launch {
             Some(_) => " (launches its target)",
             None => "",
         };
-        println!(
-            "{:width$}  {:10}  {}{launched}",
+        text += &format!(
+            "{:width$}  {:10}  {}{launched}\n",
             case.full_name(),
             case.scenario.kind.name(),
             load.join("; ")
         );
     }
-    exit::OK
+    print(text)
 }

@@ -1,10 +1,9 @@
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::args::ReportArgs;
 use crate::exit;
 use crate::report::{REPORTS, Report, ReportInput};
-use crate::runner::{html_report, rebuild, write_atomically};
+use crate::runner::{html_report, print, rebuild, tell, write_atomically};
 
 /// `prony report`: renders a report from a results folder alone.
 pub fn report(args: &ReportArgs) -> i32 {
@@ -48,16 +47,13 @@ pub fn report(args: &ReportArgs) -> i32 {
         Ok(bytes) => bytes,
         Err(e) => return fail(exit::INTERNAL, &e.to_string()),
     };
-    let written = match &args.output {
-        Some(path) if path == Path::new("-") => std::io::stdout().write_all(&bytes),
-        Some(path) => write_atomically(path, &bytes).map(|()| println!("{}", path.display())),
-        None => {
-            let path = folder.join(reporter.file_name());
-            write_atomically(&path, &bytes).map(|()| println!("{}", path.display()))
-        }
+    let path = match &args.output {
+        Some(path) if path == Path::new("-") => return print(&bytes),
+        Some(path) => path.clone(),
+        None => folder.join(reporter.file_name()),
     };
-    match written {
-        Ok(()) => exit::OK,
+    match write_atomically(&path, &bytes) {
+        Ok(()) => print(format!("{}\n", path.display())),
         Err(e) => fail(exit::INTERNAL, &format!("cannot write the report: {e}")),
     }
 }
@@ -70,6 +66,6 @@ fn find(run: &Path, results: &Path) -> Option<PathBuf> {
 }
 
 fn fail(code: i32, what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     code
 }

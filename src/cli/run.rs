@@ -5,7 +5,7 @@ use super::suites::load_cases;
 use crate::exit;
 use crate::runner::{
     Context, Interrupt, LibtestArgs, Wanted, finish, html_report, new_nonce, resolved, run_cases,
-    run_info,
+    run_info, tell,
 };
 
 /// `prony run`: suites in, verdicts out.
@@ -35,7 +35,11 @@ pub fn run(args: RunArgs) -> i32 {
     let secrets: Vec<(String, String)> = suites.iter().flat_map(|s| s.secrets.clone()).collect();
     let redactor = crate::text::Redactor::new(&secrets);
     let clean = |text: &str| redactor.apply(text).into_owned();
-    let command = std::env::args().map(|a| clean(&a)).collect();
+    // The program and `run` itself are no secrets, whatever a secret looks like.
+    let words = std::env::args().enumerate();
+    let command = words
+        .map(|(i, word)| if i < 2 { word } else { clean(&word) })
+        .collect();
     let labels = args.labels.iter().map(|(k, v)| (clean(k), clean(v)));
     let context = Arc::new(Context::new(
         args.results.clone(),
@@ -47,7 +51,7 @@ pub fn run(args: RunArgs) -> i32 {
     ));
     let outcome = run_cases(cases, &context, &arguments);
     if outcome.code == exit::NOTHING_SELECTED {
-        eprintln!("no case was selected; `prony list` names all cases");
+        tell("no case was selected; `prony list` names all cases");
     }
     let wanted = Wanted {
         junit: args.junit,
@@ -58,6 +62,6 @@ pub fn run(args: RunArgs) -> i32 {
 }
 
 fn fail(code: i32, what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     code
 }

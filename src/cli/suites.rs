@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{check_prompt_files, discover, load_options, stderr_color};
+use crate::runner::{check_prompt_files, discover, load_options, stderr_color, tell};
 use crate::suite::{Diagnostic, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
@@ -25,8 +25,8 @@ fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec
 }
 
 fn print_problems(problems: &[Diagnostic]) {
-    eprintln!("{}", render_all(problems, stderr_color()));
+    tell(render_all(problems, stderr_color()));
     let n = problems.len();
     let s = if n == 1 { "" } else { "s" };
-    eprintln!("{n} problem{s}; nothing was sent");
+    tell(format_args!("{n} problem{s}; nothing was sent"));
 }

@@ -13,6 +13,7 @@ use super::finish::{Wanted, finish};
 use super::harness::{run_cases, run_info};
 use super::interrupt::Interrupt;
 use super::prompts::check_prompt_files;
+use super::say::tell;
 use crate::exit;
 use crate::plan::{Case, expand};
 use crate::suite::{Diagnostic, Suite, load, render_all};
@@ -31,7 +32,10 @@ use crate::suite::{Diagnostic, Suite, load, render_all};
 /// `suites` is a suite file or a folder of suites. Arguments are libtest's. As with any test binary a
 /// filter that matches nothing is no failure, and a broken suite is one failing test.
 pub fn harness(suites: impl AsRef<Path>) -> ExitCode {
-    ExitCode::from(u8::try_from(run(suites.as_ref())).unwrap_or(1))
+    let suites = suites.as_ref().to_owned();
+    // Left to itself a panic would end the process with the code of a failed case.
+    let code = std::panic::catch_unwind(|| run(&suites)).unwrap_or(exit::INTERNAL);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
 fn run(path: &Path) -> i32 {
@@ -43,7 +47,7 @@ fn run(path: &Path) -> i32 {
     let interrupt = match Interrupt::install() {
         Ok(interrupt) => interrupt,
         Err(e) => {
-            eprintln!("error: cannot listen for signals: {e}");
+            tell(format_args!("error: cannot listen for signals: {e}"));
             return exit::INTERNAL;
         }
     };

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::assemble::MeasuredPhase;
 use super::live::shown;
 use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case};
@@ -6,6 +8,7 @@ use crate::result::{
     CaseResult, ClientHealth, LoadResult, Metrics, PhaseResult, RequestCounts, Source,
 };
 use crate::suite::{LoadShape, Location};
+use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
 pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
@@ -123,6 +126,37 @@ pub fn load(plan: &PhasePlan) -> LoadResult {
         rate: plan.mean_rate(),
         achieved_rate: None,
     }
+}
+
+/// Takes secrets out of all that a result says in words of the target, of the system or of the suite.
+/// Names and numbers of prony's own stay, lest a secret such as `latency` spoil the format.
+pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
+    let clean = |text: &mut String| {
+        if let Cow::Owned(without) = redactor.apply(text) {
+            *text = without;
+        }
+    };
+    result.reason.iter_mut().for_each(clean);
+    result.notes.iter_mut().for_each(clean);
+    clean(&mut result.yaml);
+    result.source.text.iter_mut().for_each(clean);
+    for phase in &mut result.phases {
+        clean(&mut phase.target);
+        phase.model.iter_mut().for_each(clean);
+        for error in &mut phase.errors {
+            clean(&mut error.example);
+        }
+        for warning in &mut phase.warnings {
+            clean(&mut warning.text);
+            clean(&mut warning.remedy);
+        }
+    }
+    for assertion in &mut result.assertions {
+        clean(&mut assertion.text);
+        assertion.reason.iter_mut().for_each(clean);
+        assertion.source.text.iter_mut().for_each(clean);
+    }
+    result
 }
 
 fn blank(case: &Case, verdict: Verdict) -> CaseResult {

@@ -9,7 +9,7 @@ use super::suite_hooks::SuiteGate;
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
-use crate::result::{CaseResult, RunInfo};
+use crate::result::RunInfo;
 use crate::text::Redactor;
 
 /// What all cases of one invocation share.
@@ -142,24 +142,5 @@ impl Context {
     /// Takes the case's secrets out of a text.
     pub fn redactor(&self, case: &Case) -> Redactor {
         Redactor::new(&case.secrets)
-    }
-
-    /// Takes the case's secrets out of everything its result says.
-    pub fn redact(&self, case: &Case, result: &mut CaseResult) {
-        if case.secrets.is_empty() {
-            return;
-        }
-        let redacted = serde_json::to_value(&*result).and_then(|mut value| {
-            self.redactor(case).apply_json(&mut value);
-            serde_json::from_value(value)
-        });
-        match redacted {
-            Ok(clean) => *result = clean,
-            // A secret that is a word of the format itself ("pass", "ms") would break it.
-            Err(e) => self.note_internal(format!(
-                "cannot redact the result of {}: {e}",
-                case.full_name()
-            )),
-        }
     }
 }

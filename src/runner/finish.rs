@@ -4,6 +4,7 @@ use super::context::Context;
 use super::edge::REPORTS_OF_A_RUN;
 use super::folder::write_atomically;
 use super::harness::{Outcome, stdout_style};
+use super::say::{print, tell};
 use crate::exit;
 use crate::report::console::Style;
 use crate::report::{Html, Report, ReportInput, by_name, console};
@@ -43,16 +44,16 @@ pub fn finish(outcome: &Outcome, context: &Context, wanted: &Wanted) -> i32 {
         }
         let report = folder.path().join("report.html");
         if outcome.json {
-            eprintln!("{}", console::summary_line(result, Style::PLAIN));
-            eprintln!("report: {}", report.display());
+            tell(console::summary_line(result, Style::PLAIN));
+            tell(format_args!("report: {}", report.display()));
         } else {
-            println!("{}", console::summary_line(result, stdout_style()));
-            println!("report: {}", report.display());
+            let line = console::summary_line(result, stdout_style());
+            print(format!("{line}\nreport: {}\n", report.display()));
         }
     }
     let problems = context.internal();
     for problem in &problems {
-        eprintln!("error: {problem}");
+        tell(format_args!("error: {problem}"));
     }
     let hooks = context.hooks();
     for problem in &hooks {

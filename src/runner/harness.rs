@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use libtest_mimic::{Completion, Conclusion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::arguments::LibtestArgs;
 use super::context::Context;
@@ -15,8 +16,6 @@ use crate::result::{CaseResult, CaseSeries, RunResult, SeriesFile};
 
 /// What an invocation came to.
 pub struct Outcome {
-    /// What libtest counted.
-    pub conclusion: Conclusion,
     /// The whole result; absent when no case ran, or when it could not be written.
     pub result: Option<(RunResult, SeriesFile)>,
     /// The exit code by the results alone (no interrupt, no failure of prony's own).
@@ -39,7 +38,12 @@ pub fn run_cases(cases: Vec<Case>, context: &Arc<Context>, arguments: &LibtestAr
             Trial::ignorable_test(case.full_name(), move || run_one(&case, &context))
         })
         .collect();
-    let conclusion = libtest_mimic::run(&for_mimic, trials);
+    let printed_all = mimic(&for_mimic, trials);
+    if !printed_all {
+        context.note_internal(
+            "cannot write to standard output: the cases that were left were not run".to_owned(),
+        );
+    }
     suite_hooks::finish(context);
     context.launched.stop_all();
     let code = match context.verdict_code() {
@@ -50,23 +54,36 @@ pub fn run_cases(cases: Vec<Case>, context: &Arc<Context>, arguments: &LibtestAr
     let result = context.folder_if_made().and_then(|folder| {
         let whole = folder.refresh(|run| {
             run.finished_at = Some(super::now());
-            run.interrupted |= context.interrupt.raised();
+            run.interrupted |= context.interrupt.raised() || !printed_all;
         });
         whole
             .inspect_err(|e| context.note_internal(format!("cannot write results: {e}")))
             .ok()
     });
     Outcome {
-        conclusion,
         result,
         code,
         json: arguments.json(),
     }
 }
 
+/// Runs `trials`, and says whether their lines could be written: libtest-mimic panics where standard
+/// output cannot be written to (`prony run | head -3`, a full disk).
+fn mimic(arguments: &Arguments, trials: Vec<Trial>) -> bool {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let of_mimic = |l: &std::panic::Location<'_>| l.file().contains("libtest-mimic");
+        if !info.location().is_some_and(of_mimic) {
+            before(info);
+        }
+    }));
+    catch_unwind(AssertUnwindSafe(|| libtest_mimic::run(arguments, trials))).is_ok()
+}
+
 fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
     if context.interrupt.raised() {
-        let result = case_result::skipped(case, "interrupted before it began");
+        let skipped = case_result::skipped(case, "interrupted before it began");
+        let result = case_result::redacted(skipped, &context.redactor(case));
         context.note_verdict(result.verdict);
         if let Ok(folder) = context.folder()
             && let Err(e) = folder.end_case(&result, &CaseSeries::default())
@@ -77,7 +94,11 @@ fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
             "skipped: interrupted before it began",
         ));
     }
-    let result = suite_hooks::run_in_suite(case, context);
+    let Ok(result) = catch_unwind(AssertUnwindSafe(|| suite_hooks::run_in_suite(case, context))) else {
+        let what = format!("prony panicked while it measured {}", case.full_name());
+        context.note_internal(format!("{what}; that is a bug of prony's"));
+        return Err(Failed::from(what));
+    };
     if context.interrupt.raised() && result.verdict == Verdict::Error {
         return Ok(Completion::ignored_with("interrupted"));
     }

@@ -64,9 +64,9 @@ impl Interrupt {
                             std::process::exit(code);
                         }
                         shared.code.store(code, Ordering::Release);
-                        eprintln!(
-                            "\ninterrupted: no new requests; saving what was measured (once more to leave at once)"
-                        );
+                        super::say::tell(
+"\ninterrupted: no new requests; saving what was measured (once more to leave at once)",
+);
                         shared.signal.raise(1);
                     }
                 });

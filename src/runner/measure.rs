@@ -37,14 +37,15 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let records = match folder.begin_case(&case_result::placeholder(case)) {
+    let clean = |result| case_result::redacted(result, &context.redactor(case));
+    let records = match folder.begin_case(&clean(case_result::placeholder(case))) {
         Ok(path) => path,
         Err(e) => {
             context.note_internal(format!("cannot write results: {e}"));
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let (mut result, series) = if context.is_virtual(case) {
+    let (result, series) = if context.is_virtual(case) {
         let driver = VirtualDriver::new();
         let sessions = Sessions::<VirtualWorld>::new(case, context, folder);
         let (mut result, series) = measured_by(sessions, case, |sessions| {
@@ -66,7 +67,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         result.duration_s = began.elapsed().as_secs_f64();
         (result, series)
     };
-    context.redact(case, &mut result);
+    let result = clean(result);
     context.note_verdict(result.verdict);
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));

@@ -21,6 +21,7 @@ mod progress;
 mod prompts;
 mod rebuild;
 mod recover;
+mod say;
 mod sessions;
 mod suite_hooks;
 
@@ -37,3 +38,4 @@ pub use live::{LiveTarget, NotMeasured, Whereabouts, shown};
 pub use measure::run_case;
 pub use prompts::{check_prompt_files, read_prompts};
 pub use rebuild::rebuild;
+pub use say::{print, tell};

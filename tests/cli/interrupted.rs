@@ -184,10 +184,10 @@ fn a_second_ctrl_c_leaves_at_once() {
     let server = Server::start(then_hangs);
     let patient = ENDLESS.replace("drain: 300ms", "drain: 10m");
     let place = Place::with_suite(&suite(&server.url(), &patient));
-    let running = place.start(["run"]);
+    let mut running = place.start(["run"]);
     place.wait_for_records("endless", 5);
     running.signal(libc::SIGINT);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    running.wait_for_error("once more to leave at once");
     running.signal(libc::SIGINT);
     running.ended().exits(130);
     let run = place.run();

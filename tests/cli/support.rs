@@ -256,7 +256,7 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// What a command that has ended said.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
@@ -269,7 +269,7 @@ impl Ended {
         Ended::from(command.timeout(NEVER).output().expect("it runs"))
     }
 
-    fn from(output: std::process::Output) -> Ended {
+    pub fn from(output: std::process::Output) -> Ended {
         let ended = Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
@@ -349,6 +349,20 @@ impl Running {
             .read_line(&mut line)
             .expect("a line");
         line
+    }
+
+    /// Waits until its standard error says `what`.
+    pub fn wait_for_error(&mut self, what: &str) {
+        use std::io::Read;
+        let errors = self.child.as_mut().and_then(|c| c.stderr.as_mut());
+        let errors = errors.expect("a pipe");
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains(what) {
+            let mut byte = [0];
+            let n = errors.read(&mut byte).expect("a byte");
+            assert_eq!(n, 1, "no `{what}` in {}", String::from_utf8_lossy(&said));
+            said.push(byte[0]);
+        }
     }
 
     /// Waits for its end, killing it if that never comes.
