@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::context::Context;
+use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
 use crate::driver::RealDriver;
 use crate::endpoint::{
@@ -51,10 +52,8 @@ pub struct LiveTarget {
 /// Where a target is found, and how to know that it will not come any more.
 #[derive(Clone, Debug, Default)]
 pub struct Whereabouts {
-    /// Base URL of its API where it differs from the suite's: a launched target with a free port.
-    pub url: Option<Url>,
-    /// Level 1 once the program that should serve it has ended.
-    pub ended: Signal,
+    /// The program that should serve it, where prony has started one.
+    pub server: Option<Arc<LaunchedServer>>,
     /// Index of the session within the case.
     pub session: u32,
 }
@@ -72,8 +71,8 @@ impl LiveTarget {
         context: &Context,
     ) -> Result<Self, NotMeasured> {
         let target = phase.target(case);
-        let (base_url, sim) = match (at.url, &target.url) {
-            (Some(url), _) => (url, None),
+        let (base_url, sim) = match (&at.server, &target.url) {
+            (Some(server), _) => (server.url().clone(), None),
             (None, TargetUrl::Http(url)) => (url.clone(), None),
             (None, TargetUrl::Sim(which)) => {
                 let (url, server) = start_engine(case, which, at.session)?;
@@ -92,8 +91,18 @@ impl LiveTarget {
             Some(_) => "starting the target",
             None => "waiting for the target",
         });
-        let asking = until_ready(target, settings, shown.clone(), driver, &line, sim);
-        let stop = select(context.interrupt.signal.reached(1), at.ended.reached(1));
+        let redactor = context.redactor(case);
+        // What a program says while it starts tells more than that it does not answer yet.
+        let say = |why: &str| {
+            let said = at.server.as_ref().and_then(|server| server.last_line());
+            line.say(said.unwrap_or_else(|| redactor.apply(why).into_owned()));
+        };
+        let asking = until_ready(target, settings, shown.clone(), driver, &say, sim);
+        let ended = match &at.server {
+            Some(server) => server.ended().clone(),
+            None => Signal::new(),
+        };
+        let stop = select(context.interrupt.signal.reached(1), ended.reached(1));
         match select(Box::pin(asking), stop).await {
             Either::Left((live, _)) => live,
             Either::Right((Either::Left(_), _)) => Err(NotMeasured(format!(
@@ -117,7 +126,7 @@ async fn until_ready(
     settings: HttpSettings,
     shown: String,
     driver: &RealDriver,
-    line: &WaitingLine,
+    say: &dyn Fn(&str),
     sim: Option<SimServer>,
 ) -> Result<LiveTarget, NotMeasured> {
     let began = Instant::now();
@@ -130,7 +139,7 @@ async fn until_ready(
         timeout: target.ready.timeout,
         interval: target.ready.interval,
     };
-    let info = probe_until(&settings, &check, &mut |why| line.say(why.to_string()))
+    let info = probe_until(&settings, &check, &mut |why| say(&why.to_string()))
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
     let model = match target
@@ -161,7 +170,7 @@ async fn until_ready(
         sim,
     };
     if target.ready.probe == Probe::Token {
-        live.until_a_token(target, began, driver, line).await?;
+        live.until_a_token(target, began, driver, say).await?;
     }
     Ok(live)
 }
@@ -180,7 +189,7 @@ impl LiveTarget {
         target: &Target,
         began: Instant,
         driver: &RealDriver,
-        line: &WaitingLine,
+        say: &dyn Fn(&str),
     ) -> Result<(), NotMeasured> {
         let request = PlannedRequest {
             prompt: Prompt::Text("Say hello.".to_owned()),
@@ -214,7 +223,7 @@ impl LiveTarget {
                 Some(_) if seen.output => return Ok(()),
                 Some(error) => why = format!("no token came: {}", error.message),
             }
-            line.say(why.clone());
+            say(&why);
             tokio::time::sleep(target.ready.interval.min(left)).await;
         }
     }
