@@ -1,5 +1,6 @@
 //! Wire protocols, the transport below them, and the decoding of what comes back.
 
+mod engine_transport;
 mod http;
 mod observation;
 pub mod openai;
@@ -8,6 +9,7 @@ mod protocol;
 mod sse;
 mod transport;
 
+pub use engine_transport::{EngineExchange, EngineTransport};
 pub use http::{
     HttpSettings, HttpTransport, ProbeError, ReadyCheck, ReadyWhen, ServerInfo, SettingsError,
     models, probe_ready, probe_until,

@@ -3,14 +3,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 
+use super::arguments::LibtestArgs;
 use super::context::Context;
 use super::discover::discover;
 use super::edge::{load_options, new_nonce, resolved};
 use super::finish::{Wanted, finish};
 use super::harness::{run_cases, run_info};
 use super::interrupt::Interrupt;
+use super::prompts::check_prompt_files;
 use crate::exit;
 use crate::plan::{Case, expand};
 use crate::suite::{Diagnostic, Suite, load, render_all};
@@ -23,6 +25,9 @@ use crate::suite::{Diagnostic, Suite, load, render_all};
 /// }
 /// ```
 ///
+/// Cases against the embedded engine run in virtual time; `PRONY_VIRTUAL=0` in the environment makes
+/// them run in real time, over TCP.
+///
 /// `suites` is a suite file or a folder of suites. Arguments are libtest's. As with any test binary a
 /// filter that matches nothing is no failure, and a broken suite is one failing test.
 pub fn harness(suites: impl AsRef<Path>) -> ExitCode {
@@ -30,7 +35,7 @@ pub fn harness(suites: impl AsRef<Path>) -> ExitCode {
 }
 
 fn run(path: &Path) -> i32 {
-    let arguments = Arguments::from_args();
+    let arguments = LibtestArgs::from_process();
     let (suites, cases) = match load_from(path) {
         Ok(loaded) => loaded,
         Err(problems) => return broken(path, &problems, &arguments),
@@ -47,15 +52,10 @@ fn run(path: &Path) -> i32 {
         run_info(std::env::args().collect(), None, BTreeMap::new()),
         resolved(&suites),
         new_nonce(),
+        std::env::var_os("PRONY_VIRTUAL").is_none_or(|v| v != "0"),
         interrupt,
     ));
-    let outcome = match run_cases(cases, &context, arguments) {
-        Ok(outcome) => outcome,
-        Err(e) => {
-            eprintln!("error: cannot write results: {e}");
-            return exit::INTERNAL;
-        }
-    };
+    let outcome = run_cases(cases, &context, &arguments);
     match finish(&outcome, &context, &Wanted::default()) {
         // Other test binaries of the same `cargo test` may hold what the filter names.
         exit::NOTHING_SELECTED => exit::OK,
@@ -65,16 +65,21 @@ fn run(path: &Path) -> i32 {
 
 fn load_from(path: &Path) -> Result<(Vec<Suite>, Vec<Case>), Vec<Diagnostic>> {
     let suites = load(&discover(&[path.to_owned()])?, &load_options(None, None))?;
+    let problems = check_prompt_files(&suites);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let cases = expand(&suites);
     Ok((suites, cases))
 }
 
 /// One failing test in place of suites that cannot be read.
-fn broken(path: &Path, problems: &[Diagnostic], arguments: &Arguments) -> i32 {
+fn broken(path: &Path, problems: &[Diagnostic], arguments: &LibtestArgs) -> i32 {
     let text = render_all(problems, false);
     let name = format!("{}::suites", path.display());
     let trial = Trial::test(name, move || Err(Failed::from(text)));
-    let conclusion = libtest_mimic::run(arguments, vec![trial]);
+    let arguments = arguments.for_tests([trial.name()]);
+    let conclusion = libtest_mimic::run(&arguments, vec![trial]);
     if conclusion.has_failed() {
         exit::FAILED
     } else {

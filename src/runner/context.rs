@@ -6,6 +6,8 @@ use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
 use super::launch::LaunchPool;
 use super::suite_hooks::SuiteGate;
+use crate::exit;
+use crate::judge::Verdict;
 use crate::plan::Case;
 use crate::result::{CaseResult, RunInfo};
 use crate::text::Redactor;
@@ -21,6 +23,8 @@ pub struct Context {
     pub resolved: String,
     /// Drawn fresh per invocation: sets its prompts apart from those of every other.
     pub nonce: u64,
+    /// Cases against the embedded engine run in virtual time.
+    pub virtual_time: bool,
     /// The user's wish to end.
     pub interrupt: Arc<Interrupt>,
     /// Targets that outlive a case.
@@ -29,6 +33,7 @@ pub struct Context {
     pub suites: SuiteGate,
     folder: OnceLock<ResultsFolder>,
     internal: Mutex<Vec<String>>,
+    code: Mutex<Option<i32>>,
     hooks: Mutex<Vec<String>>,
 }
 
@@ -39,6 +44,7 @@ impl Context {
         info: RunInfo,
         resolved: String,
         nonce: u64,
+        virtual_time: bool,
         interrupt: Arc<Interrupt>,
     ) -> Self {
         Context {
@@ -46,12 +52,29 @@ impl Context {
             info,
             resolved,
             nonce,
+            virtual_time,
             interrupt,
             launched: LaunchPool::default(),
             suites: SuiteGate::default(),
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
             hooks: Mutex::new(Vec::new()),
+            code: Mutex::new(None),
+        }
+    }
+
+    /// Whether `case` runs in virtual time.
+    pub fn is_virtual(&self, case: &Case) -> bool {
+        self.virtual_time && case.is_simulated()
+    }
+
+    /// What sets the prompts of `case` apart from those of other invocations; nothing does in virtual
+    /// time, where the same seed is to give the same bytes.
+    pub fn nonce_of(&self, case: &Case) -> u64 {
+        if self.is_virtual(case) {
+            case.scenario.seed
+        } else {
+            self.nonce
         }
     }
 
@@ -87,6 +110,19 @@ impl Context {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Counts a case of this process that has a verdict; one that came to none, because results could
+    /// not be written, does not count.
+    pub fn note_verdict(&self, verdict: Verdict) {
+        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_case = super::harness::exit_code(verdict);
+        *code = Some(code.map_or(of_case, |before| exit::stronger(before, of_case)));
+    }
+
+    /// The exit code by the verdicts so far; absent when there is none.
+    pub fn verdict_code(&self) -> Option<i32> {
+        *self.code.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that something after the cases of a suite went wrong; exit code 3.

@@ -5,6 +5,7 @@ use super::edge::REPORTS_OF_A_RUN;
 use super::folder::write_atomically;
 use super::harness::{Outcome, stdout_style};
 use crate::exit;
+use crate::report::console::Style;
 use crate::report::{Html, Report, ReportInput, by_name, console};
 
 /// What a finished run leaves besides its results folder.
@@ -40,8 +41,14 @@ pub fn finish(outcome: &Outcome, context: &Context, wanted: &Wanted) -> i32 {
                 Err(e) => context.note_internal(e.to_string()),
             }
         }
-        println!("{}", console::summary_line(result, stdout_style()));
-        println!("report: {}", folder.path().join("report.html").display());
+        let report = folder.path().join("report.html");
+        if outcome.json {
+            eprintln!("{}", console::summary_line(result, Style::PLAIN));
+            eprintln!("report: {}", report.display());
+        } else {
+            println!("{}", console::summary_line(result, stdout_style()));
+            println!("report: {}", report.display());
+        }
     }
     let problems = context.internal();
     for problem in &problems {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
-use super::rebuild::rebuild;
+use super::rebuild::read_folder;
 use crate::result::{
     CaseResult, CaseSeries, RunInfo, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile,
 };
@@ -41,7 +41,7 @@ impl ResultsFolder {
     /// When something cannot be written.
     pub fn create(results: &Path, info: &RunInfo, suites: &str) -> io::Result<Self> {
         let path = results.join(&info.id);
-        std::fs::create_dir_all(path.join("cases"))?;
+        make_folder(&path.join("cases"))?;
         let folder = ResultsFolder { path };
         folder.write("suite.yaml", suites.as_bytes())?;
         let first = RunResult {
@@ -65,7 +65,7 @@ impl ResultsFolder {
     /// When it cannot be written.
     pub fn begin_case(&self, placeholder: &CaseResult) -> io::Result<PathBuf> {
         let dir = self.path.join("cases").join(&placeholder.slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         write_atomically(&dir.join("result.json"), &json(placeholder)?)?;
         Ok(dir.join("requests.jsonl"))
     }
@@ -76,7 +76,7 @@ impl ResultsFolder {
     /// When it cannot be written.
     pub fn end_case(&self, case: &CaseResult, series: &CaseSeries) -> io::Result<()> {
         let dir = self.path.join("cases").join(&case.slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         if !series.phases.is_empty() {
             write_atomically(&dir.join("series.json"), &json(series)?)?;
         }
@@ -93,9 +93,11 @@ impl ResultsFolder {
         &self,
         change: impl FnOnce(&mut RunInfo),
     ) -> io::Result<(RunResult, SeriesFile)> {
-        let lock = File::create(self.path.join(".lock"))?;
-        lock.lock()?;
-        let (mut result, series) = rebuild(&self.path)?;
+        let path = self.path.join(".lock");
+        let _lock = File::create(&path)
+            .and_then(|lock| lock.lock().map(|()| lock))
+            .map_err(|e| named(&path, &e))?;
+        let (mut result, series) = read_folder(&self.path)?;
         change(&mut result.run);
         self.write_json("summary.json", &result)?;
         self.write_json(
@@ -136,15 +138,26 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
         .and_then(|()| std::fs::rename(&beside, path))
         .inspect_err(|_| drop(std::fs::remove_file(&beside)))
-        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+        .map_err(|e| named(path, &e))
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path).map_err(|e| named(path, &e))
+}
+
+/// The error, with the path it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(unix)]
 fn point_latest(results: &Path, id: &str) -> io::Result<()> {
     let beside = results.join(format!(".latest.{}.tmp", std::process::id()));
     drop(std::fs::remove_file(&beside));
-    std::os::unix::fs::symlink(id, &beside)?;
-    std::fs::rename(&beside, results.join("latest"))
+    let latest = results.join("latest");
+    std::os::unix::fs::symlink(id, &beside)
+        .and_then(|()| std::fs::rename(&beside, &latest))
+        .map_err(|e| named(&latest, &e))
 }
 
 #[cfg(not(unix))]

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
+use libtest_mimic::{Completion, Conclusion, Failed, Trial};
 
+use super::arguments::LibtestArgs;
 use super::context::Context;
 use super::{case_result, host, suite_hooks};
 use crate::exit;
@@ -16,23 +17,21 @@ use crate::result::{CaseResult, CaseSeries, RunResult, SeriesFile};
 pub struct Outcome {
     /// What libtest counted.
     pub conclusion: Conclusion,
-    /// The whole result; absent when no case ran.
+    /// The whole result; absent when no case ran, or when it could not be written.
     pub result: Option<(RunResult, SeriesFile)>,
     /// The exit code by the results alone (no interrupt, no failure of prony's own).
     pub code: i32,
+    /// Standard output is libtest's JSON, a line an event: whatever else is said goes elsewhere.
+    pub json: bool,
 }
 
-/// Runs `cases` as libtest would, each as one test; results are written as cases end.
-///
-/// # Errors
-/// When the results folder cannot be brought to its final state.
-pub fn run_cases(
-    cases: Vec<Case>,
-    context: &Arc<Context>,
-    mut arguments: Arguments,
-) -> io::Result<Outcome> {
+/// Runs `cases` as libtest would, each as one test; results are written as cases end. Results that
+/// could not be written are noted in `context`.
+pub fn run_cases(cases: Vec<Case>, context: &Arc<Context>, arguments: &LibtestArgs) -> Outcome {
+    let names: Vec<String> = cases.iter().map(Case::full_name).collect();
+    let mut for_mimic = arguments.for_tests(names.iter().map(String::as_str));
     // Two measurements at once would disturb each other.
-    arguments.test_threads.get_or_insert(1);
+    for_mimic.test_threads.get_or_insert(1);
     let trials = cases
         .into_iter()
         .map(|case| {
@@ -40,37 +39,35 @@ pub fn run_cases(
             Trial::ignorable_test(case.full_name(), move || run_one(&case, &context))
         })
         .collect();
-    let listing = arguments.list;
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let conclusion = libtest_mimic::run(&for_mimic, trials);
     suite_hooks::finish(context);
     context.launched.stop_all();
-    let Some(folder) = context.folder_if_made() else {
-        let code = if listing {
-            exit::OK
-        } else {
-            exit::NOTHING_SELECTED
-        };
-        return Ok(Outcome {
-            conclusion,
-            result: None,
-            code,
-        });
+    let code = match context.verdict_code() {
+        Some(code) => code,
+        None if arguments.lists() || !context.internal().is_empty() => exit::OK,
+        None => exit::NOTHING_SELECTED,
     };
-    let (result, series) = folder.refresh(|run| {
-        run.finished_at = Some(super::now());
-        run.interrupted |= context.interrupt.raised();
-    })?;
-    let code = exit_code(&result);
-    Ok(Outcome {
+    let result = context.folder_if_made().and_then(|folder| {
+        let whole = folder.refresh(|run| {
+            run.finished_at = Some(super::now());
+            run.interrupted |= context.interrupt.raised();
+        });
+        whole
+            .inspect_err(|e| context.note_internal(format!("cannot write results: {e}")))
+            .ok()
+    });
+    Outcome {
         conclusion,
-        result: Some((result, series)),
+        result,
         code,
-    })
+        json: arguments.json(),
+    }
 }
 
 fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
     if context.interrupt.raised() {
         let result = case_result::skipped(case, "interrupted before it began");
+        context.note_verdict(result.verdict);
         if let Ok(folder) = context.folder()
             && let Err(e) = folder.end_case(&result, &CaseSeries::default())
         {
@@ -114,24 +111,13 @@ pub fn stdout_style() -> Style {
     }
 }
 
-/// The exit code of a result, by the verdicts of its cases.
-pub fn exit_code(result: &RunResult) -> i32 {
-    result
-        .cases
-        .iter()
-        .map(|case| match case.verdict {
-            Verdict::Fail => exit::FAILED,
-            Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
-            Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,
-        })
-        .fold(
-            if result.cases.is_empty() {
-                exit::NOTHING_SELECTED
-            } else {
-                exit::OK
-            },
-            exit::stronger,
-        )
+/// The exit code that a case of this verdict asks for.
+pub fn exit_code(verdict: Verdict) -> i32 {
+    match verdict {
+        Verdict::Fail => exit::FAILED,
+        Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
+        Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,
+    }
 }
 
 /// The run's part of the summary as an invocation begins.

@@ -11,14 +11,14 @@ use url::Url;
 use super::context::Context;
 use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
-use crate::driver::RealDriver;
+use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
-    HttpSettings, HttpTransport, Protocol, ReadyCheck, ReadyWhen, openai::Chat,
-    openai::Completions, perform, probe_until,
+    EngineTransport, HttpSettings, HttpTransport, Protocol, ReadyCheck, ReadyWhen, Transport,
+    openai::Chat, openai::Completions, perform, probe_until,
 };
 use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
-use crate::sim::{SimConfig, SimServer};
+use crate::sim::{Face, SimConfig, SimServer};
 use crate::suite::{Api, Probe, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts};
 use crate::text::seconds;
 use crate::workload::{PlannedRequest, Prompt};
@@ -31,8 +31,9 @@ pub struct NotMeasured(pub String);
 const POOL: usize = 4096;
 
 /// A target that is up: requests can go to it.
-pub struct LiveTarget {
-    url: Url,
+pub struct LiveTarget<T> {
+    /// Base URL of its API; absent in process.
+    url: Option<Url>,
     /// Its address for people.
     pub shown: String,
     /// The model asked for.
@@ -40,14 +41,47 @@ pub struct LiveTarget {
     /// Its accelerators.
     pub gpus: Option<u32>,
     /// What carries requests.
-    pub transport: HttpTransport<RealDriver>,
+    pub transport: T,
     /// The transport's name in results.
     pub transport_name: &'static str,
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
-    /// The embedded engine, where it is the target; stops with this value.
-    sim: Option<SimServer>,
+    engine: Engine,
 }
+
+/// The embedded engine, where it is the target.
+enum Engine {
+    None,
+    /// Over TCP; stops with this value.
+    Server(SimServer),
+    InProcess(EngineTransport<VirtualDriver>),
+}
+
+/// Where a case is measured: a clock, and the network that goes with it.
+pub trait World {
+    /// The clock.
+    type Driver: Driver;
+    /// The network.
+    type Transport: Transport;
+
+    /// Starts the target of `phase` where it is the embedded engine, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready, or its settings cannot be used.
+    fn open(
+        case: &Case,
+        phase: &PhasePlan,
+        at: Whereabouts,
+        driver: &Self::Driver,
+        context: &Context,
+    ) -> impl Future<Output = Result<LiveTarget<Self::Transport>, NotMeasured>>;
+}
+
+/// Real time and sockets.
+pub struct RealWorld;
+
+/// Virtual time and the embedded engine in process.
+pub struct VirtualWorld;
 
 /// Where a target is found, and how to know that it will not come any more.
 #[derive(Clone, Debug, Default)]
@@ -58,25 +92,24 @@ pub struct Whereabouts {
     pub session: u32,
 }
 
-impl LiveTarget {
-    /// Starts the target of `phase` where it is the embedded engine, and waits until it is ready.
-    ///
-    /// # Errors
-    /// When it does not become ready, or its settings cannot be used.
-    pub async fn open(
+impl World for RealWorld {
+    type Driver = RealDriver;
+    type Transport = HttpTransport<RealDriver>;
+
+    async fn open(
         case: &Case,
         phase: &PhasePlan,
         at: Whereabouts,
         driver: &RealDriver,
         context: &Context,
-    ) -> Result<Self, NotMeasured> {
+    ) -> Result<LiveTarget<Self::Transport>, NotMeasured> {
         let target = phase.target(case);
-        let (base_url, sim) = match (&at.server, &target.url) {
-            (Some(server), _) => (server.url().clone(), None),
-            (None, TargetUrl::Http(url)) => (url.clone(), None),
+        let (base_url, engine) = match (&at.server, &target.url) {
+            (Some(server), _) => (server.url().clone(), Engine::None),
+            (None, TargetUrl::Http(url)) => (url.clone(), Engine::None),
             (None, TargetUrl::Sim(which)) => {
                 let (url, server) = start_engine(case, which, at.session)?;
-                (url, Some(server))
+                (url, Engine::Server(server))
             }
         };
         let shown = shown(target);
@@ -97,7 +130,7 @@ impl LiveTarget {
             let said = at.server.as_ref().and_then(|server| server.last_line());
             line.say(said.unwrap_or_else(|| redactor.apply(why).into_owned()));
         };
-        let asking = until_ready(target, settings, shown.clone(), driver, &say, sim);
+        let asking = until_ready(target, settings, shown.clone(), driver, &say, engine);
         let ended = match &at.server {
             Some(server) => server.ended().clone(),
             None => Signal::new(),
@@ -113,10 +146,40 @@ impl LiveTarget {
             ))),
         }
     }
+}
 
-    /// Base URL of its API.
-    pub fn url(&self) -> &Url {
-        &self.url
+impl World for VirtualWorld {
+    type Driver = VirtualDriver;
+    type Transport = EngineTransport<VirtualDriver>;
+
+    async fn open(
+        case: &Case,
+        phase: &PhasePlan,
+        at: Whereabouts,
+        driver: &VirtualDriver,
+        _: &Context,
+    ) -> Result<LiveTarget<Self::Transport>, NotMeasured> {
+        let target = phase.target(case);
+        let shown = shown(target);
+        let TargetUrl::Sim(which) = &target.url else {
+            return Err(NotMeasured(format!(
+                "{shown} cannot be measured in virtual time: only sim:// targets can"
+            )));
+        };
+        let (config, session) = engine_of(case, which, at.session)?;
+        let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
+        let models = listed_models(&transport.ask("GET", "/v1/models").1);
+        let model = model(target, &shown, models)?;
+        Ok(LiveTarget {
+            url: None,
+            transport_name: "in process",
+            gpus: target.gpus,
+            protocol: protocol(target, &model),
+            shown,
+            model,
+            engine: Engine::InProcess(transport.clone()),
+            transport,
+        })
     }
 }
 
@@ -127,8 +190,8 @@ async fn until_ready(
     shown: String,
     driver: &RealDriver,
     say: &dyn Fn(&str),
-    sim: Option<SimServer>,
-) -> Result<LiveTarget, NotMeasured> {
+    engine: Engine,
+) -> Result<LiveTarget<HttpTransport<RealDriver>>, NotMeasured> {
     let began = Instant::now();
     let check = ReadyCheck {
         when: match &target.ready.probe {
@@ -142,32 +205,17 @@ async fn until_ready(
     let info = probe_until(&settings, &check, &mut |why| say(&why.to_string()))
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
-    let model = match target
-        .model
-        .clone()
-        .or_else(|| info.models.first().cloned())
-    {
-        Some(model) => model,
-        None => {
-            return Err(NotMeasured(format!(
-                "{shown} lists no model under `models`; name one with `model:` in the target"
-            )));
-        }
-    };
-    let protocol: Arc<dyn Protocol> = match target.api {
-        Api::Chat => Arc::new(Chat::new(&model, target.stream, &target.body)),
-        Api::Completions => Arc::new(Completions::new(&model, target.stream, &target.body)),
-    };
+    let model = model(target, &shown, info.models)?;
     let live = LiveTarget {
-        url: settings.base_url.clone(),
+        url: Some(settings.base_url.clone()),
         transport: HttpTransport::new(settings, driver.clone())
             .map_err(|e| NotMeasured(e.to_string()))?,
         transport_name: "reqwest",
+        gpus: target.gpus,
+        protocol: protocol(target, &model),
         shown,
         model,
-        gpus: target.gpus,
-        protocol,
-        sim,
+        engine,
     };
     if target.ready.probe == Probe::Token {
         live.until_a_token(target, began, driver, say).await?;
@@ -182,7 +230,7 @@ fn never_ready(shown: &str, target: &Target, why: &str) -> NotMeasured {
     ))
 }
 
-impl LiveTarget {
+impl LiveTarget<HttpTransport<RealDriver>> {
     /// Sends small requests until one is answered.
     async fn until_a_token(
         &self,
@@ -229,12 +277,51 @@ impl LiveTarget {
     }
 }
 
-impl LiveTarget {
+impl<T> LiveTarget<T> {
+    /// Base URL of its API; absent in process.
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    /// The engine that answers in process, where there is one.
+    pub fn in_process(&self) -> Option<&EngineTransport<VirtualDriver>> {
+        match &self.engine {
+            Engine::InProcess(transport) => Some(transport),
+            Engine::None | Engine::Server(_) => None,
+        }
+    }
+
     /// Tells the embedded engine that a run of a phase begins, so that it draws its speed anew.
     pub fn begin_run(&self, run: u64) {
-        if let Some(engine) = &self.sim {
-            engine.begin_run(run);
+        match &self.engine {
+            Engine::None => {}
+            Engine::Server(server) => server.begin_run(run),
+            Engine::InProcess(transport) => transport.begin_run(run),
         }
+    }
+}
+
+/// The model to ask for.
+fn model(target: &Target, shown: &str, listed: Vec<String>) -> Result<String, NotMeasured> {
+    let first = || listed.into_iter().next();
+    target.model.clone().or_else(first).ok_or_else(|| {
+        NotMeasured(format!(
+            "{shown} lists no model under `models`; name one with `model:` in the target"
+        ))
+    })
+}
+
+fn listed_models(body: &[u8]) -> Vec<String> {
+    let list: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let ids = list["data"].as_array().into_iter().flatten();
+    ids.filter_map(|m| m["id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+fn protocol(target: &Target, model: &str) -> Arc<dyn Protocol> {
+    match target.api {
+        Api::Chat => Arc::new(Chat::new(model, target.stream, &target.body)),
+        Api::Completions => Arc::new(Completions::new(model, target.stream, &target.body)),
     }
 }
 
@@ -253,16 +340,15 @@ pub fn shown(target: &Target) -> String {
     }
 }
 
-/// Starts the embedded engine on a free port, with a speed of its own per session. Under `restart:
-/// never` all cases draw the same one, as if one engine had served them.
-fn start_engine(
+/// The engine's configuration and the seed of its session, so that each session has a speed of its
+/// own. Under `restart: never` all cases draw the same one, as if one engine had served them.
+fn engine_of(
     case: &Case,
     which: &SimOverrides,
     session: u32,
-) -> Result<(Url, SimServer), NotMeasured> {
-    let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
-    let config =
-        SimConfig::resolve(&which.preset, &which.overrides).map_err(|e| failed(e.to_string()))?;
+) -> Result<(SimConfig, u64), NotMeasured> {
+    let config = SimConfig::resolve(&which.preset, &which.overrides)
+        .map_err(|e| NotMeasured(format!("the embedded engine did not start: {e}")))?;
     let mut hash = Sha256::new();
     hash.update(case.scenario.seed.to_le_bytes());
     if case.scenario.restart != Restart::Never {
@@ -274,9 +360,19 @@ fn start_engine(
     let digest = hash.finalize();
     let mut session = [0; 8];
     session.copy_from_slice(&digest[..8]);
+    Ok((config, u64::from_le_bytes(session)))
+}
+
+/// Starts the embedded engine on a free port.
+fn start_engine(
+    case: &Case,
+    which: &SimOverrides,
+    session: u32,
+) -> Result<(Url, SimServer), NotMeasured> {
+    let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
+    let (config, session) = engine_of(case, which, session)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = SimServer::start(config, u64::from_le_bytes(session), listen)
-        .map_err(|e| failed(e.to_string()))?;
+    let server = SimServer::start(config, session, listen).map_err(|e| failed(e.to_string()))?;
     let url = Url::parse(&server.base_url()).map_err(|e| failed(e.to_string()))?;
     Ok((url, server))
 }

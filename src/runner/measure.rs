@@ -10,18 +10,19 @@ use super::assemble::MeasuredPhase;
 use super::case_result;
 use super::context::Context;
 use super::host::cpu_seconds;
-use super::live::{LiveTarget, NotMeasured};
+use super::live::{LiveTarget, NotMeasured, RealWorld, VirtualWorld, World};
 use super::progress::ProgressLine;
+use super::prompts::prompts_of;
 use super::sessions::Sessions;
-use crate::driver::RealDriver;
-use crate::endpoint::HttpTransport;
+use crate::driver::{Driver, RealDriver, VirtualDriver};
+use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
 use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
 use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, parse_prompt_file, salt};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -43,11 +44,44 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let mut sessions = Sessions::new(case, context, folder);
+    let (mut result, series) = if context.is_virtual(case) {
+        let driver = VirtualDriver::new();
+        let sessions = Sessions::<VirtualWorld>::new(case, context, folder);
+        let (mut result, series) = measured_by(sessions, case, |sessions| {
+            Ok(driver.block_on(measure_all(
+                driver.clone(),
+                case,
+                context,
+                &records,
+                sessions,
+            )))
+        });
+        result.duration_s = driver.now() as f64 / 1e9;
+        (result, series)
+    } else {
+        let sessions = Sessions::<RealWorld>::new(case, context, folder);
+        let (mut result, series) = measured_by(sessions, case, |sessions| {
+            RealDriver::run(|driver| measure_all(driver, case, context, &records, sessions))
+        });
+        result.duration_s = began.elapsed().as_secs_f64();
+        (result, series)
+    };
+    context.redact(case, &mut result);
+    context.note_verdict(result.verdict);
+    if let Err(e) = folder.end_case(&result, &series) {
+        context.note_internal(format!("cannot write results: {e}"));
+    }
+    result
+}
+
+/// What came of a case that `measure` measures in `sessions`.
+fn measured_by<W: World>(
+    mut sessions: Sessions<'_, W>,
+    case: &Case,
+    measure: impl FnOnce(&mut Sessions<'_, W>) -> std::io::Result<Measured>,
+) -> (CaseResult, CaseSeries) {
     // A panic is prony's own failure; what the case has started ends all the same, and `after` is done.
-    let measured = catch_unwind(AssertUnwindSafe(|| {
-        RealDriver::run(|driver| measure_all(driver, case, context, &records, &mut sessions))
-    }));
+    let measured = catch_unwind(AssertUnwindSafe(|| measure(&mut sessions)));
     let after = sessions.finish();
     let measured = match measured {
         Ok(Ok(measured)) => measured,
@@ -62,12 +96,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         case_result::also_error(&mut result, reason);
     }
     result.notes.extend(sessions.notes());
-    result.duration_s = began.elapsed().as_secs_f64();
-    context.redact(case, &mut result);
-    if let Err(e) = folder.end_case(&result, &series) {
-        context.note_internal(format!("cannot write results: {e}"));
-    }
-    result
+    (result, series)
 }
 
 /// What was measured of a case, and how that ended.
@@ -107,12 +136,12 @@ fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
 
 /// The one measuring loop: asks the procedure what to measure next until it is done, whatever the
 /// kind of case. What was measured before something went wrong is kept.
-async fn measure_all(
-    driver: RealDriver,
+async fn measure_all<W: World>(
+    driver: W::Driver,
     case: &Case,
     context: &Context,
     records: &Path,
-    sessions: &mut Sessions<'_>,
+    sessions: &mut Sessions<'_, W>,
 ) -> Measured {
     let (mut runs, mut measured) = (Vec::new(), Vec::new());
     let so_far = (&mut runs, &mut measured);
@@ -137,15 +166,16 @@ async fn measure_all(
     Measured { phases, ending }
 }
 
-async fn measure_runs(
-    driver: &RealDriver,
+async fn measure_runs<W: World>(
+    driver: &W::Driver,
     case: &Case,
     context: &Context,
     records: &Path,
-    sessions: &mut Sessions<'_>,
+    sessions: &mut Sessions<'_, W>,
     (runs, measured): (&mut Vec<MeasuredRun>, &mut Vec<OneRun>),
 ) -> Result<(Evidence, Ending), NotMeasured> {
-    let entries = prompt_entries(case)?;
+    let entries = prompts_of(&case.scenario.prompts.source)
+        .map_err(|problem| NotMeasured(problem.message))?;
     let procedure = case.procedure();
     loop {
         let measure = match procedure.next(runs) {
@@ -176,11 +206,11 @@ async fn measure_runs(
     }
 }
 
-fn phase_of(
+fn phase_of<W: World>(
     case: &Case,
     name: String,
     runs: Vec<OneRun>,
-    sessions: &Sessions<'_>,
+    sessions: &Sessions<'_, W>,
 ) -> MeasuredPhase {
     let plan = case.phases.iter().find(|p| p.name == name);
     let plan = plan.unwrap_or(&case.phases[0]);
@@ -226,12 +256,12 @@ struct OneRun {
     clippy::too_many_arguments,
     reason = "all of one call, and each of another origin"
 )]
-async fn measure_one(
-    driver: &RealDriver,
+async fn measure_one<D: Driver, T: Transport>(
+    driver: &D,
     case: &Case,
     context: &Context,
     measure: &Measure,
-    live: &LiveTarget,
+    live: &LiveTarget<T>,
     ended: Signal,
     entries: &Arc<[FileEntry]>,
     records: &Path,
@@ -241,7 +271,7 @@ async fn measure_one(
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
-            context.nonce,
+            context.nonce_of(case),
             &case.full_name(),
             &measure.phase.name,
             measure.run,
@@ -282,7 +312,11 @@ async fn measure_one(
     let outcome = drive_until(driver, inputs, stop, &context.interrupt.signal, &ended).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
-    let cpu = cpu_before.zip(cpu_seconds()).map(|(a, b)| (b - a) / wall);
+    // Virtual time has no processor time to hold against it.
+    let cpu = cpu_before
+        .zip(cpu_seconds())
+        .filter(|_| !context.is_virtual(case))
+        .map(|(a, b)| (b - a) / wall);
     let recorded = recorder.finish();
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
@@ -302,9 +336,9 @@ async fn measure_one(
 }
 
 /// Drives a run that the user or the death of the target ends before its time.
-async fn drive_until(
-    driver: &RealDriver,
-    inputs: RunInputs<HttpTransport<RealDriver>>,
+async fn drive_until<D: Driver, T: Transport>(
+    driver: &D,
+    inputs: RunInputs<T>,
     stop: Signal,
     user: &Signal,
     ended: &Signal,
@@ -329,10 +363,11 @@ fn redacting(
 ) -> Box<dyn FnMut(crate::record::RequestRecord)> {
     let redactor = context.redactor(case);
     Box::new(move |mut record| {
-        if let Some(error) = &mut record.error
-            && let std::borrow::Cow::Owned(clean) = redactor.apply(&error.message)
-        {
-            error.message = clean;
+        let said = record.error.as_mut().map(|e| &mut e.message);
+        for text in said.into_iter().chain(&mut record.finish) {
+            if let std::borrow::Cow::Owned(clean) = redactor.apply(text) {
+                *text = clean;
+            }
         }
         sink(record);
     })
@@ -369,19 +404,6 @@ fn source(
             output_tokens: *output_tokens,
         }),
     }
-}
-
-/// Reads the prompt file, where the case has one.
-fn prompt_entries(case: &Case) -> Result<Arc<[FileEntry]>, NotMeasured> {
-    let PromptSource::File { path, .. } = &case.scenario.prompts.source else {
-        return Ok(Arc::new([]));
-    };
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| NotMeasured(format!("cannot read prompts from {name}: {e}")))?;
-    parse_prompt_file(&name, &text)
-        .map(Into::into)
-        .map_err(NotMeasured)
 }
 
 /// Health of the client over all runs of a phase: the worst of each.

@@ -1,6 +1,7 @@
 //! The libtest-mimic adapter, the one measuring loop, results folders, interrupts: where everything
 //! meets and touches the world.
 
+mod arguments;
 mod assemble;
 mod cargo;
 mod case_result;
@@ -17,11 +18,13 @@ mod launch;
 mod live;
 mod measure;
 mod progress;
+mod prompts;
 mod rebuild;
 mod recover;
 mod sessions;
 mod suite_hooks;
 
+pub use arguments::LibtestArgs;
 pub use cargo::harness;
 pub use context::Context;
 pub use discover::discover;
@@ -32,4 +35,5 @@ pub use harness::{Outcome, exit_code, run_cases, run_info, stdout_style};
 pub use interrupt::Interrupt;
 pub use live::{LiveTarget, NotMeasured, Whereabouts, shown};
 pub use measure::run_case;
+pub use prompts::{check_prompt_files, read_prompts};
 pub use rebuild::rebuild;

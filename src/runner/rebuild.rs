@@ -6,13 +6,22 @@ use serde::de::DeserializeOwned;
 use super::recover::recover;
 use crate::result::{CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
 
-/// Reads a results folder: the run's part from `summary.json`, the cases from their own folders.
-/// Cases that a killed process left behind are made from their records, and the run is marked
-/// interrupted.
+/// Reads the results folder of a run that is over, as it ended or was killed: one that never said
+/// that it had finished, or that left a case behind, is marked interrupted.
 ///
 /// # Errors
 /// When the folder is no results folder, was written by a newer prony, or cannot be read.
 pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
+    let (mut result, series) = read_folder(folder)?;
+    result.run.interrupted |=
+        result.run.finished_at.is_none() || result.cases.iter().any(|c| c.unfinished);
+    Ok((result, series))
+}
+
+/// Reads a results folder as it stands, the run under way or over: the run's part from
+/// `summary.json`, the cases from their own folders. Those that have no end yet are made from their
+/// records.
+pub(super) fn read_folder(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     let mut result: RunResult = read_json(&folder.join("summary.json"))?;
     let mut series = SeriesFile {
         schema: SERIES_SCHEMA,
@@ -46,8 +55,6 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     cases.sort_by(|a: &CaseResult, b| {
         (&a.source.file, a.source.line, &a.name).cmp(&(&b.source.file, b.source.line, &b.name))
     });
-    result.run.interrupted |=
-        result.run.finished_at.is_none() && cases.iter().any(|c| c.unfinished);
     result.cases = cases;
     Ok((result, series))
 }

@@ -6,12 +6,12 @@ use super::context::Context;
 use super::folder::ResultsFolder;
 use super::hooks::{HookFailure, HookScope};
 use super::launch::{LaunchedServer, LogPlace, TAIL_LINES};
-use super::live::{LiveTarget, NotMeasured, Whereabouts};
-use crate::driver::RealDriver;
+use super::live::{LiveTarget, NotMeasured, Whereabouts, World};
+use crate::endpoint::Transport;
 use crate::load::Signal;
 use crate::plan::{Case, Measure};
 use crate::record::{ErrorKind, RunRecords};
-use crate::suite::{Hook, HookTarget, TargetUrl};
+use crate::suite::{Hook, HookAction, HookTarget, HookUrl, TargetUrl};
 use crate::text::Redactor;
 
 /// How long a target whose requests broke off may take to turn out dead.
@@ -19,14 +19,14 @@ const DEATH_SHOWS: Duration = Duration::from_secs(1);
 
 /// The sessions of one case: starts its target, starts it anew when the next run wants another
 /// session, and stops it; the hooks of the case in their places.
-pub struct Sessions<'a> {
+pub struct Sessions<'a, W: World> {
     case: &'a Case,
     context: &'a Context,
     redactor: Redactor,
     log: PathBuf,
     hooks_log: PathBuf,
     session: u32,
-    live: Option<LiveTarget>,
+    live: Option<LiveTarget<W::Transport>>,
     server: Option<Arc<LaunchedServer>>,
     /// Nothing has been measured yet.
     fresh: bool,
@@ -38,7 +38,7 @@ pub struct Sessions<'a> {
     notes: Vec<String>,
 }
 
-impl<'a> Sessions<'a> {
+impl<'a, W: World> Sessions<'a, W> {
     /// No session yet.
     pub fn new(case: &'a Case, context: &'a Context, folder: &ResultsFolder) -> Self {
         let dir = folder.path().join("cases").join(&case.slug);
@@ -68,7 +68,7 @@ impl<'a> Sessions<'a> {
     pub async fn ready_for(
         &mut self,
         measure: &Measure,
-        driver: &RealDriver,
+        driver: &W::Driver,
     ) -> Result<(), NotMeasured> {
         let hooks = &self.case.scenario.hooks;
         let (when, hooks) = if self.fresh {
@@ -95,7 +95,7 @@ impl<'a> Sessions<'a> {
     ///
     /// # Errors
     /// Where none has become ready.
-    pub fn live(&self) -> Result<&LiveTarget, NotMeasured> {
+    pub fn live(&self) -> Result<&LiveTarget<W::Transport>, NotMeasured> {
         self.live
             .as_ref()
             .ok_or_else(|| NotMeasured("the target is not up".to_owned()))
@@ -104,8 +104,8 @@ impl<'a> Sessions<'a> {
     async fn open(
         &mut self,
         measure: &Measure,
-        driver: &RealDriver,
-    ) -> Result<LiveTarget, NotMeasured> {
+        driver: &W::Driver,
+    ) -> Result<LiveTarget<W::Transport>, NotMeasured> {
         let target = measure.phase.target(self.case);
         let mut at = Whereabouts {
             session: self.session,
@@ -127,7 +127,7 @@ impl<'a> Sessions<'a> {
             at.server = Some(server.clone());
             self.server = Some(server);
         }
-        let opened = LiveTarget::open(self.case, &measure.phase, at, driver, self.context).await;
+        let opened = W::open(self.case, &measure.phase, at, driver, self.context).await;
         match opened {
             Ok(live) => {
                 self.about = (live.shown.clone(), Some(live.model.clone()));
@@ -287,6 +287,9 @@ impl<'a> Sessions<'a> {
         hook: &Hook,
         interrupt: Option<&Signal>,
     ) -> Result<(), NotMeasured> {
+        if let Some(done) = self.ask_in_process(when, hook) {
+            return done;
+        }
         let target = self.hook_target();
         let what = match when {
             "between" => "`between` the runs".to_owned(),
@@ -310,11 +313,33 @@ impl<'a> Sessions<'a> {
         })
     }
 
+    /// A hook that talks to an engine in process; `None` where it is another's to do.
+    fn ask_in_process(&self, when: &str, hook: &Hook) -> Option<Result<(), NotMeasured>> {
+        let engine = self.live.as_ref()?.in_process()?;
+        let HookAction::Http {
+            method,
+            url: HookUrl::Path(path),
+            ..
+        } = &hook.action
+        else {
+            return None;
+        };
+        let (status, _) = engine.ask(method.name(), path);
+        Some(if (200..300).contains(&status) {
+            Ok(())
+        } else {
+            Err(NotMeasured(format!(
+                "the hook `{when}` `{}` failed: status {status}",
+                hook.action.shown()
+            )))
+        })
+    }
+
     /// The target for hooks: where it is up, or where it is not prony that starts it.
     fn hook_target(&self) -> Option<HookTarget> {
         let target = &self.case.scenario.target;
         let url = match (&self.live, &target.url) {
-            (Some(live), _) => live.url().clone(),
+            (Some(live), _) => live.url()?.clone(),
             (None, TargetUrl::Http(url)) if target.launch.is_none() => url.clone(),
             _ => return None,
         };

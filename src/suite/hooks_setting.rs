@@ -8,7 +8,7 @@ use super::hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, SuiteHooks
 use super::later::Place;
 use super::launch_setting::{command_line, env};
 use super::model::TargetUrl;
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::secrets;
 use super::settings::{Surroundings, duration};
 use super::target_setting::{TargetLayer, beside};
@@ -32,7 +32,7 @@ pub(super) fn read(
     fields: &mut Fields<'_>,
     around: &Surroundings<'_>,
     problems: &mut Problems,
-) -> Option<Spanned<HookList>> {
+) -> Option<Placed<HookList>> {
     let node = fields.take(key)?;
     let items = match &node.value {
         NodeValue::Sequence(items) => items.as_slice(),
@@ -51,10 +51,7 @@ pub(super) fn read(
             list.hooks.push(hook);
         }
     }
-    Some(Spanned {
-        value: list,
-        span: node.span,
-    })
+    Some(problems.placed(list, node.span))
 }
 
 /// The hooks of a whole suite, and what must not be shown of them. `target` is the suite's own.
@@ -217,12 +214,12 @@ fn hook_url(node: &Node, problems: &mut Problems) -> Option<HookUrl> {
                 return Some(HookUrl::Absolute(url));
             }
             problems.add(
-                text.span,
+                text.span(),
                 "this address holds credentials, which would be shown in reports",
                 "put them under `headers:`",
             );
         }
-        _ => problems.add(text.span, "this is not an address of HTTP", help),
+        _ => problems.add(text.span(), "this is not an address of HTTP", help),
     }
     None
 }

@@ -64,6 +64,16 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
 
+/// The key that a scenario may lack when it has the later `key`.
+pub(super) fn stands_for(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "search" | "sweep" | "trace" => "load",
+        "targets" => "target",
+        "baseline" => "sla",
+        _ => return None,
+    })
+}
+
 /// All keys of scenarios that are taken.
 pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|(key, _)| *key)

@@ -176,12 +176,12 @@ fn ready(node: &Node, ready: &mut Ready, problems: &mut Problems) {
     let path = fields.text("path", problems);
     match (probe.map(|p| p.value), path) {
         (Some(1 | 2), Some(path)) => problems.add(
-            path.span,
+            path.span(),
             "only the probe `health` has a path",
             "leave `path` out, or write `probe: health`",
         ),
         (_, Some(path)) if !path.value.starts_with('/') => problems.add(
-            path.span,
+            path.span(),
             "this path does not begin with `/`",
             format!("write `/{}`: it is seen from the server's root", path.value),
         ),
@@ -200,13 +200,14 @@ pub(super) fn command_line(node: &Node, problems: &mut Problems) -> Option<Comma
         let text = problems.text_of(node)?;
         if text.value.trim().is_empty() {
             problems.add(
-                text.span,
+                text.span(),
                 "this command is empty",
                 "write the program to start",
             );
             return None;
         }
-        return no_nul(&text.value, text.span, problems).then_some(CommandLine::Shell(text.value));
+        return no_nul(&text.value, text.span(), problems)
+            .then_some(CommandLine::Shell(text.value));
     };
     let words: Vec<String> = items
         .iter()
@@ -216,7 +217,7 @@ pub(super) fn command_line(node: &Node, problems: &mut Problems) -> Option<Comma
                 return Some(String::new());
             }
             let word = problems.text_of(item)?;
-            no_nul(&word.value, word.span, problems).then_some(word.value)
+            no_nul(&word.value, word.span(), problems).then_some(word.value)
         })
         .collect::<Option<_>>()?;
     if words.first().is_none_or(String::is_empty) {
@@ -269,7 +270,7 @@ pub(super) fn env(
             String::new()
         } else {
             match problems.text_of(&entry.value) {
-                Some(text) if no_nul(&text.value, text.span, problems) => text.value,
+                Some(text) if no_nul(&text.value, text.span(), problems) => text.value,
                 _ => continue,
             }
         };

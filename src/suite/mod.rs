@@ -34,7 +34,7 @@ mod yaml_help;
 pub use diagnostic::{Diagnostic, render_all};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
-pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, nearest_name};
+pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
     Api, Arrivals, Kind, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario,
     Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl, Timeouts,

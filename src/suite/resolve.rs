@@ -10,7 +10,7 @@ use super::launch::Restart;
 use super::launch_setting::PORT;
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::secrets;
 use super::settings::{Settings, Surroundings};
 use super::sla;
@@ -37,12 +37,9 @@ pub(super) mod builtin {
     pub const RESTART: Restart = Restart::Case;
 }
 
-/// Most runs of a phase.
-const MOST_REPEATS: u32 = 1000;
-
 /// A scenario as far as it could be made out.
 pub(super) struct Resolved {
-    pub name: Spanned<String>,
+    pub name: Placed<String>,
     /// Present when nothing is wrong with it.
     pub scenario: Option<Scenario>,
     /// What must not be shown, as `(NAME, value)`.
@@ -58,7 +55,7 @@ pub(super) fn scenario(
 ) -> Option<Resolved> {
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
-    if let Some(kind) = later_kind(&mut fields, below) {
+    if let Some(kind) = later_kind(&mut fields, below, problems) {
         return refuse_kind(node, name, kind, problems);
     }
     let mut own = Settings::read(&mut fields, around, problems);
@@ -74,7 +71,7 @@ pub(super) fn scenario(
     })
 }
 
-fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
+fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Placed<String>> {
     let pattern =
         "names begin with a letter or digit and go on with letters, digits, `_`, `.` and `-`";
     let Some(node) = fields.take("name") else {
@@ -90,7 +87,7 @@ fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<Stri
         return Some(name);
     }
     problems.add(
-        name.span,
+        name.span(),
         format!("`{}` cannot be the name of a scenario", name.value),
         pattern,
     );
@@ -107,14 +104,15 @@ fn first_line(span: Span, problems: &Problems) -> Span {
 }
 
 /// The scenario's kind, when this version does not run it.
-fn later_kind(fields: &mut Fields<'_>, below: &Settings) -> Option<Spanned<Kind>> {
+fn later_kind(
+    fields: &mut Fields<'_>,
+    below: &Settings,
+    problems: &Problems,
+) -> Option<Placed<Kind>> {
     let kind = match fields.take("kind") {
         Some(node) => {
             let text = &node.scalar()?.text;
-            Spanned {
-                value: *Kind::ALL.iter().find(|k| k.name() == text)?,
-                span: node.span,
-            }
+            problems.placed(*Kind::ALL.iter().find(|k| k.name() == text)?, node.span)
         }
         None => below.kind.clone()?,
     };
@@ -124,8 +122,8 @@ fn later_kind(fields: &mut Fields<'_>, below: &Settings) -> Option<Spanned<Kind>
 /// One problem for a scenario of a kind that comes: its keys are known, what they say is not read.
 fn refuse_kind(
     node: &Node,
-    name: Option<Spanned<String>>,
-    kind: Spanned<Kind>,
+    name: Option<Placed<String>>,
+    kind: Placed<Kind>,
     problems: &mut Problems,
 ) -> Option<Resolved> {
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
@@ -134,8 +132,8 @@ fn refuse_kind(
     }
     fields.finish(Place::Scenario, problems);
     let with = later::kind(kind.value).unwrap_or("more kinds");
-    problems.add(
-        kind.span,
+    problems.add_at(
+        &kind.location,
         format!(
             "kind `{}` comes in a later version, with {with}",
             kind.value.name()
@@ -150,7 +148,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 24] = [
     "name",
     "kind",
     "target",
@@ -187,13 +185,13 @@ fn hidden(settings: &Settings) -> Vec<(String, String)> {
         .collect()
 }
 
-fn hook_lists(settings: &Settings) -> impl Iterator<Item = &Spanned<HookList>> {
+fn hook_lists(settings: &Settings) -> impl Iterator<Item = &Placed<HookList>> {
     [&settings.before, &settings.after, &settings.between]
         .into_iter()
         .flatten()
 }
 
-fn hooks(list: &Option<Spanned<HookList>>) -> Vec<Hook> {
+fn hooks(list: &Option<Placed<HookList>>) -> Vec<Hook> {
     list.as_ref()
         .map_or_else(Vec::new, |list| list.value.hooks.clone())
 }
@@ -210,12 +208,12 @@ fn check_restart(settings: &Settings, target: Option<&Target>, problems: &mut Pr
     });
     match (&settings.restart, between) {
         (_, Some(list)) if own => problems.add(
-            list.span,
+            list.span(),
             "this hook restarts the target, which prony itself starts",
             "leave `restarts` out, and write `restart: repeat`",
         ),
         (Some(restart), None) if restart.value == Restart::Repeat && !own => problems.add(
-            restart.span,
+            restart.span(),
             "this target cannot be restarted: prony does not start it",
             "add `launch: { command: … }` to the target, or restart it in a hook: `between: { command: …, restarts: true }`",
         ),
@@ -225,12 +223,12 @@ fn check_restart(settings: &Settings, target: Option<&Target>, problems: &mut Pr
 
 fn build(
     node: &Node,
-    name: &Spanned<String>,
+    name: &Placed<String>,
     settings: Settings,
     own: &Settings,
     problems: &mut Problems,
 ) -> Option<Scenario> {
-    let at = name.span;
+    let at = name.span();
     let missing = |key: &'static str| !settings.broken.contains(&key);
     if settings.kind.is_none() && missing("kind") {
         problems.add(
@@ -268,15 +266,6 @@ fn build(
     check_assertions(&settings, target.as_ref(), problems);
     check_restart(&settings, target.as_ref(), problems);
     let timeouts = timeouts(&settings, own, at, problems);
-    if let Some(repeats) = &settings.repeats
-        && repeats.value > MOST_REPEATS
-    {
-        problems.add(
-            repeats.span,
-            format!("{} repeats cannot be asked for", repeats.value),
-            format!("write a number from 1 to {MOST_REPEATS}"),
-        );
-    }
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
     Some(Scenario {
@@ -312,24 +301,24 @@ fn build(
     })
 }
 
-fn or<T: Copy>(value: &Option<Spanned<T>>, otherwise: T) -> T {
+fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
     value.as_ref().map_or(otherwise, |v| v.value)
 }
 
-fn check_sla_present(name: &Spanned<String>, settings: &Settings, problems: &mut Problems) {
+fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut Problems) {
     let measure_only = or(&settings.measure_only, false);
     let asserted = settings.sla.as_ref().is_some_and(|s| !s.value.is_empty());
     if measure_only && asserted {
         if let Some(at) = &settings.measure_only {
-            problems.add(
-                at.span,
+            problems.add_at(
+                &at.location,
                 "a scenario with `measure_only` has no assertions, and this one has an `sla`",
                 "keep one of the two",
             );
         }
     } else if !measure_only && !asserted && !settings.broken.contains(&"sla") {
-        problems.add(
-            name.span,
+        problems.add_at(
+            &name.location,
             format!("the scenario `{}` asserts nothing", name.value),
             "write an `sla:` such as `- ttft.p99 < 500ms`, or `measure_only: true`",
         );
@@ -378,7 +367,7 @@ fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Proble
         total,
     };
     if timeouts.first_token > timeouts.total {
-        let span = [
+        let place = [
             &own.first_token,
             &own.total,
             &settings.first_token,
@@ -387,9 +376,9 @@ fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Proble
         .into_iter()
         .flatten()
         .next()
-        .map_or(at, |s| s.span);
-        problems.add(
-            span,
+        .map_or_else(|| problems.location(at), |s| s.location.clone());
+        problems.add_at(
+            &place,
             "the timeout of the first token is longer than that of the whole answer",
             "raise `total`, or lower `first_token`",
         );
@@ -402,8 +391,8 @@ fn window(settings: &Settings, problems: &mut Problems) -> Option<Duration> {
     let load = settings.load.as_ref()?;
     if let LoadShape::Stages { stages, .. } = &load.value.shape {
         if let Some(duration) = &settings.duration {
-            problems.add(
-                duration.span,
+            problems.add_at(
+                &duration.location,
                 "the stages say how long the load lasts",
                 "leave `duration` out: it is the sum of the stages",
             );

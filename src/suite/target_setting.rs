@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::later::Place;
 use super::launch_setting::{self, PORT};
 use super::model::{Api, SimOverrides, Target, TargetUrl};
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
 use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
@@ -88,12 +88,9 @@ pub(super) fn read(
     let mut url =
         text.and_then(
             |text| match parse_url(&text.value.replace(&format!(":{PORT}"), ":0")) {
-                Ok(url) => Some(Spanned {
-                    value: url,
-                    span: text.span,
-                }),
+                Ok(url) => Some(problems.placed(url, text.span())),
                 Err((message, help)) => {
-                    problems.add(text.span, message, help);
+                    problems.add(text.span(), message, help);
                     None
                 }
             },
@@ -101,12 +98,13 @@ pub(super) fn read(
     let sim = fields.entry("sim");
     let overrides = sim.and_then(|e| problems.typed_exactly::<Map<String, Json>>(&e.value));
     if let Some(url) = &mut url {
+        let at = url.span();
         match (&mut url.value, sim) {
             (TargetUrl::Sim(engine), _) => {
                 if let Some(overrides) = overrides {
                     engine.overrides = overrides.value;
                 }
-                check_sim(engine, url.span, sim.map(|e| &e.value), around, problems);
+                check_sim(engine, at, sim.map(|e| &e.value), around, problems);
             }
             (TargetUrl::Http(_), Some(entry)) => problems.add(
                 entry.key_span,
@@ -143,7 +141,7 @@ pub(super) fn read(
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
     }
-    let at = url.as_ref().map(|url| (&url.value, url.span));
+    let at = url.as_ref().map(|url| (&url.value, url.span()));
     let started = launch_setting::read(&mut fields, at, around, problems);
     target.ready = started.ready;
     target.launch = started.launch;
@@ -185,10 +183,10 @@ fn read_headers(
     headers
 }
 
-fn positive_gpus(gpus: Spanned<u32>, problems: &mut Problems) -> Option<u32> {
+fn positive_gpus(gpus: Placed<u32>, problems: &mut Problems) -> Option<u32> {
     if gpus.value == 0 {
         problems.add(
-            gpus.span,
+            gpus.span(),
             "`gpus` is 0",
             "leave it out where there are none",
         );
