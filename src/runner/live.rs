@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::context::Context;
+use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
@@ -85,10 +86,8 @@ pub struct VirtualWorld;
 /// Where a target is found, and how to know that it will not come any more.
 #[derive(Clone, Debug, Default)]
 pub struct Whereabouts {
-    /// Base URL of its API where it differs from the suite's: a launched target with a free port.
-    pub url: Option<Url>,
-    /// Level 1 once the program that should serve it has ended.
-    pub ended: Signal,
+    /// The program that should serve it, where prony has started one.
+    pub server: Option<Arc<LaunchedServer>>,
     /// Index of the session within the case.
     pub session: u32,
 }
@@ -105,8 +104,8 @@ impl World for RealWorld {
         context: &Context,
     ) -> Result<LiveTarget<Self::Transport>, NotMeasured> {
         let target = phase.target(case);
-        let (base_url, engine) = match (at.url, &target.url) {
-            (Some(url), _) => (url, Engine::None),
+        let (base_url, engine) = match (&at.server, &target.url) {
+            (Some(server), _) => (server.url().clone(), Engine::None),
             (None, TargetUrl::Http(url)) => (url.clone(), Engine::None),
             (None, TargetUrl::Sim(which)) => {
                 let (url, server) = start_engine(case, which, at.session)?;
@@ -125,8 +124,18 @@ impl World for RealWorld {
             Some(_) => "starting the target",
             None => "waiting for the target",
         });
-        let asking = until_ready(target, settings, shown.clone(), driver, &line, engine);
-        let stop = select(context.interrupt.signal.reached(1), at.ended.reached(1));
+        let redactor = context.redactor(case);
+        // What a program says while it starts tells more than that it does not answer yet.
+        let say = |why: &str| {
+            let said = at.server.as_ref().and_then(|server| server.last_line());
+            line.say(said.unwrap_or_else(|| redactor.apply(why).into_owned()));
+        };
+        let asking = until_ready(target, settings, shown.clone(), driver, &say, engine);
+        let ended = match &at.server {
+            Some(server) => server.ended().clone(),
+            None => Signal::new(),
+        };
+        let stop = select(context.interrupt.signal.reached(1), ended.reached(1));
         match select(Box::pin(asking), stop).await {
             Either::Left((live, _)) => live,
             Either::Right((Either::Left(_), _)) => Err(NotMeasured(format!(
@@ -180,7 +189,7 @@ async fn until_ready(
     settings: HttpSettings,
     shown: String,
     driver: &RealDriver,
-    line: &WaitingLine,
+    say: &dyn Fn(&str),
     engine: Engine,
 ) -> Result<LiveTarget<HttpTransport<RealDriver>>, NotMeasured> {
     let began = Instant::now();
@@ -193,7 +202,7 @@ async fn until_ready(
         timeout: target.ready.timeout,
         interval: target.ready.interval,
     };
-    let info = probe_until(&settings, &check, &mut |why| line.say(why.to_string()))
+    let info = probe_until(&settings, &check, &mut |why| say(&why.to_string()))
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
     let model = model(target, &shown, info.models)?;
@@ -209,7 +218,7 @@ async fn until_ready(
         engine,
     };
     if target.ready.probe == Probe::Token {
-        live.until_a_token(target, began, driver, line).await?;
+        live.until_a_token(target, began, driver, say).await?;
     }
     Ok(live)
 }
@@ -228,7 +237,7 @@ impl LiveTarget<HttpTransport<RealDriver>> {
         target: &Target,
         began: Instant,
         driver: &RealDriver,
-        line: &WaitingLine,
+        say: &dyn Fn(&str),
     ) -> Result<(), NotMeasured> {
         let request = PlannedRequest {
             prompt: Prompt::Text("Say hello.".to_owned()),
@@ -262,7 +271,7 @@ impl LiveTarget<HttpTransport<RealDriver>> {
                 Some(_) if seen.output => return Ok(()),
                 Some(error) => why = format!("no token came: {}", error.message),
             }
-            line.say(why.clone());
+            say(&why);
             tokio::time::sleep(target.ready.interval.min(left)).await;
         }
     }

@@ -124,8 +124,7 @@ impl<'a, W: World> Sessions<'a, W> {
                 .open(launch, url, restart, place)
                 .map_err(NotMeasured)?;
             self.launched = true;
-            at.url = Some(server.url().clone());
-            at.ended = server.ended().clone();
+            at.server = Some(server.clone());
             self.server = Some(server);
         }
         let opened = W::open(self.case, &measure.phase, at, driver, self.context).await;

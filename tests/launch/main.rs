@@ -7,3 +7,4 @@ mod lifecycle;
 mod secrets;
 mod sessions;
 mod stage;
+mod suites;

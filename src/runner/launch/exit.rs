@@ -7,6 +7,8 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
+    /// It is gone, and somebody else has taken the news of how.
+    Unknown,
 }
 
 impl Exit {
@@ -20,7 +22,7 @@ impl Exit {
         match self {
             Exit::Signal(n) => Some(n),
             Exit::Code(code) if (129..=128 + 31).contains(&code) => Some(code - 128),
-            Exit::Code(_) => None,
+            Exit::Code(_) | Exit::Unknown => None,
         }
     }
 
@@ -50,6 +52,7 @@ impl fmt::Display for Exit {
                     name(n)
                 )
             }
+            (Exit::Unknown, _) => f.write_str("nobody knows how"),
             (Exit::Code(code), None) => write!(f, "exit status {code}"),
         }
     }

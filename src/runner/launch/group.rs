@@ -289,8 +289,7 @@ fn wait_without_reaping(pid: u32) -> Exit {
             };
         }
         if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            // There is no such child: nothing is known but that it is gone.
-            return Exit::Code(0);
+            return Exit::Unknown;
         }
     }
 }

@@ -128,6 +128,11 @@ impl LaunchedServer {
         self.group.ended()
     }
 
+    /// The last line so far.
+    pub fn last_line(&self) -> Option<String> {
+        self.log.tail().pop()
+    }
+
     /// The last lines that it wrote.
     pub fn last_words(&self) -> Vec<String> {
         if self.exit().is_some() {
