@@ -67,22 +67,6 @@ impl World {
             }
         }
     }
-
-    /// A value of the engine's own `/metrics`, summed over its labels.
-    pub fn engine_counts(&self, metric: &str) -> f64 {
-        let (status, body) = self.transport.ask("GET", "/metrics");
-        assert_eq!(status, 200);
-        let text = String::from_utf8(body).expect("text");
-        let lines = text.lines().filter(|line| {
-            let rest = line.strip_prefix(metric);
-            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-        });
-        let values = lines.map(|line| {
-            let value = line.rsplit(' ').next().and_then(|v| v.parse::<f64>().ok());
-            value.expect("a line ends with its value")
-        });
-        values.sum()
-    }
 }
 
 /// What load, for how long.
