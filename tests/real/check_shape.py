@@ -21,14 +21,19 @@ split = sys.argv.index("--")
 sides = {"llama.cpp": sys.argv[1:split], "cpu-small": sys.argv[split + 1 :]}
 RATIOS = {
     # name: (metric, case above, case below, least that it must be)
-    "ttft, 8 streams over 4": ("ttft", "concurrency-8", "concurrency-4", 2.0),
-    "ttft, 6 streams over 4": ("ttft", "concurrency-6", "concurrency-4", 1.3),
+    "ttft, 8 streams over 1": ("ttft", "concurrency-8", "concurrency-1", 4.0),
+    "ttft, 6 streams over 1": ("ttft", "concurrency-6", "concurrency-1", 2.0),
+    "ttft, 8 streams over 4": ("ttft", "concurrency-8", "concurrency-4", 1.7),
+    "ttft, 6 streams over 4": ("ttft", "concurrency-6", "concurrency-4", 1.2),
     "ttft, 4 streams over 1": ("ttft", "concurrency-4", "concurrency-1", 1.1),
     "itl, 4 streams over 1": ("itl", "concurrency-4", "concurrency-1", 1.2),
     "itl, 2 streams over 1": ("itl", "concurrency-2", "concurrency-1", 1.0),
     "ttft, prefix not shared over shared": ("ttft", "prefix-cold", "prefix-shared", 2.0),
     "ttft, 900 tokens over 240": ("ttft", "long-context", "prefix-cold", 2.0),
 }
+# With four streams llama.cpp's requests fall into step, and the model's do not (docs/engine.md): these
+# ratios are held against a bound on each side, not against each other.
+APART = {"ttft, 8 streams over 4", "ttft, 6 streams over 4", "ttft, 4 streams over 1"}
 seen = {}
 for side, folders in sides.items():
     for name, (metric, above, below, least) in RATIOS.items():
@@ -41,9 +46,9 @@ for side, folders in sides.items():
     rate = shape.medians(folders, "tokens_per_second", "value")
     full = rate["concurrency-8"] / rate["concurrency-6"]
     check(0.7 < full < 1.4, f"{side}: beyond the slots no more tokens per second: 8 streams {full:.2f} times 6")
-for name in RATIOS:
+for name in sorted(RATIOS.keys() - APART):
     a, b = (seen[side, name] for side in sides)
-    check(0.4 < a / b < 2.5, f"both: {name}: {a:.2f} and {b:.2f}")
+    check(0.5 < a / b < 2.0, f"both: {name}: {a:.2f} and {b:.2f}")
 
 print(f"{'FAILED' if problems else 'passed'}: {len(problems)} of the checks of the shape do not hold")
 sys.exit(bool(problems))
