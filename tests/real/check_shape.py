@@ -31,8 +31,8 @@ RATIOS = {
     "ttft, prefix not shared over shared": ("ttft", "prefix-cold", "prefix-shared", 2.0),
     "ttft, 900 tokens over 240": ("ttft", "long-context", "prefix-cold", 2.0),
 }
-# With four streams llama.cpp's requests fall into step, and the model's do not (docs/engine.md): these
-# ratios are held against a bound on each side, not against each other.
+# With several streams it depends on luck whether llama.cpp's requests fall into step, and on how busy the
+# machine is: these ratios are held against a bound on each side, not against each other.
 APART = {"ttft, 8 streams over 4", "ttft, 6 streams over 4", "ttft, 4 streams over 1"}
 seen = {}
 for side, folders in sides.items():

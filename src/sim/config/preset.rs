@@ -212,19 +212,19 @@ impl SimConfig {
             "cpu-small" => {
                 config.model = "gemma-3-270m".to_owned();
                 config.max_model_len = 2048;
-                config.overhead_ms = 8.5;
+                config.overhead_ms = 0.0;
                 config.scheduler.max_num_seqs = 4;
                 config.scheduler.max_num_batched_tokens = 2048;
                 config.cost = CostConfig {
-                    base_ms: 6.0,
-                    prefill_us: 1760.0,
+                    base_ms: 5.9,
+                    prefill_us: 1700.0,
                     sequence_us: 7450.0,
-                    context_ns: 560.0,
+                    context_ns: 720.0,
                 };
                 // llama.cpp keeps single tokens, and finds a prefix again to the token.
                 config.kv.block_tokens = 1;
                 config.kv.blocks = 8192;
-                config.variation.step = 0.03;
+                config.variation.step = 0.023;
             }
             _ => return None,
         }
