@@ -83,7 +83,11 @@ fn every_wrong_suite_is_explained() {
         let problems = load(&[input], &options()).expect_err(&name);
         let seen = render_all(&problems, false);
         assert!(!seen.contains("sk-not-to-be-seen"), "{seen}");
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::with_settings!({
+            snapshot_path => "suites_wrong/seen",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
             insta::assert_snapshot!(name, seen);
         });
     }

@@ -167,3 +167,76 @@ fn variable_span(problems: &Problems, span: Span, name: &str) -> Span {
         None => span,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(name: &str) -> Option<String> {
+        match name {
+            "A" => Some("apple".into()),
+            "NESTED" => Some("${A}".into()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    fn text(text: &str) -> String {
+        let expanded = expand(text, &env, &|_| false).unwrap();
+        assert_eq!(expanded.unset, [""; 0]);
+        expanded.text
+    }
+
+    #[test]
+    fn variables_defaults_and_escapes() {
+        for (given, expected) in [
+            ("plain", "plain"),
+            ("${A}", "apple"),
+            ("a ${A} and ${A}s", "a apple and apples"),
+            ("${B:-pear}", "pear"),
+            ("${B:-http://host:1/v1}", "http://host:1/v1"),
+            ("${B:-}", ""),
+            ("${EMPTY:-full}", "full"),
+            ("${EMPTY}", ""),
+            ("$${A}", "${A}"),
+            ("$$${A}", "$${A}"),
+            ("$A {A} $", "$A {A} $"),
+        ] {
+            assert_eq!(text(given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_a_variable_holds_is_not_looked_at_again() {
+        assert_eq!(text("${NESTED}"), "${A}");
+    }
+
+    #[test]
+    fn secret_variables_stay_as_their_names_in_what_is_shown() {
+        let expanded = expand("x ${A} ${EMPTY}", &env, &|name| name == "A").unwrap();
+        assert_eq!(expanded.shown, "x ${A} ");
+        assert_eq!(expanded.text, "x apple ");
+    }
+
+    #[test]
+    fn unset_variables_are_named() {
+        let expanded = expand("${B} ${A} ${C}", &env, &|_| false).unwrap();
+        assert_eq!(expanded.unset, ["B", "C"]);
+        assert_eq!(expanded.shown, "${B} apple ${C}");
+    }
+
+    #[test]
+    fn malformed_variables_are_refused() {
+        for text in [
+            "${",
+            "${A",
+            "${}",
+            "${1A}",
+            "${A B}",
+            "${A:+x}",
+            "${A:-${B}}",
+        ] {
+            assert!(expand(text, &env, &|_| false).is_err(), "{text}");
+        }
+    }
+}

@@ -40,7 +40,7 @@ const SETTINGS: [(&str, &str); 17] = [
 ];
 
 const TARGET: [(&str, &str); 5] = [
-    ("launch", "launching servers"),
+    ("launch", "the starting of servers"),
     ("tokenizer", "exact token counts"),
     ("metrics", "the server's own counters"),
     ("scrape", "the server's own counters"),
@@ -73,6 +73,16 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
         Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
+}
+
+/// The key that a scenario may lack when it has the later `key`.
+pub(super) fn stands_for(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "search" | "sweep" | "trace" => "load",
+        "targets" => "target",
+        "baseline" => "sla",
+        _ => return None,
+    })
 }
 
 /// All keys of scenarios that are taken.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::later::Place;
 use super::model::{Arrivals, Load, LoadShape, Stage, StageLevel};
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::settings::duration;
 use super::source::Span;
 use super::units::Rate;
@@ -14,7 +14,7 @@ use super::yaml::{Node, NodeValue};
 const MOST: u32 = 1_000_000;
 const EXAMPLE: &str = "load: { rate: 20/s }";
 
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Load>> {
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Load>> {
     let mut fields = Fields::of(node, EXAMPLE, problems)?;
     let concurrency = fields.entry("concurrency");
     let rate = fields.entry("rate");
@@ -79,10 +79,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Load>
             );
         }
     }
-    Some(Spanned {
-        value: load,
-        span: node.span,
-    })
+    Some(problems.placed(load, node.span))
 }
 
 /// Whether the load's only key is one that comes later, which is a problem already.
@@ -107,9 +104,9 @@ impl Load {
     }
 }
 
-fn count(node: &Node, problems: &mut Problems) -> Option<Spanned<u32>> {
+fn count(node: &Node, problems: &mut Problems) -> Option<Placed<u32>> {
     let count = problems.typed::<u32>(node)?;
-    in_range(count.value, count.span, problems)?;
+    in_range(count.value, count.span(), problems)?;
     Some(count)
 }
 
@@ -139,10 +136,10 @@ fn rate_in_range(rate: f64, span: Span, problems: &mut Problems) -> Option<()> {
 
 fn positive_rate(node: &Node, problems: &mut Problems) -> Option<f64> {
     let rate = problems.typed::<Rate>(node)?;
-    rate_in_range(rate.value.0, rate.span, problems)?;
+    rate_in_range(rate.value.0, rate.span(), problems)?;
     if rate.value.0 == 0.0 {
         problems.add(
-            rate.span,
+            rate.span(),
             "at a rate of 0 nothing is ever sent",
             "write a rate above 0, such as `20/s`",
         );
@@ -165,7 +162,7 @@ fn arrivals(node: &Node, problems: &mut Problems) -> Option<Arrivals> {
             return Some(Arrivals::Gamma(shape));
         }
         problems.add(
-            text.span,
+            text.span(),
             format!("`{inside}` is not a shape of gamma arrivals"),
             "write a number from 0.01 to 1000: `gamma(0.5)` is bursty, `gamma(1)` is Poisson, `gamma(4)` is smooth",
         );
@@ -173,7 +170,7 @@ fn arrivals(node: &Node, problems: &mut Problems) -> Option<Arrivals> {
     }
     if text.value == "gamma" {
         problems.add(
-            text.span,
+            text.span(),
             "`gamma` needs its shape",
             "write `gamma(0.5)` for bursts, `gamma(4)` for smooth arrivals",
         );
@@ -295,7 +292,8 @@ fn levels<T: for<'de> Deserialize<'de>>(
 ) -> Option<(StageLevel, StageLevel)> {
     if node.entries().is_none() {
         let value = problems.typed::<T>(node)?;
-        let level = level(value.value, value.span, problems)?;
+        let span = value.span();
+        let level = level(value.value, span, problems)?;
         return Some((level, level));
     }
     let mut fields = Fields::of(node, example, problems)?;
@@ -310,7 +308,8 @@ fn levels<T: for<'de> Deserialize<'de>>(
     }
     let [from, to] = ends.map(|end| {
         let value = problems.typed::<T>(end?)?;
-        level(value.value, value.span, problems)
+        let span = value.span();
+        level(value.value, span, problems)
     });
     Some((from?, to?))
 }

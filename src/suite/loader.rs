@@ -9,7 +9,7 @@ use super::interpolate::{Env, is_variable, replace};
 use super::later::Place;
 use super::model::{SimOverrides, Suite, TargetUrl};
 use super::names::{is_name, nearest};
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::resolve;
 use super::resolved::resolved_yaml;
 use super::settings::{Settings, Surroundings};
@@ -56,6 +56,9 @@ pub struct LoadOptions<'a> {
     pub validate_sim: ValidateSim<'a>,
 }
 
+/// Largest suite file, in bytes.
+const LARGEST: usize = 4 << 20;
+
 /// A target given on the command line.
 const TARGET_FLAG: &str = "`--target`";
 
@@ -67,32 +70,54 @@ pub fn load(
     files: &[SuiteInput],
     options: &LoadOptions<'_>,
 ) -> Result<Vec<Suite>, Vec<Diagnostic>> {
-    // Whether suites may lack a target depends on the flag, so that a wrong one ends it here.
-    let flag_target = flag_target(options).map_err(|diagnostic| vec![diagnostic])?;
+    let each = load_each(files, options).map_err(|diagnostic| vec![*diagnostic])?;
+    let mut suites = Vec::new();
     let mut found = Vec::new();
-    let mut suites: Vec<Suite> = Vec::new();
-    let mut names: HashMap<String, Location> = HashMap::new();
-    for input in files {
-        let (suite, name, problems) = load_one(input, options, flag_target.as_ref());
-        if let Some((name, location)) = name
-            && let Some(first) = names.insert(name.clone(), location.clone())
-        {
-            found.push(
-                Diagnostic::new(format!("there are two suites of the name `{name}`"))
-                    .at(location)
-                    .related(first.clone(), "the other one stands here")
-                    .help("give one of them another name with `suite:`"),
-            );
-            names.insert(name, first);
+    for result in each {
+        match result {
+            Ok(suite) => suites.push(suite),
+            Err(problems) => found.extend(problems),
         }
-        found.extend(problems);
-        suites.extend(suite);
     }
     if found.is_empty() {
         Ok(suites)
     } else {
         Err(found)
     }
+}
+
+/// Reads `files` like [`load`], each with its own result: for harnesses in which a broken suite is
+/// one failing test beside the good ones.
+///
+/// # Errors
+/// When `--target` is wrong, which concerns all files.
+pub fn load_each(
+    files: &[SuiteInput],
+    options: &LoadOptions<'_>,
+) -> Result<Vec<Result<Suite, Vec<Diagnostic>>>, Box<Diagnostic>> {
+    // Whether suites may lack a target depends on the flag, so that a wrong one ends it here.
+    let flag_target = flag_target(options).map_err(Box::new)?;
+    let mut names: HashMap<String, Location> = HashMap::new();
+    let results = files.iter().map(|input| {
+        let (suite, name, mut problems) = load_one(input, options, flag_target.as_ref());
+        if let Some((name, location)) = name {
+            if let Some(first) = names.get(&name) {
+                problems.push(
+                    Diagnostic::new(format!("there are two suites of the name `{name}`"))
+                        .at(location)
+                        .related(first.clone(), "the other one stands here")
+                        .help("give one of them another name with `suite:`"),
+                );
+            } else {
+                names.insert(name, location);
+            }
+        }
+        match suite {
+            Some(suite) if problems.is_empty() => Ok(suite),
+            _ => Err(problems),
+        }
+    });
+    Ok(results.collect())
 }
 
 fn flag_target(options: &LoadOptions<'_>) -> Result<Option<TargetLayer>, Diagnostic> {
@@ -156,10 +181,7 @@ fn load_one(
             if layer.is_none() {
                 top.broken.push("target");
             }
-            top.target = layer.map(|value| Spanned {
-                value,
-                span: node.span,
-            });
+            top.target = layer.map(|value| problems.placed(value, node.span));
         }
         _ => {}
     }
@@ -180,14 +202,8 @@ fn load_one(
     }
     top.broken.extend(&meant);
     let flags = Settings {
-        seed: options.seed.map(|value| Spanned {
-            value,
-            span: Span::default(),
-        }),
-        target: flag_target.map(|value| Spanned {
-            value: value.clone(),
-            span: Span::default(),
-        }),
+        seed: options.seed.map(from_flag),
+        target: flag_target.cloned().map(from_flag),
         ..Settings::default()
     };
     let below = Settings::default()
@@ -205,19 +221,20 @@ fn load_one(
         let value = (options.env)(secret).filter(|v| !v.is_empty());
         secrets.extend(value.map(|v| (secret.clone(), v)));
     }
-    secrets.sort();
+    // A secret may be part of another one: the longer comes first, so that nothing of it is left.
+    secrets.sort_by(|a, b| (b.1.len(), a).cmp(&(a.1.len(), b)));
     secrets.dedup();
     let suite = match (&name, problems.is_empty()) {
         (Some(name), true) => Some(Suite {
             resolved_yaml: resolved_yaml(&name.value, &scenarios, &secrets),
             name: name.value.clone(),
-            location: problems.location(name.span),
+            location: name.location.clone(),
             scenarios,
             secrets: secrets.clone(),
         }),
         _ => None,
     };
-    let name = name.map(|n| (n.value, problems.location(n.span)));
+    let name = name.map(|n| (n.value, n.location));
     let found = problems.into_found().into_iter();
     let found = found.map(|d| without_secrets(d, &secrets)).collect();
     (suite, name, found)
@@ -284,12 +301,12 @@ fn scenarios(
                 "there are two scenarios of the name `{}`",
                 resolved.name.value
             ))
-            .at(problems.location(resolved.name.span))
+            .at(resolved.name.location.clone())
             .related(problems.location(*first), "the other one stands here")
             .help("give one of them another name");
             problems.push(diagnostic);
         } else {
-            seen.insert(resolved.name.value.clone(), resolved.name.span);
+            seen.insert(resolved.name.value.clone(), resolved.name.span());
         }
         scenarios.extend(resolved.scenario);
         secrets.extend(resolved.secrets);
@@ -304,6 +321,16 @@ fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
         .strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(&input.bytes);
     let path: Arc<str> = Arc::from(input.path.as_str());
+    if bytes.len() > LARGEST {
+        return Err(Box::new(
+            Diagnostic::new(format!(
+                "this file is larger than {} MiB, which no suite is",
+                LARGEST >> 20
+            ))
+            .at(start_of(path))
+            .help("name another file; prompts go into a file of their own"),
+        ));
+    }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(Box::new(
             Diagnostic::new("this file is written in UTF-16")
@@ -334,6 +361,15 @@ fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
     }
 }
 
+/// A setting from the command line.
+fn from_flag<T>(value: T) -> Placed<T> {
+    Placed {
+        value,
+        location: start_of(Arc::from("command line")),
+    }
+}
+
+/// The start of a file whose text is not known.
 fn start_of(path: Arc<str>) -> Location {
     Location {
         file: SourceFile {
@@ -411,14 +447,14 @@ fn drop_targets(node: &mut Node, depth: usize) {
 }
 
 /// The suite's name: `suite:`, or the file's stem.
-fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
+fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Placed<String>> {
     let pattern =
         "names begin with a letter or digit and go on with letters, digits, `_`, `.` and `-`";
     if let Some(node) = fields.take("suite") {
         let name = problems.text_of(node)?;
         if !is_name(&name.value) {
             problems.add(
-                name.span,
+                name.span(),
                 format!("`{}` cannot be the name of a suite", name.value),
                 pattern,
             );
@@ -437,7 +473,7 @@ fn suite_name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanne
         end: fields.span().start,
     };
     if is_name(&stem) {
-        return Some(Spanned { value: stem, span });
+        return Some(problems.placed(stem, span));
     }
     problems.add(
         span,

@@ -28,7 +28,7 @@ mod yaml;
 mod yaml_help;
 
 pub use diagnostic::{Diagnostic, render_all};
-pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, nearest_name};
+pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
     Api, Arrivals, Kind, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario,
     Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl, Timeouts,

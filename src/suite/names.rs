@@ -1,10 +1,16 @@
 //! Names: which are allowed, and which one was meant.
 
+const LONGEST_NAME: usize = 64;
+
 /// The valid name that `given` was most likely meant to be.
 pub(crate) fn nearest<'a>(
     given: &str,
     valid: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // Nobody mistypes a name that long, and measuring it takes memory.
+    if given.len() > LONGEST_NAME {
+        return None;
+    }
     let given = given.to_lowercase();
     let allowed = match given.chars().count() {
         0..=2 => 1,
@@ -30,4 +36,35 @@ pub(super) fn is_name(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        let names = ["ttft", "itl", "tpot", "throughput", "load"];
+        for (given, meant) in [
+            ("tftt", Some("ttft")),
+            ("TTFT", Some("ttft")),
+            ("troughput", Some("throughput")),
+            ("laod", Some("load")),
+            ("xyz", None),
+            ("", None),
+            ("completely-else", None),
+        ] {
+            assert_eq!(nearest(given, names), meant, "{given}");
+        }
+    }
+
+    #[test]
+    fn names_of_suites_and_scenarios() {
+        for name in ["a", "chat", "pd-split", "v1.2_x", "7"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "-a", ".a", "a b", "a/b", "ä", "a::b", "a\n"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
 }

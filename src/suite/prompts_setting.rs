@@ -3,7 +3,7 @@
 use super::later::{self, Place};
 use super::model::{Length, PromptSource, Prompts, SaltMode};
 use super::names::nearest;
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::target_setting::beside;
 use super::yaml::Node;
 
@@ -13,7 +13,7 @@ const LONGEST: u32 = 10_000_000;
 /// How many standard deviations above its mean a distribution ends, where it does not say.
 const TAIL: f64 = 5.0;
 
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Prompts>> {
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Prompts>> {
     let mut fields = Fields::of(node, EXAMPLE, problems)?;
     let Some(type_node) = fields.take("type") else {
         problems.add(
@@ -37,7 +37,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Promp
         other => {
             if let Some(with) = later::prompts(other) {
                 problems.add(
-                    kind.span,
+                    kind.span(),
                     format!("prompts of type `{other}` come in a later version, with {with}"),
                     "use `synthetic` or `file`",
                 );
@@ -47,7 +47,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Promp
                     |name| format!("did you mean `{name}`?"),
                 );
                 problems.add(
-                    kind.span,
+                    kind.span(),
                     format!("there are no prompts of type `{other}`"),
                     help,
                 );
@@ -55,13 +55,13 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Spanned<Promp
             return None;
         }
     };
-    Some(Spanned {
-        value: Prompts {
+    Some(problems.placed(
+        Prompts {
             source,
             salt: salt.map_or(SaltMode::On, |s| s.value),
         },
-        span: node.span,
-    })
+        node.span,
+    ))
 }
 
 fn synthetic(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource> {
@@ -240,19 +240,19 @@ fn number(node: &Node, problems: &mut Problems) -> Option<f64> {
         return Some(number.value);
     }
     problems.add(
-        number.span,
+        number.span(),
         format!("{} is no number of tokens", number.value),
         format!("write a number from 0 to {LONGEST}"),
     );
     None
 }
 
-fn in_range(tokens: Spanned<u32>, problems: &mut Problems) -> Option<u32> {
+fn in_range(tokens: Placed<u32>, problems: &mut Problems) -> Option<u32> {
     if (1..=LONGEST).contains(&tokens.value) {
         return Some(tokens.value);
     }
     problems.add(
-        tokens.span,
+        tokens.span(),
         format!(
             "{} is no number of tokens that can be asked for",
             tokens.value

@@ -11,9 +11,16 @@ use super::yaml::{Entry, Node, NodeValue};
 
 /// A value and the place it was read from.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Spanned<T> {
+pub(super) struct Placed<T> {
     pub value: T,
-    pub span: Span,
+    /// With its file: layers of settings come from several.
+    pub location: Location,
+}
+
+impl<T> Placed<T> {
+    pub fn span(&self) -> Span {
+        self.location.span
+    }
 }
 
 /// The problems of one file.
@@ -47,6 +54,14 @@ impl Problems {
         }
     }
 
+    /// `value`, read at `span` of this file.
+    pub fn placed<T>(&self, value: T, span: Span) -> Placed<T> {
+        Placed {
+            value,
+            location: self.location(span),
+        }
+    }
+
     /// The text at `span` as written.
     pub fn text(&self, span: Span) -> &str {
         self.file.text.get(span.start..span.end).unwrap_or("")
@@ -57,9 +72,23 @@ impl Problems {
         self.push(diagnostic);
     }
 
+    /// Adds a problem at a place that may be in another file.
+    pub fn add_at(
+        &mut self,
+        location: &Location,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(Diagnostic::new(message).at(location.clone()).help(help));
+    }
+
     /// Adds a problem unless just this one is known: what stands under `defaults` is looked at once
     /// per scenario.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        clip(&mut diagnostic.message);
+        if let Some(help) = &mut diagnostic.help {
+            clip(help);
+        }
         if self.found.len() >= MOST_SHOWN {
             self.more = true;
         } else if !self.found.contains(&diagnostic) {
@@ -89,29 +118,23 @@ impl Problems {
     }
 
     /// `node` as a `T`, or a problem.
-    pub fn typed<T: DeserializeOwned>(&mut self, node: &Node) -> Option<Spanned<T>> {
+    pub fn typed<T: DeserializeOwned>(&mut self, node: &Node) -> Option<Placed<T>> {
         if node.is_broken() {
             return None;
         }
         match de::typed(node) {
-            Ok(value) => Some(Spanned {
-                value,
-                span: node.span,
-            }),
+            Ok(value) => Some(self.placed(value, node.span)),
             Err(mismatch) => self.mismatch(mismatch),
         }
     }
 
     /// `node` as a `T`, where quotes make text.
-    pub fn typed_exactly<T: DeserializeOwned>(&mut self, node: &Node) -> Option<Spanned<T>> {
+    pub fn typed_exactly<T: DeserializeOwned>(&mut self, node: &Node) -> Option<Placed<T>> {
         if node.is_broken() {
             return None;
         }
         match de::typed_exactly(node) {
-            Ok(value) => Some(Spanned {
-                value,
-                span: node.span,
-            }),
+            Ok(value) => Some(self.placed(value, node.span)),
             Err(mismatch) => self.mismatch(mismatch),
         }
     }
@@ -124,15 +147,14 @@ impl Problems {
     }
 
     /// `node` as text, whatever type its text suggests.
-    pub fn text_of(&mut self, node: &Node) -> Option<Spanned<String>> {
+    pub fn text_of(&mut self, node: &Node) -> Option<Placed<String>> {
         if node.is_broken() {
             return None;
         }
         match node.scalar() {
-            Some(scalar) if !node.is_null() && !scalar.text.is_empty() => Some(Spanned {
-                value: scalar.text.clone(),
-                span: node.span,
-            }),
+            Some(scalar) if !node.is_null() && !scalar.text.is_empty() => {
+                Some(self.placed(scalar.text.clone(), node.span))
+            }
             Some(_) => {
                 self.add(
                     node.span,
@@ -159,13 +181,10 @@ impl Problems {
         node: &Node,
         what: &str,
         choices: &[(&str, T)],
-    ) -> Option<Spanned<T>> {
+    ) -> Option<Placed<T>> {
         let text = self.text_of(node)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
-            return Some(Spanned {
-                value: *value,
-                span: text.span,
-            });
+            return Some(self.placed(*value, text.span()));
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let help = nearest(&text.value, names.iter().copied()).map_or_else(
@@ -175,6 +194,16 @@ impl Problems {
         let shown = node.scalar().map_or("", |s| s.shown.as_str());
         self.add(node.span, format!("`{shown}` is not {what}"), help);
         None
+    }
+}
+
+/// Longest message or help, in characters: they quote what stands in the file, which may be long.
+const LONGEST_TEXT: usize = 400;
+
+fn clip(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+        text.push('…');
     }
 }
 
@@ -247,18 +276,19 @@ impl<'n> Fields<'n> {
         &mut self,
         key: &'static str,
         problems: &mut Problems,
-    ) -> Option<Spanned<T>> {
+    ) -> Option<Placed<T>> {
         self.take(key).and_then(|node| problems.typed(node))
     }
 
     /// The value of `key` as text.
-    pub fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<Spanned<String>> {
+    pub fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<Placed<String>> {
         self.take(key).and_then(|node| problems.text_of(node))
     }
 
     /// Complains about every key that was not asked for. `place` is where later keys are looked up.
     ///
-    /// Returns the keys that were most likely meant: that they are missing is no further problem.
+    /// Returns the keys that were most likely meant, or that a later key stands for: that they are
+    /// missing is no further problem.
     pub fn finish(self, place: later::Place, problems: &mut Problems) -> Vec<&'static str> {
         let mut meant = Vec::new();
         for entry in self.entries {
@@ -267,6 +297,7 @@ impl<'n> Fields<'n> {
                 continue;
             }
             if let Some(with) = later::key(place, key) {
+                meant.extend(later::stands_for(key));
                 problems.add(
                     entry.key_span,
                     format!("`{key}` comes in a later version, with {with}"),

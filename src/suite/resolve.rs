@@ -6,7 +6,7 @@ use super::assertion::AssertionContext;
 use super::later::{self, Place};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::secrets;
 use super::settings::{Settings, Surroundings};
 use super::sla;
@@ -31,12 +31,9 @@ pub(super) mod builtin {
     pub const ALLOW_ERRORS: f64 = 0.01;
 }
 
-/// Most runs of a phase.
-const MOST_REPEATS: u32 = 1000;
-
 /// A scenario as far as it could be made out.
 pub(super) struct Resolved {
-    pub name: Spanned<String>,
+    pub name: Placed<String>,
     /// Present when nothing is wrong with it.
     pub scenario: Option<Scenario>,
     /// What must not be shown, as `(NAME, value)`.
@@ -52,7 +49,7 @@ pub(super) fn scenario(
 ) -> Option<Resolved> {
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
-    if let Some(kind) = later_kind(&mut fields, below) {
+    if let Some(kind) = later_kind(&mut fields, below, problems) {
         return refuse_kind(node, name, kind, problems);
     }
     let mut own = Settings::read(&mut fields, around, problems);
@@ -68,7 +65,7 @@ pub(super) fn scenario(
     })
 }
 
-fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
+fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Placed<String>> {
     let pattern =
         "names begin with a letter or digit and go on with letters, digits, `_`, `.` and `-`";
     let Some(node) = fields.take("name") else {
@@ -84,7 +81,7 @@ fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<Stri
         return Some(name);
     }
     problems.add(
-        name.span,
+        name.span(),
         format!("`{}` cannot be the name of a scenario", name.value),
         pattern,
     );
@@ -101,14 +98,15 @@ fn first_line(span: Span, problems: &Problems) -> Span {
 }
 
 /// The scenario's kind, when this version does not run it.
-fn later_kind(fields: &mut Fields<'_>, below: &Settings) -> Option<Spanned<Kind>> {
+fn later_kind(
+    fields: &mut Fields<'_>,
+    below: &Settings,
+    problems: &Problems,
+) -> Option<Placed<Kind>> {
     let kind = match fields.take("kind") {
         Some(node) => {
             let text = &node.scalar()?.text;
-            Spanned {
-                value: *Kind::ALL.iter().find(|k| k.name() == text)?,
-                span: node.span,
-            }
+            problems.placed(*Kind::ALL.iter().find(|k| k.name() == text)?, node.span)
         }
         None => below.kind.clone()?,
     };
@@ -118,8 +116,8 @@ fn later_kind(fields: &mut Fields<'_>, below: &Settings) -> Option<Spanned<Kind>
 /// One problem for a scenario of a kind that comes: its keys are known, what they say is not read.
 fn refuse_kind(
     node: &Node,
-    name: Option<Spanned<String>>,
-    kind: Spanned<Kind>,
+    name: Option<Placed<String>>,
+    kind: Placed<Kind>,
     problems: &mut Problems,
 ) -> Option<Resolved> {
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
@@ -128,8 +126,8 @@ fn refuse_kind(
     }
     fields.finish(Place::Scenario, problems);
     let with = later::kind(kind.value).unwrap_or("more kinds");
-    problems.add(
-        kind.span,
+    problems.add_at(
+        &kind.location,
         format!(
             "kind `{}` comes in a later version, with {with}",
             kind.value.name()
@@ -144,7 +142,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 20] = [
     "name",
     "kind",
     "target",
@@ -177,12 +175,12 @@ fn hidden(settings: &Settings) -> Vec<(String, String)> {
 
 fn build(
     node: &Node,
-    name: &Spanned<String>,
+    name: &Placed<String>,
     settings: Settings,
     own: &Settings,
     problems: &mut Problems,
 ) -> Option<Scenario> {
-    let at = name.span;
+    let at = name.span();
     let missing = |key: &'static str| !settings.broken.contains(&key);
     if settings.kind.is_none() && missing("kind") {
         problems.add(
@@ -219,15 +217,6 @@ fn build(
         .map(|t| target(&t.value, &settings));
     check_assertions(&settings, target.as_ref(), problems);
     let timeouts = timeouts(&settings, own, at, problems);
-    if let Some(repeats) = &settings.repeats
-        && repeats.value > MOST_REPEATS
-    {
-        problems.add(
-            repeats.span,
-            format!("{} repeats cannot be asked for", repeats.value),
-            format!("write a number from 1 to {MOST_REPEATS}"),
-        );
-    }
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
     Some(Scenario {
@@ -257,24 +246,24 @@ fn build(
     })
 }
 
-fn or<T: Copy>(value: &Option<Spanned<T>>, otherwise: T) -> T {
+fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
     value.as_ref().map_or(otherwise, |v| v.value)
 }
 
-fn check_sla_present(name: &Spanned<String>, settings: &Settings, problems: &mut Problems) {
+fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut Problems) {
     let measure_only = or(&settings.measure_only, false);
     let asserted = settings.sla.as_ref().is_some_and(|s| !s.value.is_empty());
     if measure_only && asserted {
         if let Some(at) = &settings.measure_only {
-            problems.add(
-                at.span,
+            problems.add_at(
+                &at.location,
                 "a scenario with `measure_only` has no assertions, and this one has an `sla`",
                 "keep one of the two",
             );
         }
     } else if !measure_only && !asserted && !settings.broken.contains(&"sla") {
-        problems.add(
-            name.span,
+        problems.add_at(
+            &name.location,
             format!("the scenario `{}` asserts nothing", name.value),
             "write an `sla:` such as `- ttft.p99 < 500ms`, or `measure_only: true`",
         );
@@ -323,7 +312,7 @@ fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Proble
         total,
     };
     if timeouts.first_token > timeouts.total {
-        let span = [
+        let place = [
             &own.first_token,
             &own.total,
             &settings.first_token,
@@ -332,9 +321,9 @@ fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Proble
         .into_iter()
         .flatten()
         .next()
-        .map_or(at, |s| s.span);
-        problems.add(
-            span,
+        .map_or_else(|| problems.location(at), |s| s.location.clone());
+        problems.add_at(
+            &place,
             "the timeout of the first token is longer than that of the whole answer",
             "raise `total`, or lower `first_token`",
         );
@@ -347,8 +336,8 @@ fn window(settings: &Settings, problems: &mut Problems) -> Option<Duration> {
     let load = settings.load.as_ref()?;
     if let LoadShape::Stages { stages, .. } = &load.value.shape {
         if let Some(duration) = &settings.duration {
-            problems.add(
-                duration.span,
+            problems.add_at(
+                &duration.location,
                 "the stages say how long the load lasts",
                 "leave `duration` out: it is the sum of the stages",
             );

@@ -11,35 +11,40 @@ use serde_json::Value as Json;
 use super::interpolate::Env;
 use super::later::Place;
 use super::model::{Kind, Load, LoadShape, Prompts, Undecided};
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
 use super::{load_setting, prompts_setting, sla, target_setting};
 
+/// Most requests of a window.
+const MOST_REQUESTS: u64 = 100_000_000;
+/// Most runs of a phase.
+const MOST_REPEATS: u32 = 1000;
+
 /// What one layer says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
-    pub kind: Option<Spanned<Kind>>,
-    pub target: Option<Spanned<TargetLayer>>,
-    pub load: Option<Spanned<Load>>,
-    pub requests: Option<Spanned<u64>>,
-    pub duration: Option<Spanned<Duration>>,
-    pub warmup: Option<Spanned<Duration>>,
-    pub drain: Option<Spanned<Duration>>,
-    pub connect: Option<Spanned<Duration>>,
-    pub first_token: Option<Spanned<Duration>>,
-    pub total: Option<Spanned<Duration>>,
-    pub repeats: Option<Spanned<u32>>,
-    pub seed: Option<Spanned<u64>>,
-    pub prompts: Option<Spanned<Prompts>>,
-    pub sla: Option<Spanned<Vec<sla::Written>>>,
-    pub measure_only: Option<Spanned<bool>>,
-    pub confidence: Option<Spanned<f64>>,
-    pub undecided: Option<Spanned<Undecided>>,
-    pub allow_errors: Option<Spanned<f64>>,
-    pub stream: Option<Spanned<bool>>,
+    pub kind: Option<Placed<Kind>>,
+    pub target: Option<Placed<TargetLayer>>,
+    pub load: Option<Placed<Load>>,
+    pub requests: Option<Placed<u64>>,
+    pub duration: Option<Placed<Duration>>,
+    pub warmup: Option<Placed<Duration>>,
+    pub drain: Option<Placed<Duration>>,
+    pub connect: Option<Placed<Duration>>,
+    pub first_token: Option<Placed<Duration>>,
+    pub total: Option<Placed<Duration>>,
+    pub repeats: Option<Placed<u32>>,
+    pub seed: Option<Placed<u64>>,
+    pub prompts: Option<Placed<Prompts>>,
+    pub sla: Option<Placed<Vec<sla::Written>>>,
+    pub measure_only: Option<Placed<bool>>,
+    pub confidence: Option<Placed<f64>>,
+    pub undecided: Option<Placed<Undecided>>,
+    pub allow_errors: Option<Placed<f64>>,
+    pub stream: Option<Placed<bool>>,
     pub headers: Vec<Header>,
     pub body: BTreeMap<String, Json>,
     /// Keys that were there but could not be read: their problems are known, and that they are
@@ -47,7 +52,7 @@ pub(super) struct Settings {
     pub broken: Vec<&'static str>,
 }
 
-/// Where relative paths in a suite start, and how variables of secrets are looked up.
+/// What reading settings depends on besides their text.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub env: Env<'a>,
@@ -78,10 +83,8 @@ impl Settings {
         if let Some(node) = fields.take("target")
             && !around.ignore_targets
         {
-            s.target = target_setting::read(node, around, problems).map(|value| Spanned {
-                value,
-                span: node.span,
-            });
+            s.target = target_setting::read(node, around, problems)
+                .map(|value| problems.placed(value, node.span));
             s.note_broken("target", s.target.is_none());
         }
         if let Some(node) = fields.take("load") {
@@ -89,7 +92,8 @@ impl Settings {
             s.note_broken("load", s.load.is_none());
         }
         if let Some(node) = fields.take("requests") {
-            s.requests = positive(problems.typed(node), "requests", problems);
+            s.requests = positive(problems.typed(node), "requests", problems)
+                .and_then(|requests| at_most(MOST_REQUESTS, requests, "requests", problems));
             s.note_broken("requests", s.requests.is_none());
         }
         if let Some(node) = fields.take("duration") {
@@ -116,11 +120,8 @@ impl Settings {
             s.total = timeout("total");
             timeouts.finish(Place::Other, problems);
         }
-        s.repeats = positive(
-            fields.typed::<u32>("repeats", problems),
-            "repeats",
-            problems,
-        );
+        s.repeats = positive(fields.typed("repeats", problems), "repeats", problems)
+            .and_then(|repeats| at_most(MOST_REPEATS, repeats, "repeats", problems));
         s.seed = fields.typed("seed", problems);
         if let Some(node) = fields.take("prompts") {
             s.prompts = prompts_setting::read(node, problems);
@@ -148,10 +149,7 @@ impl Settings {
         });
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
-            .map(|share| Spanned {
-                value: share.value.0,
-                span: share.span,
-            });
+            .map(|share| problems.placed(share.value.0, share.span()));
         s.stream = fields.typed("stream", problems);
         if let Some(node) = fields.take("headers") {
             s.headers = secrets::headers(node, around.env, problems);
@@ -217,14 +215,14 @@ impl Settings {
 }
 
 fn positive<T: PartialEq + From<u8> + Copy>(
-    value: Option<Spanned<T>>,
+    value: Option<Placed<T>>,
     what: &str,
     problems: &mut Problems,
-) -> Option<Spanned<T>> {
+) -> Option<Placed<T>> {
     let value = value?;
     if value.value == T::from(0) {
         problems.add(
-            value.span,
+            value.span(),
             format!("`{what}` is 0"),
             "write a number from 1 on, or leave the key out",
         );
@@ -233,30 +231,42 @@ fn positive<T: PartialEq + From<u8> + Copy>(
     Some(value)
 }
 
+fn at_most<T: PartialOrd + std::fmt::Display>(
+    most: T,
+    value: Placed<T>,
+    what: &str,
+    problems: &mut Problems,
+) -> Option<Placed<T>> {
+    if value.value <= most {
+        return Some(value);
+    }
+    problems.add(
+        value.span(),
+        format!("{} {what} cannot be asked for", value.value),
+        format!("write a number from 1 to {most}"),
+    );
+    None
+}
+
 /// A duration, above 0 where `positive`.
 pub(super) fn duration(
     node: &Node,
     positive: bool,
     problems: &mut Problems,
-) -> Option<Spanned<Duration>> {
+) -> Option<Placed<Duration>> {
     let time = problems.typed::<Time>(node)?;
     if positive && time.value.0.is_zero() {
-        problems.add(time.span, "this duration is 0", "write a longer one");
+        problems.add(time.span(), "this duration is 0", "write a longer one");
         return None;
     }
-    Some(Spanned {
-        value: time.value.0,
-        span: time.span,
-    })
+    Some(problems.placed(time.value.0, time.span()))
 }
 
-fn confidence(node: &Node, problems: &mut Problems) -> Option<Spanned<f64>> {
-    let Spanned { value, span } = problems.typed::<Fraction>(node)?;
+fn confidence(node: &Node, problems: &mut Problems) -> Option<Placed<f64>> {
+    let fraction = problems.typed::<Fraction>(node)?;
+    let (value, span) = (fraction.value, fraction.span());
     if value.0 > 0.5 && value.0 < 1.0 {
-        return Some(Spanned {
-            value: value.0,
-            span,
-        });
+        return Some(problems.placed(value.0, span));
     }
     problems.add(
         span,

@@ -3,7 +3,7 @@
 use super::assertion::{self, Assertion, AssertionContext, AssertionError, TextSpan};
 use super::diagnostic::Diagnostic;
 use super::model::SlaAssertion;
-use super::reader::{Problems, Spanned};
+use super::reader::{Placed, Problems};
 use super::source::{Location, Span};
 use super::yaml::{Node, NodeValue};
 
@@ -12,7 +12,7 @@ use super::yaml::{Node, NodeValue};
 pub(super) struct Written(pub SlaAssertion);
 
 /// The assertions of `node` as far as they can be read, and whether some cannot.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> (Option<Spanned<Vec<Written>>>, bool) {
+pub(super) fn read(node: &Node, problems: &mut Problems) -> (Option<Placed<Vec<Written>>>, bool) {
     let NodeValue::Sequence(items) = &node.value else {
         let what = node.describe();
         problems.add(
@@ -37,10 +37,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> (Option<Spanned<Vec<
         }
         rest = &rest[pieces..];
     }
-    let sla = Spanned {
-        value: written,
-        span: node.span,
-    };
+    let sla = problems.placed(written, node.span);
     (Some(sla), broken)
 }
 

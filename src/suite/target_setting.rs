@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::later::Place;
 use super::model::{Api, SimOverrides, Target, TargetUrl};
-use super::reader::{Fields, Problems, Spanned};
+use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
 use super::settings::{Surroundings, duration};
 use super::source::{SourceFile, Span};
@@ -86,24 +86,22 @@ pub(super) fn read(
         );
     }
     let mut url = text.and_then(|text| match parse_url(&text.value) {
-        Ok(url) => Some(Spanned {
-            value: url,
-            span: text.span,
-        }),
+        Ok(url) => Some(problems.placed(url, text.span())),
         Err((message, help)) => {
-            problems.add(text.span, message, help);
+            problems.add(text.span(), message, help);
             None
         }
     });
     let sim = fields.entry("sim");
     let overrides = sim.and_then(|e| problems.typed_exactly::<Map<String, Json>>(&e.value));
     if let Some(url) = &mut url {
+        let at = url.span();
         match (&mut url.value, sim) {
             (TargetUrl::Sim(engine), _) => {
                 if let Some(overrides) = overrides {
                     engine.overrides = overrides.value;
                 }
-                check_sim(engine, url.span, sim.map(|e| &e.value), around, problems);
+                check_sim(engine, at, sim.map(|e| &e.value), around, problems);
             }
             (TargetUrl::Http(_), Some(entry)) => problems.add(
                 entry.key_span,
@@ -185,10 +183,10 @@ fn read_headers(
     headers
 }
 
-fn positive_gpus(gpus: Spanned<u32>, problems: &mut Problems) -> Option<u32> {
+fn positive_gpus(gpus: Placed<u32>, problems: &mut Problems) -> Option<u32> {
     if gpus.value == 0 {
         problems.add(
-            gpus.span,
+            gpus.span(),
             "`gpus` is 0",
             "leave it out where there are none",
         );

@@ -394,8 +394,8 @@ scenarios:
         suite.secrets,
         [
             ("API_KEY".into(), "sk-1234567890".into()),
-            ("N".into(), "12".into()),
             ("X_LITERAL".into(), "written-out".into()),
+            ("N".into(), "12".into()),
         ]
     );
     for hidden in ["sk-1234567890", "written-out", "model-12"] {
@@ -423,6 +423,15 @@ scenarios:
 }
 
 #[test]
+fn short_values_of_headers_are_not_looked_for_in_outputs() {
+    let text = one_scenario("load: { concurrency: 1 }\nheaders: { X-Team: ml, X-N: \"${N}\" }");
+    let suite = load_text(&text).unwrap();
+    assert_eq!(suite.secrets, []);
+    assert!(suite.resolved_yaml.contains("X-Team: '***'"));
+    assert!(suite.resolved_yaml.contains("X-N: ${N}"));
+}
+
+#[test]
 fn two_suites_of_one_name_are_an_error() {
     let text = one_scenario("load: { concurrency: 1 }");
     let input = |path: &str| SuiteInput {
@@ -446,6 +455,30 @@ fn two_suites_of_one_name_are_an_error() {
       = note: the other one stands here: a/chat.yaml:1:1
       = help: give one of them another name with `suite:`
     "#);
+}
+
+#[test]
+fn a_broken_suite_does_not_hide_the_good_ones() {
+    let options = LoadOptions {
+        env: &env,
+        seed: None,
+        target_url: None,
+        validate_sim: &|_| Ok(()),
+    };
+    let input = |path: &str, text: &str| SuiteInput {
+        path: path.into(),
+        bytes: text.into(),
+    };
+    let good = one_scenario("load: { concurrency: 1 }");
+    let files = [
+        input("one.yaml", &good),
+        input("two.yaml", "scenarios: 5"),
+        input("sub/one.yaml", &good),
+        input("three.yaml", &good),
+    ];
+    let each = load_each(&files, &options).unwrap();
+    let good: Vec<_> = each.iter().map(Result::is_ok).collect();
+    assert_eq!(good, [true, false, false, true]);
 }
 
 #[test]
@@ -489,6 +522,15 @@ fn dos_line_breaks_and_a_byte_order_mark_do_no_harm() {
     assert_eq!(suite.scenarios[0].location.line_column(), (6, 11));
     assert_eq!(suite.scenarios[0].location.line_text(), "  - name: one");
     assert!(!suite.scenarios[0].yaml.ends_with('\r'));
+}
+
+#[test]
+fn a_folder_without_suites_is_a_problem_without_a_place() {
+    insta::assert_snapshot!(Diagnostic::folder_without_suites("suites/"), @r"
+    error: there is no suite in `suites/`
+     |
+     = help: suites are files that end in `.yaml` or `.yml`; name another file or folder
+    ");
 }
 
 #[test]
@@ -567,4 +609,47 @@ mod any_bytes {
             try_load(CHAT.as_bytes()[..at].to_vec());
         }
     }
+}
+
+#[test]
+fn a_scenario_of_a_later_kind_knows_the_same_keys() {
+    for key in resolve::KEYS {
+        for kind in ["latency", "cache"] {
+            let rest = if key == "kind" { "" } else { "kind: " };
+            let kind_line = if rest.is_empty() {
+                String::new()
+            } else {
+                format!("{rest}{kind}")
+            };
+            let text = format!(
+                "target: {{ url: \"sim://\" }}\nscenarios:\n  - {{ {key}: 5, {kind_line} }}\n"
+            );
+            let seen = load_text(&text).unwrap_err();
+            assert!(!seen.contains("is not known here"), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let text = format!(
+        "{}# {}",
+        one_scenario("load: { concurrency: 1 }"),
+        "x".repeat(5 << 20)
+    );
+    assert!(load_text(&text).unwrap_err().contains("larger than 4 MiB"));
+}
+
+#[test]
+fn a_long_line_is_cut_around_its_caret() {
+    let text = one_scenario(&format!(
+        "load: {{ concurrency: 1 }}\nbody: {{ a: \"{}\", stream: true }}",
+        "x".repeat(3000)
+    ));
+    let seen = load_text(&text).unwrap_err();
+    assert!(seen.contains("stream") && seen.contains('^'), "{seen}");
+    assert!(
+        seen.lines().all(|line| line.chars().count() < 200),
+        "{seen}"
+    );
 }

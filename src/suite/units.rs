@@ -241,3 +241,89 @@ pub(super) fn show_rate(per_second: f64) -> String {
 pub(super) fn show_share(share: f64) -> String {
     format!("{}%", super::assertion::shift_decimal(share, 2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_sums_of_numbers_with_units() {
+        for (text, nanos) in [
+            ("10s", 10_000_000_000),
+            ("500ms", 500_000_000),
+            ("250us", 250_000),
+            ("1m30s", 90_000_000_000),
+            ("1.5h", 5_400_000_000_000),
+            (" 2 m ", 120_000_000_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_nanos(nanos)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "10",
+            "s",
+            "-5s",
+            "5 parsecs",
+            "1e3s",
+            "10s20",
+            "99999h",
+            "1..5s",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_would_be_written() {
+        for text in ["0s", "10s", "1m", "90s", "1h", "1500ms", "250us", "7ns"] {
+            assert_eq!(show_duration(parse_duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn rates_are_per_second() {
+        for (text, rate) in [
+            ("20/s", 20.0),
+            ("90/min", 1.5),
+            ("1800 / h", 0.5),
+            ("0.5/s", 0.5),
+        ] {
+            assert_eq!(parse_rate(text), Ok(rate), "{text}");
+        }
+        for text in ["20", "20rps", "/s", "-1/s", "20/week"] {
+            assert!(parse_rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_are_percentages_and_exact() {
+        for (text, share) in [
+            ("1%", 0.01),
+            ("99.9 %", 0.999),
+            ("7%", 0.07),
+            ("0", 0.0),
+            ("100%", 1.0),
+        ] {
+            assert_eq!(parse_share(text), Ok(share), "{text}");
+        }
+        for text in ["0.01", "5", "101%", "%", "-1%"] {
+            assert!(parse_share(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_fraction("0.95"), Ok(0.95));
+        assert_eq!(parse_fraction("95%"), Ok(0.95));
+    }
+
+    #[test]
+    fn an_error_names_the_right_form() {
+        let help = |text: &str| parse_duration(text).unwrap_err().1;
+        assert_eq!(help("30sec"), "write `30s`");
+        assert_eq!(help("2days"), "write `48h`");
+        assert_eq!(parse_share("0.05").unwrap_err().1, "write `5%`");
+        assert_eq!(parse_rate("12rps").unwrap_err().1, "write `12/s`");
+    }
+}

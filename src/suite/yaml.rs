@@ -224,6 +224,7 @@ struct Anchored {
     node: Node,
     nodes: usize,
     bytes: usize,
+    depth: usize,
 }
 
 #[derive(Default)]
@@ -281,6 +282,9 @@ impl Builder {
                     ));
                 };
                 let (nodes, bytes) = (anchored.nodes, anchored.bytes);
+                if self.open.len() + anchored.depth > MAX_DEPTH {
+                    return Err(too_deep(span));
+                }
                 self.count(nodes, bytes, span)?;
                 let node = self.anchors[&anchor].node.clone();
                 self.add(node)
@@ -319,7 +323,16 @@ impl Builder {
     fn anchor(&mut self, anchor: usize, node: &Node, nodes: usize, bytes: usize) {
         if anchor > 0 {
             let node = node.clone();
-            self.anchors.insert(anchor, Anchored { node, nodes, bytes });
+            let depth = depth(&node);
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node,
+                    nodes,
+                    bytes,
+                    depth,
+                },
+            );
         }
     }
 
@@ -331,11 +344,7 @@ impl Builder {
         items: Items,
     ) -> Result<(), Problem> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(problem(
-                span,
-                format!("values lie more than {MAX_DEPTH} deep in each other"),
-                "a suite needs five levels at most",
-            ));
+            return Err(too_deep(span));
         }
         let before = (self.nodes, self.bytes);
         self.count(1, 0, span)?;
@@ -388,6 +397,24 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+fn too_deep(span: Span) -> Problem {
+    problem(
+        span,
+        format!("values lie more than {MAX_DEPTH} deep in each other"),
+        "a suite needs six levels at most",
+    )
+}
+
+/// How deep collections lie in each other in `node`.
+fn depth(node: &Node) -> usize {
+    let inside = match &node.value {
+        NodeValue::Scalar(_) => return 0,
+        NodeValue::Sequence(items) => items.iter().map(depth).max(),
+        NodeValue::Mapping(entries) => entries.iter().map(|e| depth(&e.value)).max(),
+    };
+    1 + inside.unwrap_or(0)
 }
 
 fn checked_key(node: Node, seen: &mut HashMap<String, Span>) -> Result<(String, Span), Problem> {
@@ -459,5 +486,97 @@ fn trimmed(span: Span, text: &str) -> Span {
     Span {
         start: span.start,
         end: span.start + kept.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> SourceFile {
+        SourceFile {
+            path: "a.yaml".into(),
+            text: text.into(),
+        }
+    }
+
+    /// Every key and scalar of `text` as cut out of it by its place.
+    fn cuts(text: &str) -> Vec<String> {
+        fn walk(node: &Node, text: &str, out: &mut Vec<String>) {
+            let cut = |span: Span| text[span.start..span.end].to_owned();
+            match &node.value {
+                NodeValue::Scalar(_) => out.push(cut(node.span)),
+                NodeValue::Sequence(items) => items.iter().for_each(|n| walk(n, text, out)),
+                NodeValue::Mapping(entries) => {
+                    for entry in entries {
+                        out.push(cut(entry.key_span));
+                        walk(&entry.value, text, out);
+                    }
+                }
+            }
+        }
+        let mut out = Vec::new();
+        walk(&parse(&file(text)).unwrap(), text, &mut out);
+        out
+    }
+
+    #[test]
+    fn places_are_byte_ranges_of_what_is_written() {
+        assert_eq!(
+            cuts("ä: \"ö # ü\"   # 測試\nb: [ plain text , 'it''s' ]\nc:\n  - x # y\n"),
+            ["ä", "\"ö # ü\"", "b", "plain text", "'it''s'", "c", "x"]
+        );
+        assert_eq!(cuts("a:\r\n  b: c\r\nd: e\r\n"), ["a", "b", "c", "d", "e"]);
+        assert_eq!(cuts("a: >\n  one\n  two\nb: 1\n")[3], "1");
+        assert_eq!(cuts("a:\nb:\n"), ["a", "", "b", ""]);
+    }
+
+    #[test]
+    fn collections_end_with_their_last_line() {
+        let text = "a:\n  - b: 1\n    c: 2\n\n# remark\nd: 3\n";
+        let root = parse(&file(text)).unwrap();
+        let list = &root.entries().unwrap()[0].value;
+        let cut = &text[list.span.start..list.span.end];
+        assert!(cut.starts_with("- b: 1\n    c: 2"), "{cut:?}");
+        assert!(!cut.contains("d: 3"), "{cut:?}");
+    }
+
+    #[test]
+    fn an_alias_repeats_what_it_refers_to() {
+        let root = parse(&file("a: &x { k: 1 }\nb: *x\n")).unwrap();
+        let entries = root.entries().unwrap();
+        assert_eq!(entries[1].value.entries().unwrap()[0].key, "k");
+    }
+
+    #[test]
+    fn aliases_do_not_lead_deeper_than_what_is_written() {
+        let mut text = String::from("a0: &a0 [x]\n");
+        for i in 1..80 {
+            text += &format!("a{i}: &a{i} [*a{}]\n", i - 1);
+        }
+        let refused = parse(&file(&text)).unwrap_err();
+        assert!(refused.message.contains("deep"), "{refused}");
+    }
+
+    #[test]
+    fn what_multiplies_is_bounded() {
+        let mut scalars = format!("a: &a \"{}\"\n", "x".repeat(100_000));
+        for i in 0..200 {
+            scalars += &format!("b{i}: *a\n");
+        }
+        let mut deep = String::new();
+        for i in 0..100 {
+            deep += &format!("{}a:\n", "  ".repeat(i));
+        }
+        let many = "- 1\n".repeat(60_000);
+        for text in [
+            scalars,
+            deep,
+            many,
+            "[".repeat(100_000),
+            "{a: ".repeat(100_000),
+        ] {
+            assert!(parse(&file(&text)).is_err(), "{}", &text[..40]);
+        }
     }
 }

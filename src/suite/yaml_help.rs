@@ -177,7 +177,7 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
     if has("recursion limit") {
         return (
             "values lie too deep in each other".into(),
-            Some("a suite needs five levels at most"),
+            Some("a suite needs six levels at most"),
         );
     }
     if has("indentation in quoted") {
@@ -214,7 +214,7 @@ fn reword(info: &str) -> (String, Option<&'static str>) {
     }
     if has("escape") {
         return (
-            "YAML has no such escape".into(),
+            "there is no such escape in YAML".into(),
             Some("write `\\` twice for a backslash, or use single quotes"),
         );
     }
