@@ -1,23 +1,34 @@
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use libtest_mimic::Arguments;
-
-use super::args::RunArgs;
+use super::args::{RunArgs, default_paths};
 use super::suites::load_cases;
 use crate::exit;
+use crate::plan::Case;
 use crate::runner::{
-    Context, Interrupt, Wanted, finish, html_report, new_nonce, resolved, run_cases, run_info,
+    Ci, Context, FailedCases, Interrupt, Limits, TestArguments, Wanted, finish, html_report,
+    new_nonce, resolved, run_cases, run_info,
 };
 
 /// `prony run`: suites in, verdicts out.
-pub fn run(args: RunArgs) -> i32 {
-    let arguments = Arguments::from_iter(
-        std::iter::once("prony run --".to_owned()).chain(args.libtest.iter().cloned()),
-    );
-    let (suites, cases) = match load_cases(&args.select) {
+pub fn run(mut args: RunArgs) -> i32 {
+    let began = Instant::now();
+    let arguments = match TestArguments::from_words("prony run --", args.libtest.iter().cloned()) {
+        Ok(arguments) => arguments,
+        Err(refused) => return refused.print(),
+    };
+    let failed = match failed_before(&mut args) {
+        Ok(failed) => failed,
+        Err(code) => return code,
+    };
+    let (suites, mut cases) = match load_cases(&args.select) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Some(failed) = &failed {
+        cases = still_there(failed, cases);
+    }
     let html = match html_report(args.templates.as_deref()) {
         Ok(html) => html,
         Err(e) => return fail(exit::USAGE, &e),
@@ -28,10 +39,10 @@ pub fn run(args: RunArgs) -> i32 {
     };
     let secrets: Vec<(String, String)> = suites.iter().flat_map(|s| s.secrets.clone()).collect();
     let redactor = crate::text::Redactor::new(&secrets);
-    let command = std::env::args()
-        .map(|a| redactor.apply(&a).into_owned())
+    let command = std::env::args_os()
+        .map(|a| redactor.apply(&a.to_string_lossy()).into_owned())
         .collect();
-    let context = Arc::new(Context::new(
+    let mut context = Context::new(
         args.results.clone(),
         run_info(
             command,
@@ -41,20 +52,66 @@ pub fn run(args: RunArgs) -> i32 {
         resolved(&suites),
         new_nonce(),
         interrupt,
-    ));
-    let outcome = match run_cases(cases, &context, arguments) {
-        Ok(outcome) => outcome,
-        Err(e) => return fail(exit::INTERNAL, &format!("cannot write results: {e}")),
+    );
+    context.limits = Limits {
+        max_time: args.max_time.map(|t| (t.written, began + t.duration)),
+        fail_fast: args.fail_fast || arguments.fail_fast,
     };
-    if outcome.code == exit::NOTHING_SELECTED && outcome.result.is_none() {
+    let context = Arc::new(context);
+    let outcome = match run_cases(cases, &context, &arguments) {
+        Ok(outcome) => outcome,
+        Err(e) => return fail(exit::USAGE, &e.to_string()),
+    };
+    if outcome.code == exit::NOTHING_SELECTED {
         eprintln!("no case was selected; `prony list` names all cases");
     }
     let wanted = Wanted {
         junit: args.junit,
         html_file: args.html,
         html,
+        ci: Ci::from_env(),
     };
     finish(&outcome, &context, &wanted)
+}
+
+/// The cases that `--rerun-failed` means. Where no paths are given, the suites are those that they
+/// stood in.
+fn failed_before(args: &mut RunArgs) -> Result<Option<FailedCases>, i32> {
+    let Some(run) = &args.rerun_failed else {
+        return Ok(None);
+    };
+    let run = run.as_deref().unwrap_or(Path::new("latest"));
+    let failed = FailedCases::of(run, &args.results).map_err(|e| fail(exit::USAGE, &e))?;
+    if failed.names.is_empty() {
+        eprintln!(
+            "no case of {} failed; there is nothing to run again",
+            failed.folder.display()
+        );
+        return Err(exit::NOTHING_SELECTED);
+    }
+    if args.select.paths == default_paths() {
+        let there: Vec<PathBuf> = failed
+            .files
+            .iter()
+            .filter(|f| f.exists())
+            .cloned()
+            .collect();
+        if !there.is_empty() {
+            args.select.paths = there;
+        }
+    }
+    Ok(Some(failed))
+}
+
+fn still_there(failed: &FailedCases, cases: Vec<Case>) -> Vec<Case> {
+    let (cases, gone) = failed.among(cases);
+    for name in gone {
+        eprintln!(
+            "warning: {name} failed in {}, but the suites have no such case",
+            failed.folder.display()
+        );
+    }
+    cases
 }
 
 fn fail(code: i32, what: &str) -> i32 {

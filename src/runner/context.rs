@@ -1,12 +1,43 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
+use crate::exit;
 use crate::plan::Case;
 use crate::result::{CaseResult, RunInfo};
 use crate::text::Redactor;
+
+/// When an invocation starts no more cases.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// A time it may take, as written, and when that is over. A case under way is not cut.
+    pub max_time: Option<(String, Instant)>,
+    /// A case did not pass.
+    pub fail_fast: bool,
+}
+
+/// What a case of this process came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its slug, the folder under `cases/`.
+    pub slug: String,
+    /// Its full name.
+    pub name: String,
+    /// The exit code that it asks for by itself.
+    pub code: i32,
+}
+
+/// Why a case is not started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// For the result and for libtest's line.
+    pub reason: String,
+    /// The exit code that it asks for.
+    pub code: i32,
+}
 
 /// What all cases of one invocation share.
 #[derive(Debug)]
@@ -21,6 +52,9 @@ pub struct Context {
     pub nonce: u64,
     /// The user's wish to end.
     pub interrupt: Arc<Interrupt>,
+    /// When cases are no longer started.
+    pub limits: Limits,
+    ended: Mutex<Vec<Ended>>,
     folder: OnceLock<ResultsFolder>,
     internal: Mutex<Vec<String>>,
 }
@@ -40,6 +74,8 @@ impl Context {
             resolved,
             nonce,
             interrupt,
+            limits: Limits::default(),
+            ended: Mutex::new(Vec::new()),
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
         }
@@ -74,6 +110,50 @@ impl Context {
     /// Failures of prony's own so far.
     pub fn internal(&self) -> Vec<String> {
         self.internal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Why no further case is started, if so.
+    pub fn skip(&self) -> Option<Skip> {
+        if self.interrupt.raised() {
+            return Some(Skip {
+                reason: "interrupted before it began".to_owned(),
+                // The interrupt has a code of its own.
+                code: exit::OK,
+            });
+        }
+        if self.limits.fail_fast
+            && let Some(first) = self.ended().into_iter().find(|e| e.code != exit::OK)
+        {
+            return Some(Skip {
+                reason: format!("not started: {} did not pass (`--fail-fast`)", first.name),
+                code: exit::OK,
+            });
+        }
+        match &self.limits.max_time {
+            Some((written, end)) if Instant::now() >= *end => Some(Skip {
+                reason: format!("not started: the {written} of `--max-time` were used up"),
+                code: exit::NOT_MEASURED,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Notes what a case came to.
+    pub fn note_ended(&self, case: &CaseResult, code: i32) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push(Ended {
+            slug: case.slug.clone(),
+            name: case.full_name(),
+            code,
+        });
+    }
+
+    /// The cases of this process so far. Another process of the same run has others.
+    pub fn ended(&self) -> Vec<Ended> {
+        self.ended
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

@@ -3,12 +3,13 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::folder::{case_is_claimed, run_is_left_behind};
 use super::recover::recover;
 use crate::result::{CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
 
 /// Reads a results folder: the run's part from `summary.json`, the cases from their own folders.
 /// Cases that a killed process left behind are made from their records, and the run is marked
-/// interrupted.
+/// interrupted; those that another process is still measuring are left alone.
 ///
 /// # Errors
 /// When the folder is no results folder, was written by a newer prony, or cannot be read.
@@ -19,6 +20,7 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
         cases: Vec::new(),
     };
     let mut cases = Vec::new();
+    let mut killed = run_is_left_behind(folder, &result.run);
     let dir = folder.join("cases");
     let mut slugs: Vec<_> = match std::fs::read_dir(&dir) {
         Ok(entries) => entries.collect::<io::Result<_>>()?,
@@ -31,8 +33,12 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
         if !dir.join("result.json").exists() {
             continue;
         }
-        let case: CaseResult = read_json(&dir.join("result.json"))?;
-        let (case, case_series) = if case.unfinished {
+        let mut case: CaseResult = read_json(&dir.join("result.json"))?;
+        let (case, case_series) = if case.unfinished && case_is_claimed(&dir) {
+            case.reason = Some("still being measured".to_owned());
+            (case, None)
+        } else if case.unfinished {
+            killed = true;
             recover(&dir, case)?
         } else {
             let path = dir.join("series.json");
@@ -46,8 +52,7 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     cases.sort_by(|a: &CaseResult, b| {
         (&a.source.file, a.source.line, &a.name).cmp(&(&b.source.file, b.source.line, &b.name))
     });
-    result.run.interrupted |=
-        result.run.finished_at.is_none() && cases.iter().any(|c| c.unfinished);
+    result.run.interrupted |= killed;
     result.cases = cases;
     Ok((result, series))
 }

@@ -1,0 +1,91 @@
+use libtest_mimic::{Completion, Conclusion, Failed, Trial};
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::arguments::TestArguments;
+use super::events;
+
+/// A case, or whatever else is to show up as one of libtest's tests.
+pub struct Test {
+    /// Its full name.
+    pub name: String,
+    /// Where it stands: file and line.
+    pub source: Option<(String, usize)>,
+    /// Runs it.
+    pub run: Box<dyn FnOnce() -> Result<Completion, Failed> + Send>,
+}
+
+/// Runs `tests` as libtest would, printing what it would print; returns what it counted.
+///
+/// # Errors
+/// When `--logfile` cannot be written.
+pub fn run_tests(mut tests: Vec<Test>, arguments: &TestArguments) -> std::io::Result<Conclusion> {
+    if let Some(path) = arguments.logfile() {
+        // libtest-mimic would panic.
+        std::fs::File::create(path)
+            .map_err(|e| std::io::Error::new(e.kind(), format!("--logfile {path}: {e}")))?;
+    }
+    if let Some(seed) = arguments.shuffle {
+        shuffle(&mut tests, seed);
+    }
+    if arguments.json {
+        return events::run(tests, arguments);
+    }
+    if let Some(seed) = arguments.shuffle
+        && !arguments.list
+    {
+        // libtest says so behind "running N tests", a line that is libtest-mimic's here.
+        println!("\nshuffle seed: {seed} (`--shuffle-seed {seed}` runs in this order again)");
+    }
+    let leave_out = tests
+        .iter()
+        .filter(|t| !arguments.selects(&t.name))
+        .map(|t| t.name.clone())
+        .collect();
+    let trials = tests
+        .into_iter()
+        .map(|t| Trial::ignorable_test(t.name, t.run))
+        .collect();
+    Ok(libtest_mimic::run(&arguments.for_mimic(leave_out), trials))
+}
+
+/// Fisher-Yates, the same on every machine.
+fn shuffle(tests: &mut [Test], seed: u64) {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    for i in (1..tests.len()).rev() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a remainder by a usize fits a usize"
+        )]
+        let j = (rng.next_u64() % (i as u64 + 1)) as usize;
+        tests.swap(i, j);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tests(names: &[&str]) -> Vec<Test> {
+        let test = |name: &&str| Test {
+            name: (*name).to_owned(),
+            source: None,
+            run: Box::new(|| Ok(Completion::Completed)),
+        };
+        names.iter().map(test).collect()
+    }
+
+    fn order(seed: u64) -> Vec<String> {
+        let mut all = tests(&["a", "b", "c", "d", "e", "f", "g", "h"]);
+        shuffle(&mut all, seed);
+        all.into_iter().map(|t| t.name).collect()
+    }
+
+    #[test]
+    fn a_seed_is_an_order() {
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+        let mut sorted = order(3);
+        sorted.sort();
+        assert_eq!(sorted, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    }
+}
