@@ -94,7 +94,7 @@ pub fn annotations<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<A
             let open = case
                 .assertions
                 .iter()
-                .filter(|a| a.verdict == case.verdict || a.borderline);
+                .filter(|a| a.verdict == case.verdict || (a.borderline && !a.implicit));
             all.extend(open.map(|a| of_assertion(case, a, level)));
         }
         if all.len() == before {

@@ -15,14 +15,36 @@ use libtest_mimic::{Completion, Conclusion, Failed};
 use super::arguments::TestArguments;
 use super::libtest::Test;
 
-/// Runs the selected tests (or lists them), an event a line.
+/// Where events go. That they cannot be written keeps no test from running: their results count.
+struct Events {
+    out: Box<dyn Write>,
+    failed: Option<io::Error>,
+}
+
+impl Events {
+    fn write(&mut self, line: &str) {
+        if self.failed.is_none() {
+            let written = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+            self.failed = written.err();
+        }
+    }
+}
+
+/// Runs the selected tests (or lists them), an event a line. Also returns why events were lost, if
+/// they were.
 ///
 /// # Errors
-/// When the events cannot be written.
-pub fn run(tests: Vec<Test>, arguments: &TestArguments) -> io::Result<Conclusion> {
-    let mut out: Box<dyn Write> = match arguments.logfile() {
-        Some(path) => Box::new(File::create(path)?),
-        None => Box::new(io::stdout()),
+/// When `--logfile` cannot be written.
+pub fn run(
+    tests: Vec<Test>,
+    arguments: &TestArguments,
+) -> io::Result<(Conclusion, Option<io::Error>)> {
+    let mut out = Events {
+        out: match arguments.logfile() {
+            Some(path) => Box::new(File::create(path)?),
+            None => Box::new(io::stdout()),
+        },
+        failed: None,
     };
     let all = tests.len();
     let tests: Vec<Test> = tests
@@ -37,11 +59,11 @@ pub fn run(tests: Vec<Test>, arguments: &TestArguments) -> io::Result<Conclusion
         num_measured: 0,
     };
     if arguments.list {
-        list(&tests, &mut out)?;
-        return Ok(conclusion);
+        list(&tests, &mut out);
+        return Ok((conclusion, out.failed));
     }
     let began = Instant::now();
-    writeln!(out, "{}", started(tests.len(), arguments.shuffle))?;
+    out.write(&started(tests.len(), arguments.shuffle));
     let (sender, receiver) = mpsc::channel();
     let queue = Mutex::new(tests.into_iter());
     std::thread::scope(|scope| {
@@ -53,29 +75,22 @@ pub fn run(tests: Vec<Test>, arguments: &TestArguments) -> io::Result<Conclusion
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(test) = next else { break };
                     let name = test.name;
-                    // The receiver is gone only when events cannot be written any more.
-                    if sender.send((name.clone(), None)).is_err() {
-                        break;
-                    }
+                    // The receiver stays until all senders are gone.
+                    let _ = sender.send((name.clone(), None));
                     let began = Instant::now();
                     let outcome = if arguments.ignores() {
                         Ok(Completion::ignored())
                     } else {
                         catch_unwind(AssertUnwindSafe(test.run)).unwrap_or_else(|e| Err(panic(&*e)))
                     };
-                    if sender
-                        .send((name, Some((outcome, began.elapsed()))))
-                        .is_err()
-                    {
-                        break;
-                    }
+                    let _ = sender.send((name, Some((outcome, began.elapsed()))));
                 }
             });
         }
         drop(sender);
         for (name, outcome) in receiver {
             let Some((outcome, took)) = outcome else {
-                writeln!(out, "{}", test_started(&name))?;
+                out.write(&test_started(&name));
                 continue;
             };
             match &outcome {
@@ -84,14 +99,11 @@ pub fn run(tests: Vec<Test>, arguments: &TestArguments) -> io::Result<Conclusion
                 Err(_) => conclusion.num_failed += 1,
             }
             let took = arguments.report_time.then_some(took);
-            writeln!(out, "{}", test_ended(&name, &outcome, took))?;
-            out.flush()?;
+            out.write(&test_ended(&name, &outcome, took));
         }
-        Ok::<_, io::Error>(())
-    })?;
-    writeln!(out, "{}", ended(&conclusion, began.elapsed()))?;
-    out.flush()?;
-    Ok(conclusion)
+    });
+    out.write(&ended(&conclusion, began.elapsed()));
+    Ok((conclusion, out.failed))
 }
 
 fn panic(payload: &(dyn Any + Send)) -> Failed {
@@ -105,26 +117,21 @@ fn panic(payload: &(dyn Any + Send)) -> Failed {
     }
 }
 
-fn list(tests: &[Test], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, r#"{{ "type": "suite", "event": "discovery" }}"#)?;
+fn list(tests: &[Test], out: &mut Events) {
+    out.write(r#"{ "type": "suite", "event": "discovery" }"#);
     for test in tests {
-        let (file, line) = test
-            .source
-            .as_ref()
-            .map_or(("", 0), |(f, l)| (f.as_str(), *l));
-        writeln!(
-            out,
+        let source = test.source.as_ref();
+        let (file, line) = source.map_or(("", 0), |(f, l)| (f.as_str(), *l));
+        out.write(&format!(
             r#"{{ "type": "test", "event": "discovered", "name": {}, "ignore": false, "ignore_message": "", "source_path": {}, "start_line": {line}, "start_col": 0, "end_line": 0, "end_col": 0 }}"#,
             string(&test.name),
             string(file),
-        )?;
+        ));
     }
-    writeln!(
-        out,
+    out.write(&format!(
         r#"{{ "type": "suite", "event": "completed", "tests": {n}, "benchmarks": 0, "total": {n}, "ignored": 0 }}"#,
         n = tests.len()
-    )?;
-    out.flush()
+    ));
 }
 
 fn started(count: usize, shuffle: Option<u64>) -> String {

@@ -49,7 +49,10 @@ pub(super) fn run_as_tests(
     context: &Context,
     arguments: &TestArguments,
 ) -> io::Result<Outcome> {
-    let conclusion = run_tests(tests, arguments)?;
+    let (conclusion, lost) = run_tests(tests, arguments)?;
+    if let Some(e) = lost {
+        context.note_internal(format!("cannot write events: {e}"));
+    }
     let ended = context.ended();
     let none = if arguments.list {
         exit::OK

@@ -14,11 +14,15 @@ pub struct Test {
     pub run: Box<dyn FnOnce() -> Result<Completion, Failed> + Send>,
 }
 
-/// Runs `tests` as libtest would, printing what it would print; returns what it counted.
+/// Runs `tests` as libtest would, printing what it would print; returns what it counted, and why
+/// events for programs were lost, if they were.
 ///
 /// # Errors
 /// When `--logfile` cannot be written.
-pub fn run_tests(mut tests: Vec<Test>, arguments: &TestArguments) -> std::io::Result<Conclusion> {
+pub fn run_tests(
+    mut tests: Vec<Test>,
+    arguments: &TestArguments,
+) -> std::io::Result<(Conclusion, Option<std::io::Error>)> {
     if let Some(path) = arguments.logfile() {
         // libtest-mimic would panic.
         std::fs::File::create(path)
@@ -45,7 +49,8 @@ pub fn run_tests(mut tests: Vec<Test>, arguments: &TestArguments) -> std::io::Re
         .into_iter()
         .map(|t| Trial::ignorable_test(t.name, t.run))
         .collect();
-    Ok(libtest_mimic::run(&arguments.for_mimic(leave_out), trials))
+    let conclusion = libtest_mimic::run(&arguments.for_mimic(leave_out), trials);
+    Ok((conclusion, None))
 }
 
 /// Fisher-Yates, the same on every machine.
