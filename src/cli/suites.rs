@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{discover, load_options, stderr_color};
+use crate::runner::{Ci, discover, load_options, stderr_color};
 use crate::suite::{Diagnostic, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
@@ -25,4 +25,5 @@ fn print_problems(problems: &[Diagnostic]) {
     let n = problems.len();
     let s = if n == 1 { "" } else { "s" };
     eprintln!("{n} problem{s}; nothing was sent");
+    eprint!("{}", Ci::from_env().annotate_problems(problems));
 }
