@@ -472,3 +472,24 @@ fn many_streams_at_once_all_end() {
         assert_eq!(response.chunks().len(), 1 + 50 + 1);
     }
 }
+
+#[test]
+fn an_address_in_use_and_a_wrong_configuration_are_errors() {
+    let server = engine(json!({}));
+    let error = SimServer::start(SimConfig::default(), 1, server.addr()).expect_err("taken");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("cannot listen on {}", server.addr()))
+    );
+    let config = SimConfig {
+        error_rate: 2.0,
+        ..SimConfig::default()
+    };
+    let error = SimServer::start(config, 1, SocketAddr::from(([127, 0, 0, 1], 0)));
+    assert_eq!(
+        error.expect_err("out of range").to_string(),
+        "`error_rate`: must be a share from 0 to 1"
+    );
+}

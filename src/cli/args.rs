@@ -51,6 +51,9 @@ pub struct RunArgs {
     /// Folder that receives the results folders
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
+    /// Run in virtual time: deterministic, and an hour in seconds; only for sim:// targets
+    #[arg(long = "virtual")]
+    pub virtual_time: bool,
     /// Also write the JUnit report to this file
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

@@ -29,6 +29,15 @@ pub fn run(mut args: RunArgs) -> i32 {
     if let Some(failed) = &failed {
         cases = still_there(failed, cases);
     }
+    if args.virtual_time
+        && let Some(case) = cases.iter().find(|c| !c.is_simulated())
+    {
+        let text = format!(
+            "--virtual: {} has a target of its own time; only sim:// targets can run in virtual time",
+            case.full_name()
+        );
+        return fail(exit::USAGE, &text);
+    }
     let html = match html_report(args.templates.as_deref()) {
         Ok(html) => html,
         Err(e) => return fail(exit::USAGE, &e),
@@ -39,18 +48,15 @@ pub fn run(mut args: RunArgs) -> i32 {
     };
     let secrets: Vec<(String, String)> = suites.iter().flat_map(|s| s.secrets.clone()).collect();
     let redactor = crate::text::Redactor::new(&secrets);
-    let command = std::env::args_os()
-        .map(|a| redactor.apply(&a.to_string_lossy()).into_owned())
-        .collect();
+    let clean = |text: &str| redactor.apply(text).into_owned();
+    let command = std::env::args_os().map(|a| clean(&a.to_string_lossy()));
+    let labels = args.labels.iter().map(|(k, v)| (clean(k), clean(v)));
     let mut context = Context::new(
         args.results.clone(),
-        run_info(
-            command,
-            args.select.seed,
-            args.labels.iter().cloned().collect(),
-        ),
+        run_info(command.collect(), args.select.seed, labels.collect()),
         resolved(&suites),
         new_nonce(),
+        args.virtual_time,
         interrupt,
     );
     context.limits = Limits {

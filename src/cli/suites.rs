@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{Ci, discover, load_options, stderr_color};
+use crate::runner::{Ci, check_prompt_files, discover, load_options, stderr_color};
 use crate::suite::{Diagnostic, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
@@ -17,7 +17,11 @@ pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
 
 fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let files = discover(paths)?;
-    load(&files, &load_options(select.seed, select.target.clone()))
+    let suites = load(&files, &load_options(select.seed, select.target.clone()))?;
+    match check_prompt_files(&suites) {
+        problems if problems.is_empty() => Ok(suites),
+        problems => Err(problems),
+    }
 }
 
 fn print_problems(problems: &[Diagnostic]) {

@@ -21,6 +21,9 @@ pub struct VirtualDriver {
     world: Rc<World>,
 }
 
+/// The future that [`VirtualDriver::block_on`] was called with, among the tasks.
+const MAIN: usize = usize::MAX;
+
 #[derive(Default)]
 struct World {
     now: Cell<Nanos>,
@@ -89,17 +92,17 @@ impl VirtualDriver {
     ///
     /// # Panics
     /// When `future` waits for something that can never happen: no task can run and no timer is set.
-    pub fn block_on<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> T {
-        let output = Rc::new(RefCell::new(None));
-        let slot = output.clone();
-        self.spawn(async move {
-            let value = future.await;
-            *slot.borrow_mut() = Some(value);
-        });
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut main = std::pin::pin!(future);
+        let waker = self.waker(MAIN);
+        self.world.ready.push(MAIN);
         loop {
             while let Some(task) = self.world.ready.pop() {
-                self.poll(task);
-                if let Some(value) = output.borrow_mut().take() {
+                if task != MAIN {
+                    self.poll(task);
+                } else if let Poll::Ready(value) =
+                    main.as_mut().poll(&mut Context::from_waker(&waker))
+                {
                     return value;
                 }
             }
@@ -108,6 +111,13 @@ impl VirtualDriver {
                 "virtual time stands still: every task waits and no timer is set"
             );
         }
+    }
+
+    fn waker(&self, task: usize) -> Waker {
+        Waker::from(Arc::new(TaskWaker {
+            task,
+            ready: self.world.ready.clone(),
+        }))
     }
 
     fn poll(&self, id: usize) {
@@ -121,10 +131,7 @@ impl VirtualDriver {
         else {
             return;
         };
-        let waker = Waker::from(Arc::new(TaskWaker {
-            task: id,
-            ready: self.world.ready.clone(),
-        }));
+        let waker = self.waker(id);
         let ended = task
             .as_mut()
             .poll(&mut Context::from_waker(&waker))

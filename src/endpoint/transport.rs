@@ -104,6 +104,11 @@ pub trait Transport: Clone + 'static {
         &self,
         request: WireRequest,
     ) -> impl Future<Output = Result<Self::Exchange, TransportError>> + 'static;
+
+    /// Requests that met a kept connection already closed and were handed over anew.
+    fn stale_connections(&self) -> u32 {
+        0
+    }
 }
 
 /// A response under way: its head is known, its body arrives piece by piece.

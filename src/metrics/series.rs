@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::record::RunRecords;
+use crate::record::{Part, RunRecords};
 use crate::result::RunSeries;
 use crate::stats::quantile;
 
@@ -52,7 +52,9 @@ pub fn series(run: &RunRecords) -> RunSeries {
                 *x += overlap as f64 / width_us as f64;
             }
         }
-        if let Some(at) = record.end_us {
+        // What prony cut outside the window, when it had seen enough, is no failure of anything.
+        let given_up = record.cut() && record.part != Part::Window;
+        if let Some(at) = record.end_us.filter(|_| !given_up) {
             let ended = if record.ok() {
                 &mut completed
             } else {

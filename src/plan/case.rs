@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::suite::{Load, Scenario, Target};
+use crate::suite::{Load, Scenario, Target, TargetUrl};
 
 /// A scenario after expansion: one libtest test, one JUnit testcase, one slug.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether every request goes to the embedded engine.
+    pub fn is_simulated(&self) -> bool {
+        let simulated = |p: &PhasePlan| matches!(p.target(self).url, TargetUrl::Sim(_));
+        self.phases.iter().all(simulated)
+    }
+
     /// `suite::name`, the libtest name.
     pub fn full_name(&self) -> String {
         format!("{}::{}", self.suite, self.name)

@@ -12,6 +12,7 @@ use super::finish::{Wanted, finish};
 use super::harness::{run_as_tests, run_info, test_of};
 use super::interrupt::Interrupt;
 use super::libtest::Test;
+use super::prompts::check_prompt_files;
 use super::{broken, invocation};
 use crate::exit;
 use crate::plan::expand;
@@ -27,6 +28,9 @@ use crate::text::Redactor;
 /// ```
 ///
 /// `suites` is a suite file or a folder of suites. See [`Harness`] for more than that.
+///
+/// Cases against the embedded engine run in virtual time; `PRONY_VIRTUAL=0` in the environment makes
+/// them run in real time, over TCP.
 pub fn harness(suites: impl Into<PathBuf>) -> ExitCode {
     Harness::new(suites).run()
 }
@@ -62,6 +66,7 @@ pub struct Harness {
     target: Option<String>,
     seed: Option<u64>,
     labels: BTreeMap<String, String>,
+    virtual_time: Option<bool>,
 }
 
 impl Harness {
@@ -83,6 +88,7 @@ impl Harness {
             target: None,
             seed: None,
             labels: BTreeMap::new(),
+            virtual_time: None,
         }
     }
 
@@ -125,6 +131,14 @@ impl Harness {
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// Whether cases against the embedded engine run in virtual time. They do unless the environment
+    /// says `PRONY_VIRTUAL=0`.
+    #[must_use]
+    pub fn virtual_time(mut self, yes: bool) -> Self {
+        self.virtual_time = Some(yes);
         self
     }
 
@@ -174,6 +188,8 @@ impl Harness {
             info,
             resolved(&suites),
             new_nonce(),
+            self.virtual_time
+                .unwrap_or_else(|| invocation::env("PRONY_VIRTUAL").is_none_or(|v| v != "0")),
             interrupt,
         ));
         let mut tests: Vec<Test> = broken
@@ -225,14 +241,24 @@ impl Harness {
         };
         let mut suites = Vec::new();
         for ((result, input), built) in loaded.into_iter().zip(inputs).zip(built) {
-            match (result, built) {
-                (Ok(suite), None) => suites.push(suite),
-                (Ok(suite), Some(builder)) => suites.push(builder.place(suite)),
-                (Err(problems), None) => broken.push((input.path, problems)),
-                (Err(problems), Some(builder)) => {
-                    broken.push((builder.name().to_owned(), builder.place_problems(problems)));
-                }
-            }
+            let result = match built {
+                Some(builder) => result
+                    .map(|suite| builder.place(suite))
+                    .map_err(|problems| builder.place_problems(problems)),
+                None => result,
+            };
+            let problems = match result {
+                Ok(suite) => match check_prompt_files(std::slice::from_ref(&suite)) {
+                    problems if problems.is_empty() => {
+                        suites.push(suite);
+                        continue;
+                    }
+                    problems => problems,
+                },
+                Err(problems) => problems,
+            };
+            let name = built.map_or(input.path, |builder| builder.name().to_owned());
+            broken.push((name, problems));
         }
         (suites, broken)
     }

@@ -50,6 +50,8 @@ pub struct Context {
     pub resolved: String,
     /// Drawn fresh per invocation: sets its prompts apart from those of every other.
     pub nonce: u64,
+    /// Cases against the embedded engine run in virtual time.
+    pub virtual_time: bool,
     /// The user's wish to end.
     pub interrupt: Arc<Interrupt>,
     /// When cases are no longer started.
@@ -66,6 +68,7 @@ impl Context {
         info: RunInfo,
         resolved: String,
         nonce: u64,
+        virtual_time: bool,
         interrupt: Arc<Interrupt>,
     ) -> Self {
         Context {
@@ -73,11 +76,27 @@ impl Context {
             info,
             resolved,
             nonce,
+            virtual_time,
             interrupt,
             limits: Limits::default(),
             ended: Mutex::new(Vec::new()),
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Whether `case` runs in virtual time.
+    pub fn is_virtual(&self, case: &Case) -> bool {
+        self.virtual_time && case.is_simulated()
+    }
+
+    /// What sets the prompts of `case` apart from those of other invocations; nothing does in virtual
+    /// time, where the same seed is to give the same bytes.
+    pub fn nonce_of(&self, case: &Case) -> u64 {
+        if self.is_virtual(case) {
+            case.scenario.seed
+        } else {
+            self.nonce
         }
     }
 
@@ -141,7 +160,8 @@ impl Context {
         }
     }
 
-    /// Notes what a case came to.
+    /// Notes what a case came to. One that came to nothing, because results could not be written, does
+    /// not count.
     pub fn note_ended(&self, case: &CaseResult, code: i32) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.push(Ended {

@@ -7,6 +7,7 @@ use super::edge::REPORTS_OF_A_RUN;
 use super::folder::{ResultsFolder, write_atomically};
 use super::harness::{Outcome, stdout_style};
 use crate::exit;
+use crate::report::console::Style;
 use crate::report::{Html, Report, ReportInput, by_name, console};
 use crate::result::RunResult;
 
@@ -101,7 +102,12 @@ fn say(
     let mut text = wanted.ci.annotate(own);
     // Of a run that other processes make, too, this one knows a part.
     if ended.len() == result.cases.len() {
-        text.push_str(&console::summary_line(result, stdout_style()));
+        let style = if outcome.json {
+            Style::PLAIN
+        } else {
+            stdout_style()
+        };
+        text.push_str(&console::summary_line(result, style));
         text.push('\n');
     }
     let report = folder.path().join("report.html");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
-use super::rebuild::rebuild;
+use super::rebuild::read_folder;
 use crate::result::{
     CaseResult, CaseSeries, RunInfo, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile,
 };
@@ -43,7 +43,7 @@ impl ResultsFolder {
     /// When something cannot be written.
     pub fn create(results: &Path, info: &RunInfo, suites: &str) -> io::Result<Self> {
         let path = results.join(&info.id);
-        std::fs::create_dir_all(path.join("cases"))?;
+        make_folder(&path.join("cases"))?;
         // Shared: several processes can be at work on one run.
         let claim = File::open(&path).ok();
         let claim = claim.filter(|f| f.try_lock_shared().is_ok()).map(Claim);
@@ -58,7 +58,7 @@ impl ResultsFolder {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 folder.write("suite.yaml", suites.as_bytes())?;
             }
-            Err(e) => return Err(e),
+            Err(e) => return Err(named(&folder.path.join("suite.yaml"), &e)),
         }
         if !folder.path.join("summary.json").exists() {
             let first = RunResult {
@@ -84,7 +84,7 @@ impl ResultsFolder {
     /// When it cannot be written.
     pub fn begin_case(&self, placeholder: &CaseResult) -> io::Result<PathBuf> {
         let dir = self.path.join("cases").join(&placeholder.slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         write_atomically(&dir.join("result.json"), &json(placeholder)?)?;
         Ok(dir.join("requests.jsonl"))
     }
@@ -95,7 +95,7 @@ impl ResultsFolder {
     /// When it cannot be written.
     pub fn end_case(&self, case: &CaseResult, series: &CaseSeries) -> io::Result<()> {
         let dir = self.path.join("cases").join(&case.slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         if !series.phases.is_empty() {
             write_atomically(&dir.join("series.json"), &json(series)?)?;
         }
@@ -110,7 +110,7 @@ impl ResultsFolder {
     /// When the case's folder cannot be made.
     pub fn claim_case(&self, slug: &str) -> io::Result<Option<Claim>> {
         let dir = self.path.join("cases").join(slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         let file = File::open(&dir).ok();
         Ok(file.filter(|f| f.try_lock().is_ok()).map(Claim))
     }
@@ -120,8 +120,10 @@ impl ResultsFolder {
     /// # Errors
     /// When there is no getting it.
     pub fn lock(&self) -> io::Result<LockedFolder<'_>> {
-        let lock = File::create(self.path.join(".lock"))?;
-        lock.lock()?;
+        let path = self.path.join(".lock");
+        let lock = File::create(&path)
+            .and_then(|lock| lock.lock().map(|()| lock))
+            .map_err(|e| named(&path, &e))?;
         Ok(LockedFolder {
             folder: self,
             _lock: lock,
@@ -169,7 +171,7 @@ impl LockedFolder<'_> {
         &self,
         change: impl FnOnce(&mut RunInfo),
     ) -> io::Result<(RunResult, SeriesFile)> {
-        let (mut result, series) = rebuild(&self.folder.path)?;
+        let (mut result, series) = read_folder(&self.folder.path)?;
         change(&mut result.run);
         self.folder.write_json("summary.json", &result)?;
         self.folder.write_json(
@@ -194,10 +196,12 @@ pub fn case_is_claimed(dir: &Path) -> bool {
     File::open(dir).is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Whether the run of that results folder was left behind: it has not finished, and no process is at
-/// work on it.
+/// Whether the run of that results folder was left behind: it never said that it had finished, and no
+/// process is at work on it.
 pub fn run_is_left_behind(path: &Path, run: &RunInfo) -> bool {
-    cfg!(unix) && run.finished_at.is_none() && File::open(path).is_ok_and(|f| f.try_lock().is_ok())
+    let at_work =
+        || File::open(path).is_ok_and(|f| matches!(f.try_lock(), Err(TryLockError::WouldBlock)));
+    run.finished_at.is_none() && !at_work()
 }
 
 fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -215,15 +219,26 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
         .and_then(|()| std::fs::rename(&beside, path))
         .inspect_err(|_| drop(std::fs::remove_file(&beside)))
-        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+        .map_err(|e| named(path, &e))
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path).map_err(|e| named(path, &e))
+}
+
+/// The error, with the path it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(unix)]
 fn point_latest(results: &Path, id: &str) -> io::Result<()> {
     let beside = results.join(format!(".latest.{}.tmp", std::process::id()));
     drop(std::fs::remove_file(&beside));
-    std::os::unix::fs::symlink(id, &beside)?;
-    std::fs::rename(&beside, results.join("latest"))
+    let latest = results.join("latest");
+    std::os::unix::fs::symlink(id, &beside)
+        .and_then(|()| std::fs::rename(&beside, &latest))
+        .map_err(|e| named(&latest, &e))
 }
 
 #[cfg(not(unix))]

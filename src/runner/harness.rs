@@ -7,14 +7,14 @@ use libtest_mimic::{Completion, Conclusion, Failed};
 use super::arguments::TestArguments;
 use super::context::{Context, Skip};
 use super::libtest::{Test, run_tests};
-use super::lock::{Needs, acquire, lock_folder};
+use super::lock::{MeasuringLock, Needs, acquire, lock_folder};
 use super::measure::run_case;
 use super::{case_result, host};
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
 use crate::report::console::{self, Pointers, Style};
-use crate::result::{CaseResult, CaseSeries, RunResult};
+use crate::result::{CaseResult, CaseSeries};
 
 /// What an invocation came to.
 pub struct Outcome {
@@ -54,7 +54,7 @@ pub(super) fn run_as_tests(
         context.note_internal(format!("cannot write events: {e}"));
     }
     let ended = context.ended();
-    let none = if arguments.list {
+    let none = if arguments.list || !context.internal().is_empty() {
         exit::OK
     } else {
         exit::NOTHING_SELECTED
@@ -83,14 +83,7 @@ fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Fai
     if let Some(skip) = context.skip() {
         return Ok(skip_case(case, context, &skip));
     }
-    let mut say = |line: &str| eprintln!("{}: {line}", case.full_name());
-    let stop = || context.skip().is_some();
-    let lock = acquire(&Needs::of(case), &lock_folder(), &stop, &mut say).unwrap_or_else(|e| {
-        say(&format!(
-            "warning: {e}; whoever else measures here now disturbs this case"
-        ));
-        None
-    });
+    let lock = lock_for(case, context);
     // Waiting for it may have used up the time.
     if let Some(skip) = context.skip() {
         return Ok(skip_case(case, context, &skip));
@@ -101,7 +94,6 @@ fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Fai
     let result = run_case(case, context);
     drop(claim);
     drop(lock);
-    context.note_ended(&result, code_of(result.verdict));
     if context.interrupt.raised() && result.verdict == Verdict::Error {
         return Ok(Completion::ignored_with("interrupted"));
     }
@@ -115,6 +107,22 @@ fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Fai
         Verdict::Pass => Ok(Completion::Completed),
         _ => Err(Failed::from(failure_text(&result, context))),
     }
+}
+
+/// Waits until nobody else measures what `case` is about to measure.
+fn lock_for(case: &Case, context: &Context) -> Option<MeasuringLock> {
+    // Nothing can disturb what is computed.
+    if context.is_virtual(case) {
+        return None;
+    }
+    let mut say = |line: &str| eprintln!("{}: {line}", case.full_name());
+    let stop = || context.skip().is_some();
+    acquire(&Needs::of(case), &lock_folder(), &stop, &mut say).unwrap_or_else(|e| {
+        say(&format!(
+            "warning: {e}; whoever else measures here now disturbs this case"
+        ));
+        None
+    })
 }
 
 fn skip_case(case: &Case, context: &Context, skip: &Skip) -> Completion {
@@ -160,24 +168,14 @@ pub fn stdout_style() -> Style {
     }
 }
 
-/// The exit code that a case asks for by its verdict. Why a case was skipped is not part of it: a
+/// The exit code that a case of this verdict asks for. Why a case was skipped is not part of it: a
 /// budget that was used up asks for [`exit::NOT_MEASURED`] when it happens.
-fn code_of(verdict: Verdict) -> i32 {
+pub fn exit_code(verdict: Verdict) -> i32 {
     match verdict {
         Verdict::Fail => exit::FAILED,
         Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
         Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,
     }
-}
-
-/// The exit code of a result, by the verdicts of its cases.
-pub fn exit_code(result: &RunResult) -> i32 {
-    result
-        .cases
-        .iter()
-        .map(|case| code_of(case.verdict))
-        .reduce(exit::stronger)
-        .unwrap_or(exit::NOTHING_SELECTED)
 }
 
 /// The run's part of the summary as an invocation begins.

@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::context::Context;
-use crate::driver::RealDriver;
+use crate::driver::{RealDriver, VirtualDriver};
 use crate::endpoint::{
-    HttpSettings, HttpTransport, Protocol, ServerInfo, openai::Chat, openai::Completions,
-    probe_ready,
+    EngineTransport, HttpSettings, HttpTransport, Protocol, ServerInfo, openai::Chat,
+    openai::Completions, probe_ready,
 };
 use crate::plan::{Case, PhasePlan};
-use crate::sim::{SimConfig, SimServer};
+use crate::sim::{Face, SimConfig, SimServer};
 use crate::suite::{Api, SimOverrides, Target, TargetUrl};
 
 /// Why a case could not be measured; makes it `error`.
@@ -24,7 +24,7 @@ pub struct NotMeasured(pub String);
 const POOL: usize = 4096;
 
 /// A target that is up: requests can go to it.
-pub struct LiveTarget {
+pub struct LiveTarget<T> {
     /// Its address for people.
     pub shown: String,
     /// The model asked for.
@@ -32,16 +32,23 @@ pub struct LiveTarget {
     /// Its accelerators.
     pub gpus: Option<u32>,
     /// What carries requests.
-    pub transport: HttpTransport<RealDriver>,
+    pub transport: T,
     /// The transport's name in results.
     pub transport_name: &'static str,
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
-    /// The embedded engine, where it is the target; stops with this value.
-    sim: Option<SimServer>,
+    engine: Engine,
 }
 
-impl LiveTarget {
+/// The embedded engine, where it is the target.
+enum Engine {
+    None,
+    /// Over TCP; stops with this value.
+    Server(SimServer),
+    InProcess(EngineTransport<VirtualDriver>),
+}
+
+impl LiveTarget<HttpTransport<RealDriver>> {
     /// Starts the target of `phase` where it is the embedded engine, and waits until it is ready.
     ///
     /// # Errors
@@ -53,11 +60,11 @@ impl LiveTarget {
         context: &Context,
     ) -> Result<Self, NotMeasured> {
         let target = phase.target(case);
-        let (base_url, sim) = match &target.url {
-            TargetUrl::Http(url) => (url.clone(), None),
+        let (base_url, engine) = match &target.url {
+            TargetUrl::Http(url) => (url.clone(), Engine::None),
             TargetUrl::Sim(which) => {
                 let (url, server) = start_engine(case, which)?;
-                (url, Some(server))
+                (url, Engine::Server(server))
             }
         };
         let shown = shown(target);
@@ -83,28 +90,59 @@ impl LiveTarget {
                 )));
             }
         };
-        let protocol: Arc<dyn Protocol> = match target.api {
-            Api::Chat => Arc::new(Chat::new(&model, target.stream, &target.body)),
-            Api::Completions => Arc::new(Completions::new(&model, target.stream, &target.body)),
-        };
         Ok(LiveTarget {
             transport: HttpTransport::new(settings, driver.clone())
                 .map_err(|e| NotMeasured(e.to_string()))?,
             transport_name: "reqwest",
+            gpus: target.gpus,
+            protocol: protocol(target, &model),
             shown,
             model,
-            gpus: target.gpus,
-            protocol,
-            sim,
+            engine,
         })
     }
 }
 
-impl LiveTarget {
+impl LiveTarget<EngineTransport<VirtualDriver>> {
+    /// Starts the embedded engine in process, in virtual time.
+    ///
+    /// # Errors
+    /// When the target is none, or its settings cannot be used.
+    pub fn in_process(
+        case: &Case,
+        phase: &PhasePlan,
+        driver: &VirtualDriver,
+    ) -> Result<Self, NotMeasured> {
+        let target = phase.target(case);
+        let shown = shown(target);
+        let TargetUrl::Sim(which) = &target.url else {
+            return Err(NotMeasured(format!(
+                "{shown} cannot be measured in virtual time: only sim:// targets can"
+            )));
+        };
+        let (config, session) = engine_of(case, which)?;
+        let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
+        let models = listed_models(&transport.ask("GET", "/v1/models").1);
+        let model = model(target, &shown, models)?;
+        Ok(LiveTarget {
+            transport_name: "in process",
+            gpus: target.gpus,
+            protocol: protocol(target, &model),
+            shown,
+            model,
+            engine: Engine::InProcess(transport.clone()),
+            transport,
+        })
+    }
+}
+
+impl<T> LiveTarget<T> {
     /// Tells the embedded engine that a run of a phase begins, so that it draws its speed anew.
     pub fn begin_run(&self, run: u64) {
-        if let Some(engine) = &self.sim {
-            engine.begin_run(run);
+        match &self.engine {
+            Engine::None => {}
+            Engine::Server(server) => server.begin_run(run),
+            Engine::InProcess(transport) => transport.begin_run(run),
         }
     }
 }
@@ -124,20 +162,49 @@ pub fn shown(target: &Target) -> String {
     }
 }
 
-/// Starts the embedded engine on a free port, with a speed of its own per session.
-fn start_engine(case: &Case, which: &SimOverrides) -> Result<(Url, SimServer), NotMeasured> {
-    let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
-    let config =
-        SimConfig::resolve(&which.preset, &which.overrides).map_err(|e| failed(e.to_string()))?;
+/// The model to ask for.
+fn model(target: &Target, shown: &str, listed: Vec<String>) -> Result<String, NotMeasured> {
+    let first = || listed.into_iter().next();
+    target.model.clone().or_else(first).ok_or_else(|| {
+        NotMeasured(format!(
+            "{shown} lists no model under `models`; name one with `model:` in the target"
+        ))
+    })
+}
+
+fn listed_models(body: &[u8]) -> Vec<String> {
+    let list: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let ids = list["data"].as_array().into_iter().flatten();
+    ids.filter_map(|m| m["id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+fn protocol(target: &Target, model: &str) -> Arc<dyn Protocol> {
+    match target.api {
+        Api::Chat => Arc::new(Chat::new(model, target.stream, &target.body)),
+        Api::Completions => Arc::new(Completions::new(model, target.stream, &target.body)),
+    }
+}
+
+/// The engine's configuration, and the seed of its session: each case has a start of its own.
+fn engine_of(case: &Case, which: &SimOverrides) -> Result<(SimConfig, u64), NotMeasured> {
+    let config = SimConfig::resolve(&which.preset, &which.overrides)
+        .map_err(|e| NotMeasured(format!("the embedded engine did not start: {e}")))?;
     let mut hash = Sha256::new();
     hash.update(case.scenario.seed.to_le_bytes());
     hash.update(case.full_name());
     let digest = hash.finalize();
     let mut session = [0; 8];
     session.copy_from_slice(&digest[..8]);
+    Ok((config, u64::from_le_bytes(session)))
+}
+
+/// Starts the embedded engine on a free port.
+fn start_engine(case: &Case, which: &SimOverrides) -> Result<(Url, SimServer), NotMeasured> {
+    let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
+    let (config, session) = engine_of(case, which)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = SimServer::start(config, u64::from_le_bytes(session), listen)
-        .map_err(|e| failed(e.to_string()))?;
+    let server = SimServer::start(config, session, listen).map_err(|e| failed(e.to_string()))?;
     let url = Url::parse(&server.base_url()).map_err(|e| failed(e.to_string()))?;
     Ok((url, server))
 }

@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 use super::assemble::MeasuredPhase;
 use super::case_result;
 use super::context::Context;
+use super::harness::exit_code;
 use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
-use crate::driver::RealDriver;
+use super::prompts::prompts_of;
+use crate::driver::{Driver, RealDriver, VirtualDriver};
+use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
 use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
 use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, parse_prompt_file, salt};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -38,8 +41,21 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let measured = RealDriver::run(|driver| measure_all(driver, case, context, &records))
-        .unwrap_or_else(|e| Err(NotMeasured(format!("cannot start measuring: {e}"))));
+    let (measured, virtual_s) = if context.is_virtual(case) {
+        let driver = VirtualDriver::new();
+        let measured = driver.block_on(async {
+            let live = LiveTarget::in_process(case, &case.phases[0], &driver)?;
+            measure_all(&driver, case, context, &live, &records).await
+        });
+        (measured, Some(driver.now() as f64 / 1e9))
+    } else {
+        let measured = RealDriver::run(async |driver| {
+            let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
+            measure_all(&driver, case, context, &live, &records).await
+        });
+        let failed = |e| Err(NotMeasured(format!("cannot start measuring: {e}")));
+        (measured.unwrap_or_else(failed), None)
+    };
     let (mut result, series) = match measured {
         Ok(phases) => {
             let series = CaseSeries {
@@ -59,8 +75,9 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             CaseSeries::default(),
         ),
     };
-    result.duration_s = began.elapsed().as_secs_f64();
+    result.duration_s = virtual_s.unwrap_or_else(|| began.elapsed().as_secs_f64());
     context.redact(case, &mut result);
+    context.note_ended(&result, exit_code(result.verdict));
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
     }
@@ -69,14 +86,15 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
 
 /// The one measuring loop: asks the procedure what to measure next until it is done, whatever the
 /// kind of case.
-async fn measure_all(
-    driver: RealDriver,
+async fn measure_all<D: Driver, T: Transport>(
+    driver: &D,
     case: &Case,
     context: &Context,
+    live: &LiveTarget<T>,
     records: &Path,
 ) -> Result<Vec<MeasuredPhase>, NotMeasured> {
-    let entries = prompt_entries(case)?;
-    let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
+    let entries = prompts_of(&case.scenario.prompts.source)
+        .map_err(|problem| NotMeasured(problem.message))?;
     let gpus = live.gpus;
     let procedure = case.procedure();
     let mut runs: Vec<MeasuredRun> = Vec::new();
@@ -86,7 +104,7 @@ async fn measure_all(
             Step::Done(evidence) => break evidence,
             Step::Measure(measure) => {
                 let one =
-                    measure_one(&driver, case, context, &measure, &live, &entries, records).await?;
+                    measure_one(driver, case, context, &measure, live, &entries, records).await?;
                 let interrupted = one.outcome.interrupted;
                 runs.push(MeasuredRun {
                     result: summarize_run(&one.records, gpus, interrupted),
@@ -109,12 +127,17 @@ async fn measure_all(
                 .iter()
                 .filter_map(|&i| measured.get_mut(i).and_then(Option::take))
                 .collect();
-            phase_of(case, phase.name, of_phase, &live)
+            phase_of(case, phase.name, of_phase, live)
         })
         .collect())
 }
 
-fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> MeasuredPhase {
+fn phase_of<T: Transport>(
+    case: &Case,
+    name: String,
+    runs: Vec<OneRun>,
+    live: &LiveTarget<T>,
+) -> MeasuredPhase {
     let plan = case.phases.iter().find(|p| p.name == name);
     let health = health(&runs);
     MeasuredPhase {
@@ -131,7 +154,7 @@ fn phase_of(case: &Case, name: String, runs: Vec<OneRun>, live: &LiveTarget) -> 
     }
 }
 
-fn stale_connections(live: &LiveTarget) -> Vec<Warning> {
+fn stale_connections<T: Transport>(live: &LiveTarget<T>) -> Vec<Warning> {
     match live.transport.stale_connections() {
         0 => Vec::new(),
         n => vec![Warning {
@@ -153,12 +176,12 @@ struct OneRun {
     cpu: Option<f64>,
 }
 
-async fn measure_one(
-    driver: &RealDriver,
+async fn measure_one<D: Driver, T: Transport>(
+    driver: &D,
     case: &Case,
     context: &Context,
     measure: &Measure,
-    live: &LiveTarget,
+    live: &LiveTarget<T>,
     entries: &Arc<[FileEntry]>,
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
@@ -167,7 +190,7 @@ async fn measure_one(
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
-            context.nonce,
+            context.nonce_of(case),
             &case.full_name(),
             &measure.phase.name,
             measure.run,
@@ -207,7 +230,11 @@ async fn measure_one(
     let outcome = drive(driver.clone(), inputs).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
-    let cpu = cpu_before.zip(cpu_seconds()).map(|(a, b)| (b - a) / wall);
+    // Virtual time has no processor time to hold against it.
+    let cpu = cpu_before
+        .zip(cpu_seconds())
+        .filter(|_| !context.is_virtual(case))
+        .map(|(a, b)| (b - a) / wall);
     let recorded = recorder.finish();
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
@@ -226,8 +253,8 @@ async fn measure_one(
     })
 }
 
-/// What servers say can repeat a key back: error messages pass the case's redactor before they are
-/// written anywhere.
+/// What servers say can repeat a key back: error messages and finish reasons pass the case's redactor
+/// before they are written anywhere.
 fn redacting(
     context: &Context,
     case: &Case,
@@ -235,10 +262,11 @@ fn redacting(
 ) -> Box<dyn FnMut(crate::record::RequestRecord)> {
     let redactor = context.redactor(case);
     Box::new(move |mut record| {
-        if let Some(error) = &mut record.error
-            && let std::borrow::Cow::Owned(clean) = redactor.apply(&error.message)
-        {
-            error.message = clean;
+        let said = record.error.as_mut().map(|e| &mut e.message);
+        for text in said.into_iter().chain(&mut record.finish) {
+            if let std::borrow::Cow::Owned(clean) = redactor.apply(text) {
+                *text = clean;
+            }
         }
         sink(record);
     })
@@ -275,19 +303,6 @@ fn source(
             output_tokens: *output_tokens,
         }),
     }
-}
-
-/// Reads the prompt file, where the case has one.
-fn prompt_entries(case: &Case) -> Result<Arc<[FileEntry]>, NotMeasured> {
-    let PromptSource::File { path, .. } = &case.scenario.prompts.source else {
-        return Ok(Arc::new([]));
-    };
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| NotMeasured(format!("cannot read prompts from {name}: {e}")))?;
-    parse_prompt_file(&name, &text)
-        .map(Into::into)
-        .map_err(NotMeasured)
 }
 
 /// Health of the client over all runs of a phase: the worst of each.

@@ -7,20 +7,28 @@ use super::folder::{case_is_claimed, run_is_left_behind};
 use super::recover::recover;
 use crate::result::{CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
 
-/// Reads a results folder: the run's part from `summary.json`, the cases from their own folders.
-/// Cases that a killed process left behind are made from their records, and the run is marked
-/// interrupted; those that another process is still measuring are left alone.
 ///
 /// # Errors
 /// When the folder is no results folder, was written by a newer prony, or cannot be read.
 pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
+    let (mut result, series) = read_folder(folder)?;
+    let left_behind =
+        |c: &CaseResult| c.unfinished && !case_is_claimed(&folder.join("cases").join(&c.slug));
+    result.run.interrupted |=
+        run_is_left_behind(folder, &result.run) || result.cases.iter().any(left_behind);
+    Ok((result, series))
+}
+
+/// Reads a results folder as it stands, the run under way or over: the run's part from
+/// `summary.json`, the cases from their own folders. Those that have no end yet are made from their
+/// records.
+pub(super) fn read_folder(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     let mut result: RunResult = read_json(&folder.join("summary.json"))?;
     let mut series = SeriesFile {
         schema: SERIES_SCHEMA,
         cases: Vec::new(),
     };
     let mut cases = Vec::new();
-    let mut killed = run_is_left_behind(folder, &result.run);
     let dir = folder.join("cases");
     let mut slugs: Vec<_> = match std::fs::read_dir(&dir) {
         Ok(entries) => entries.collect::<io::Result<_>>()?,
@@ -38,7 +46,6 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
             case.reason = Some("still being measured".to_owned());
             (case, None)
         } else if case.unfinished {
-            killed = true;
             recover(&dir, case)?
         } else {
             let path = dir.join("series.json");
@@ -52,7 +59,6 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     cases.sort_by(|a: &CaseResult, b| {
         (&a.source.file, a.source.line, &a.name).cmp(&(&b.source.file, b.source.line, &b.name))
     });
-    result.run.interrupted |= killed;
     result.cases = cases;
     Ok((result, series))
 }

@@ -269,6 +269,9 @@ impl Suite {
         suite.location = written.place(&suite.location);
         for scenario in &mut suite.scenarios {
             scenario.location = written.place(&scenario.location);
+            if let model::PromptSource::File { location, .. } = &mut scenario.prompts.source {
+                *location = written.place(location);
+            }
             for sla in &mut scenario.sla {
                 sla.location = written.place(&sla.location);
             }

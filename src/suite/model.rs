@@ -265,6 +265,8 @@ pub enum PromptSource {
     File {
         /// As resolved against the suite's folder.
         path: PathBuf,
+        /// Where the suite names it.
+        location: Location,
         /// Output tokens asked for where a line does not say.
         output_tokens: Option<Length>,
         /// Order drawn from the seed rather than the file's.

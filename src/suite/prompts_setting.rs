@@ -114,8 +114,10 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
         Some(node) => Some(length(node, problems)?),
         None => None,
     };
+    let path = path?;
     Some(PromptSource::File {
-        path: beside(problems.file(), &path?.value),
+        path: beside(problems.file(), &path.value),
+        location: problems.location(path.span()),
         output_tokens,
         shuffle: shuffle.is_some_and(|s| s.value),
     })

@@ -222,6 +222,7 @@ fn prompts(p: &Prompts) -> Json {
             path,
             output_tokens,
             shuffle,
+            ..
         } => {
             out.insert("type".into(), json!("file"));
             out.insert("path".into(), json!(plain(&path.to_string_lossy())));

@@ -206,11 +206,17 @@ fn files_are_looked_for_beside_the_suite() {
     let scenario = scenario(
         "load: { concurrency: 1 }\nprompts: { type: file, path: data/chats.jsonl, output_tokens: 64, shuffle: true, salt: off }",
     );
+    let PromptSource::File { location, .. } = &scenario.prompts.source else {
+        panic!("a file: {:?}", scenario.prompts);
+    };
+    let text = &location.file.text[location.span.start..location.span.end];
+    assert_eq!(text, "data/chats.jsonl");
     assert_eq!(
         scenario.prompts,
         Prompts {
             source: PromptSource::File {
                 path: "suites/data/chats.jsonl".into(),
+                location: location.clone(),
                 output_tokens: Some(Length::Fixed(64)),
                 shuffle: true
             },

@@ -74,11 +74,6 @@ impl<D: Driver + Send + Sync> HttpTransport<D> {
             }),
         })
     }
-
-    /// Requests that met a kept connection already closed and were handed over anew.
-    pub fn stale_connections(&self) -> u32 {
-        self.inner.stale.load(Ordering::Relaxed)
-    }
 }
 
 impl<D: Driver + Send + Sync> Inner<D> {
@@ -149,6 +144,10 @@ impl<D: Driver + Send + Sync> Transport for HttpTransport<D> {
                 Err((error, _)) => Err(error),
             }
         }
+    }
+
+    fn stale_connections(&self) -> u32 {
+        self.inner.stale.load(Ordering::Relaxed)
     }
 }
 

@@ -1,7 +1,8 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be set of the embedded engine. `docs/engine.md` has the table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimConfig {
     /// The name that `/v1/models` lists.
@@ -36,7 +37,7 @@ pub struct SimConfig {
 }
 
 /// Continuous batching.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SchedulerConfig {
     /// Most requests in a batch.
@@ -51,7 +52,7 @@ pub struct SchedulerConfig {
 }
 
 /// The order of the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// First come, first served.
@@ -61,7 +62,7 @@ pub enum Policy {
 }
 
 /// A step takes `base + prefill tokens · prefill + sequences · sequence + context tokens · context`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CostConfig {
     /// Per step, in ms: reading the weights, launching kernels, scheduling.
@@ -75,7 +76,7 @@ pub struct CostConfig {
 }
 
 /// KV cache.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KvConfig {
     /// Blocks of memory per replica.
@@ -87,7 +88,7 @@ pub struct KvConfig {
 }
 
 /// Speculative decoding: a draft of `tokens` tokens is checked in every decode step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpeculativeConfig {
     /// Tokens drafted per step; 0 turns it off.
@@ -99,7 +100,7 @@ pub struct SpeculativeConfig {
 }
 
 /// Replicas and what connects them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TopologyConfig {
     /// Replicas of the engine; with `prefill_replicas` those that decode.
@@ -123,7 +124,7 @@ pub struct TopologyConfig {
 }
 
 /// How a request finds its replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RouterKind {
     /// One after the other.
@@ -135,7 +136,7 @@ pub enum RouterKind {
 }
 
 /// Noise at three levels, and changes over time. Everything is seeded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VariationConfig {
     /// Standard deviation of the logarithm of a step's duration.
@@ -163,7 +164,7 @@ pub struct VariationConfig {
 }
 
 /// A change for the worse of known size.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegressionConfig {
     /// By what share every time to first token grows (0.05: + 5 %). All later tokens of the request
@@ -178,7 +179,7 @@ pub struct RegressionConfig {
 }
 
 /// Requests that go wrong in one way: a share of them, or those with the given numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What goes wrong.
@@ -210,7 +211,7 @@ fn mebibyte() -> u32 {
 }
 
 /// What can go wrong with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// The connection is reset before any answer.

@@ -1,5 +1,6 @@
 //! What can be set of the embedded engine, its presets, and how a suite's `sim:` changes them.
 
+mod check;
 mod fields;
 mod preset;
 mod resolve;

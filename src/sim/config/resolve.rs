@@ -26,6 +26,16 @@ impl std::fmt::Display for SimConfigError {
 
 impl std::error::Error for SimConfigError {}
 
+impl SimConfigError {
+    pub(super) fn plain(key: &str, message: &str) -> SimConfigError {
+        SimConfigError {
+            key: key.to_owned(),
+            message: message.to_owned(),
+            help: None,
+        }
+    }
+}
+
 impl SimConfig {
     /// The preset called `preset` (empty: the default one) with `overrides` put over it.
     ///
@@ -41,7 +51,8 @@ impl SimConfig {
         let Some(base) = SimConfig::preset(preset) else {
             return Err(unknown_preset(preset));
         };
-        let mut tree = serde_json::to_value(&base).map_err(|e| plain("sim", &e.to_string()))?;
+        let mut tree = serde_json::to_value(&base)
+            .map_err(|e| SimConfigError::plain("sim", &e.to_string()))?;
         for (key, value) in overrides {
             let path: Vec<&str> = key.split('.').collect();
             put(&mut tree, &path, value, "")?;
@@ -58,124 +69,6 @@ impl SimConfig {
         config.check()?;
         Ok(config)
     }
-
-    /// Whether every value is in its range.
-    ///
-    /// # Errors
-    /// The first that is not.
-    pub fn check(&self) -> Result<(), SimConfigError> {
-        let at_least_one = [
-            ("max_model_len", self.max_model_len),
-            ("default_output_tokens", self.default_output_tokens),
-            ("scheduler.max_num_seqs", self.scheduler.max_num_seqs),
-            (
-                "scheduler.max_num_batched_tokens",
-                self.scheduler.max_num_batched_tokens,
-            ),
-            ("kv.blocks", self.kv.blocks),
-            ("kv.block_tokens", self.kv.block_tokens),
-            ("topology.replicas", self.topology.replicas),
-        ];
-        for (key, value) in at_least_one {
-            if value == 0 {
-                return Err(plain(key, "must be at least 1"));
-            }
-        }
-        let (v, t, r) = (&self.variation, &self.topology, &self.regression);
-        let not_negative = [
-            ("stop_mean_tokens", self.stop_mean_tokens),
-            ("overhead_ms", self.overhead_ms),
-            ("cost.base_ms", self.cost.base_ms),
-            ("cost.prefill_us", self.cost.prefill_us),
-            ("cost.sequence_us", self.cost.sequence_us),
-            ("cost.context_ns", self.cost.context_ns),
-            ("speculative.draft_us", self.speculative.draft_us),
-            ("topology.transfer_ms", t.transfer_ms),
-            ("topology.kv_kib_per_token", t.kv_kib_per_token),
-            ("topology.contention", t.contention),
-            ("topology.crosstalk", t.crosstalk),
-            ("variation.step", v.step),
-            ("variation.run", v.run),
-            ("variation.session", v.session),
-            ("variation.stall_ms", v.stall_ms),
-            ("variation.drift_per_hour", v.drift_per_hour),
-            ("variation.burst_every_s", v.burst_every_s),
-            ("variation.burst_s", v.burst_s),
-            ("variation.burst_slowdown", v.burst_slowdown),
-            ("regression.ttft", r.ttft),
-            ("regression.tail", r.tail),
-        ];
-        for (key, value) in not_negative {
-            if !(value.is_finite() && (0.0..=1e9).contains(&value)) {
-                return Err(plain(key, "must be a number from 0 to 10⁹"));
-            }
-        }
-        let positive = [
-            ("topology.transfer_gb_per_s", t.transfer_gb_per_s),
-            ("variation.wave_s", v.wave_s),
-        ];
-        for (key, value) in positive {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(plain(key, "must be a number above 0"));
-            }
-        }
-        let shares = [
-            ("error_rate", self.error_rate),
-            ("speculative.acceptance", self.speculative.acceptance),
-            ("variation.stall_rate", v.stall_rate),
-            ("regression.tail_share", r.tail_share),
-        ];
-        for (key, value) in shares {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(plain(key, "must be a share from 0 to 1"));
-            }
-        }
-        if !(0.0..1.0).contains(&v.wave) {
-            return Err(plain("variation.wave", "must be a share from 0 to under 1"));
-        }
-        if !(r.throughput.is_finite() && r.throughput > -1.0) {
-            return Err(plain("regression.throughput", "must be a number above -1"));
-        }
-        let step = self.cost.base_ms + self.cost.prefill_us + self.cost.sequence_us;
-        if step == 0.0 && self.cost.context_ns == 0.0 {
-            return Err(plain("cost", "a step must take some time"));
-        }
-        let capacity = u64::from(self.kv.blocks) * u64::from(self.kv.block_tokens);
-        if capacity < u64::from(self.max_model_len) {
-            return Err(SimConfigError {
-                key: "kv.blocks".to_owned(),
-                message: format!(
-                    "{} blocks of {} tokens do not hold one request of max_model_len = {} tokens",
-                    self.kv.blocks, self.kv.block_tokens, self.max_model_len
-                ),
-                help: Some(format!(
-                    "use at least {} blocks, or a smaller max_model_len",
-                    self.max_model_len.div_ceil(self.kv.block_tokens)
-                )),
-            });
-        }
-        for (i, fault) in self.faults.iter().enumerate() {
-            if !(0.0..=1.0).contains(&fault.rate) {
-                return Err(plain(
-                    &format!("faults[{i}].rate"),
-                    "must be a share from 0 to 1",
-                ));
-            }
-            if fault.rate == 0.0 && fault.requests.is_empty() {
-                return Err(plain(
-                    &format!("faults[{i}]"),
-                    "needs a `rate` or `requests`, or it never happens",
-                ));
-            }
-            if !(0.0..=1e6).contains(&fault.seconds) {
-                return Err(plain(
-                    &format!("faults[{i}].seconds"),
-                    "must be a number from 0 to 10⁶",
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn put(tree: &mut Value, path: &[&str], value: &Value, above: &str) -> Result<(), SimConfigError> {
@@ -184,7 +77,7 @@ fn put(tree: &mut Value, path: &[&str], value: &Value, above: &str) -> Result<()
     };
     let key = join(above, first);
     let Value::Object(map) = tree else {
-        return Err(plain(above, "has no keys below it"));
+        return Err(SimConfigError::plain(above, "has no keys below it"));
     };
     match map.get_mut(*first) {
         Some(below) => put(below, rest, value, &key),
@@ -201,7 +94,10 @@ fn merge(tree: &mut Value, value: &Value, at: &str) -> Result<(), SimConfigError
             }
             Ok(())
         }
-        (Value::Object(_), _) => Err(plain(at, "is a group of keys, not a single value")),
+        (Value::Object(_), _) => Err(SimConfigError::plain(
+            at,
+            "is a group of keys, not a single value",
+        )),
         (tree, value) => {
             *tree = value.clone();
             Ok(())
@@ -219,14 +115,6 @@ fn join(above: &str, key: &str) -> String {
 
 fn join_all(key: &str, rest: &[&str]) -> String {
     rest.iter().fold(key.to_owned(), |all, k| join(&all, k))
-}
-
-fn plain(key: &str, message: &str) -> SimConfigError {
-    SimConfigError {
-        key: key.to_owned(),
-        message: message.to_owned(),
-        help: None,
-    }
 }
 
 fn unknown_preset(name: &str) -> SimConfigError {
@@ -374,5 +262,58 @@ mod tests {
             ),
         ];
         insta::assert_snapshot!(errors.join("\n"));
+    }
+
+    /// The rows of the table under "Fields": name and default.
+    fn documented() -> Vec<(String, String)> {
+        let (_, table) = DOCS.split_once("## Fields").expect("the table");
+        let cells = table.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let name = cells.next()?.trim_end_matches('`').to_owned();
+            Some((name, cells.next()?.trim_matches(['`', ' ']).to_owned()))
+        });
+        cells.collect()
+    }
+
+    const DOCS: &str = include_str!("../../../docs/engine.md");
+
+    #[test]
+    fn the_documentation_names_every_field_in_order() {
+        let names: Vec<String> = documented().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, SimConfig::field_names());
+    }
+
+    #[test]
+    fn the_documentation_states_the_defaults() {
+        let defaults = serde_json::to_value(SimConfig::default()).unwrap();
+        for (name, stated) in documented() {
+            let actual = name
+                .split('.')
+                .try_fold(&defaults, |tree, key| tree.get(key));
+            let Some(actual) = actual.filter(|_| name != "model") else {
+                continue;
+            };
+            let actual = match actual {
+                Value::String(text) => text.clone(),
+                Value::Number(n) => n.as_f64().unwrap().to_string(),
+                other => other.to_string(),
+            };
+            assert_eq!(stated, actual, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_preset_and_fault() {
+        for preset in PRESETS {
+            assert!(
+                DOCS.contains(&format!("| `{}` |", preset.name)),
+                "{}",
+                preset.name
+            );
+        }
+        for (kind, name) in FaultKind::ALL {
+            assert!(DOCS.contains(&format!("`{name}`")), "{name}");
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
     }
 }

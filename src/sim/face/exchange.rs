@@ -1,18 +1,17 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use crate::driver::Nanos;
 use crate::sim::config::{FaultKind, SimConfig};
 use crate::sim::model::{
-    Engine, EngineEvent, EngineEventKind, EngineRequest, Pause, RequestId, VOCABULARY, hash_pair,
+    Engine, EngineEvent, EngineEventKind, EngineRequest, Pause, RequestId, hash_pair,
 };
 
 use super::answer::{Answer, Identity};
 use super::api_error::ApiError;
 use super::body::{Api, Body};
-use super::{exposition, fault, tokens};
+use super::fault;
 
 /// Names an HTTP exchange inside a [`Face`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,14 +69,14 @@ pub struct Output {
 
 /// An inference server without sockets and clock: HTTP requests in, stamped pieces of responses out.
 pub struct Face {
-    config: SimConfig,
-    engine: Engine,
+    pub(super) config: SimConfig,
+    pub(super) engine: Engine,
     seed: u64,
-    epoch: u64,
+    pub(super) epoch: u64,
     exchanges: u64,
     generations: u64,
     // Looked up only, never iterated.
-    open: HashMap<RequestId, (ExchangeId, Answer)>,
+    pub(super) open: HashMap<RequestId, (ExchangeId, Answer)>,
     requests: HashMap<ExchangeId, RequestId>,
     events: Vec<EngineEvent>,
     pieces: Vec<Piece>,
@@ -122,7 +121,7 @@ impl Face {
             ("POST", "/v1/completions") => {
                 self.generate(now, exchange, Api::Completions, body, &mut pieces)
             }
-            _ => self.other(now, method, path, body, &mut pieces),
+            _ => self.other(method, path, body, &mut pieces),
         }
         out.extend(pieces.drain(..).map(|piece| Output {
             at: now,
@@ -260,130 +259,9 @@ impl Face {
             }
         }
     }
-
-    fn other(
-        &mut self,
-        now: Nanos,
-        method: &str,
-        path: &str,
-        body: &[u8],
-        pieces: &mut Vec<Piece>,
-    ) {
-        let answer = match (method, path) {
-            ("GET", "/v1/models") => Ok(self.models()),
-            ("GET" | "HEAD", "/health" | "/ping") => {
-                return reply(200, "text/plain; charset=utf-8", String::new(), pieces);
-            }
-            ("GET", "/version") => Ok(json!({"version": env!("CARGO_PKG_VERSION")})),
-            ("GET", "/load") => Ok(json!({"server_load": self.open.len()})),
-            ("GET", "/metrics") => {
-                let text = exposition::text(&self.config, &mut self.engine);
-                return reply(
-                    200,
-                    "text/plain; version=0.0.4; charset=utf-8",
-                    text,
-                    pieces,
-                );
-            }
-            ("POST", "/tokenize") => self.tokenize(body),
-            ("POST", "/detokenize") => detokenize(body),
-            ("POST", "/reset_prefix_cache") => {
-                Ok(json!({"success": self.engine.reset_prefix_cache()}))
-            }
-            ("POST", "/sim/run") => self.run(body),
-            (_, known) if PATHS.contains(&known) => {
-                let body = json!({"detail": "Method Not Allowed"}).to_string();
-                return reply(405, "application/json", body, pieces);
-            }
-            _ => {
-                let body = json!({"detail": "Not Found"}).to_string();
-                return reply(404, "application/json", body, pieces);
-            }
-        };
-        let _ = now;
-        match answer {
-            Ok(value) => reply(200, "application/json", value.to_string(), pieces),
-            Err(error) => reject(&error, pieces),
-        }
-    }
-
-    fn models(&self) -> Value {
-        json!({"object": "list", "data": [{
-            "id": self.config.model,
-            "object": "model",
-            "created": self.epoch,
-            "owned_by": "prony",
-            "root": self.config.model,
-            "parent": null,
-            "max_model_len": self.config.max_model_len,
-        }]})
-    }
-
-    fn tokenize(&self, body: &[u8]) -> Result<Value, ApiError> {
-        let body = Body::parse(body)?;
-        let ids = body.all_ids()?;
-        let strings = match (&body.prompt, body.return_token_strs) {
-            (Some(super::body::Prompt::Text(text)), Some(true)) => {
-                Some(tokens::pieces(text).map(str::to_owned).collect::<Vec<_>>())
-            }
-            _ => None,
-        };
-        Ok(json!({
-            "count": ids.len(),
-            "max_model_len": self.config.max_model_len,
-            "tokens": ids,
-            "token_strs": strings,
-        }))
-    }
-
-    fn run(&mut self, body: &[u8]) -> Result<Value, ApiError> {
-        let run = serde_json::from_slice::<Value>(body)
-            .ok()
-            .and_then(|value| value.get("run")?.as_u64());
-        match run {
-            Some(run) => {
-                self.begin_run(run);
-                Ok(json!({"run": run}))
-            }
-            None => Err(ApiError::bad_request(
-                Some("run"),
-                "run must be a whole number.".to_owned(),
-            )),
-        }
-    }
 }
 
-const PATHS: [&str; 12] = [
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/models",
-    "/health",
-    "/ping",
-    "/version",
-    "/load",
-    "/metrics",
-    "/tokenize",
-    "/detokenize",
-    "/reset_prefix_cache",
-    "/sim/run",
-];
-
-fn detokenize(body: &[u8]) -> Result<Value, ApiError> {
-    let ids = Body::parse(body)?.tokens.unwrap_or_default();
-    let mut text = Vec::new();
-    for id in ids {
-        if id >= VOCABULARY {
-            let message = format!(
-                "token {id} stands for a piece of some prompt and cannot be written back; tokens below {VOCABULARY} can."
-            );
-            return Err(ApiError::bad_request(Some("tokens"), message));
-        }
-        tokens::write(id, &mut text);
-    }
-    Ok(json!({"prompt": String::from_utf8_lossy(&text)}))
-}
-
-fn reject(error: &ApiError, pieces: &mut Vec<Piece>) {
+pub(super) fn reject(error: &ApiError, pieces: &mut Vec<Piece>) {
     let body = error.body();
     let mut head = Head::new(error.status, "application/json");
     head.length = Some(body.len());
@@ -393,14 +271,4 @@ fn reject(error: &ApiError, pieces: &mut Vec<Piece>) {
         Piece::Body(Bytes::from(body)),
         Piece::End,
     ]);
-}
-
-fn reply(status: u16, content_type: &'static str, body: String, pieces: &mut Vec<Piece>) {
-    let mut head = Head::new(status, content_type);
-    head.length = Some(body.len());
-    pieces.push(Piece::Head(head));
-    if !body.is_empty() {
-        pieces.push(Piece::Body(Bytes::from(body)));
-    }
-    pieces.push(Piece::End);
 }

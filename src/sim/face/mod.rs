@@ -4,6 +4,7 @@
 mod answer;
 mod api_error;
 mod body;
+mod endpoints;
 mod exchange;
 mod exposition;
 mod fault;

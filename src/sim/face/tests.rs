@@ -199,6 +199,41 @@ fn cancelling_silences_an_exchange() {
     assert_eq!(pieces_of(id, out), []);
 }
 
+mod any_input {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The pieces and the spaces between them are the text, so that nothing is counted twice.
+        #[test]
+        fn pieces_are_the_text(text in "[a-zé_0-9,.\\n 🙂]{0,60}") {
+            let mut rest = text.as_str();
+            for piece in tokens::pieces(&text) {
+                if !rest.starts_with(piece) {
+                    rest = rest.strip_prefix(' ').expect("only a single space is left out");
+                }
+                rest = rest.strip_prefix(piece).expect("pieces come in order");
+            }
+            prop_assert_eq!(rest, "");
+        }
+
+        /// Every body has an answer that ends.
+        #[test]
+        fn every_body_is_answered(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            for path in [CHAT, "/v1/completions", "/tokenize", "/detokenize", "/sim/run"] {
+                let mut face = face(&json!({}));
+                let mut out = Vec::new();
+                let id = face.request(0, "POST", path, &bytes, &mut out);
+                while let Some(at) = face.next_event() {
+                    face.advance(at, &mut out);
+                }
+                prop_assert!(matches!(last(&pieces_of(id, out)), Piece::End));
+            }
+        }
+    }
+}
+
 mod faults {
     use super::*;
 

@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use crate::driver::Nanos;
 use crate::sim::config::SimConfig;
 
-use super::cost::{Speed, nanos, nominal, seconds};
+use super::cost::{Speed, nanos, nominal};
 use super::random::{Random, hash_pair};
 use super::replica::{Replica, Role};
 use super::request::{EngineEvent, EngineEventKind, EngineRequest, RequestId};
@@ -363,9 +363,9 @@ impl Engine {
             },
         };
         let stats = &mut self.replicas[i].stats;
-        count_tokens(stats, sequence, event.at, count);
+        stats.tokens(sequence, event.at, count);
         if last && let Some(mut sequence) = self.sequences.remove(id) {
-            count_end(&mut self.replicas[i].stats, &sequence, event.at);
+            self.replicas[i].stats.end(&sequence, event.at);
             self.replicas[i].drop_request(&mut sequence);
         }
         match delivered {
@@ -373,55 +373,5 @@ impl Engine {
             Some(at) => self.schedule(at, What::Deliver(event)),
             None => {}
         }
-    }
-}
-
-fn count_tokens(stats: &mut ReplicaStats, sequence: &mut Sequence, at: Nanos, count: u32) {
-    stats.generation_tokens += u64::from(count);
-    match sequence.first {
-        None => {
-            sequence.first = Some(at);
-            stats.prompt_tokens += u64::from(sequence.prompt);
-            if sequence.transferred {
-                stats.prompt_tokens_transferred += u64::from(sequence.prompt);
-            } else {
-                stats.prompt_tokens_cached += u64::from(sequence.cached);
-            }
-            stats.first_token.record(seconds(at - sequence.arrived), 1);
-        }
-        Some(_) => {
-            let gap = seconds(at.saturating_sub(sequence.latest));
-            stats.between_tokens.record(gap, 1);
-        }
-    }
-    sequence.latest = at;
-}
-
-fn count_end(stats: &mut ReplicaStats, sequence: &Sequence, at: Nanos) {
-    if sequence.stops {
-        stats.finished_stop += 1;
-    } else {
-        stats.finished_length += 1;
-    }
-    stats.whole.record(seconds(at - sequence.arrived), 1);
-    stats.request_prompt.record(f64::from(sequence.prompt), 1);
-    stats
-        .request_generation
-        .record(f64::from(sequence.produced), 1);
-    let (Some(scheduled), Some(first)) = (sequence.scheduled, sequence.first) else {
-        return;
-    };
-    stats
-        .prefill
-        .record(seconds(first.saturating_sub(scheduled)), 1);
-    stats
-        .inference
-        .record(seconds(at.saturating_sub(scheduled)), 1);
-    let decode = seconds(at - first);
-    stats.decode.record(decode, 1);
-    if sequence.produced > 1 {
-        stats
-            .per_token
-            .record(decode / f64::from(sequence.produced - 1), 1);
     }
 }

@@ -1,4 +1,8 @@
+use crate::driver::Nanos;
+
+use super::cost::seconds;
 use super::histogram::Histogram;
+use super::sequence::Sequence;
 
 /// vLLM's buckets for times from a millisecond on (`time_to_first_token_seconds`).
 const FIRST_TOKEN: &[f64] = &[
@@ -114,6 +118,54 @@ impl ReplicaStats {
             request_prompt: Histogram::new(TOKENS),
             request_generation: Histogram::new(TOKENS),
             step_tokens: Histogram::new(STEP_TOKENS),
+        }
+    }
+
+    /// Tokens of `sequence` reached the client at `at`.
+    pub(super) fn tokens(&mut self, sequence: &mut Sequence, at: Nanos, count: u32) {
+        self.generation_tokens += u64::from(count);
+        match sequence.first {
+            None => {
+                sequence.first = Some(at);
+                self.prompt_tokens += u64::from(sequence.prompt);
+                if sequence.transferred {
+                    self.prompt_tokens_transferred += u64::from(sequence.prompt);
+                } else {
+                    self.prompt_tokens_cached += u64::from(sequence.cached);
+                }
+                self.first_token.record(seconds(at - sequence.arrived), 1);
+            }
+            Some(_) => {
+                let gap = seconds(at.saturating_sub(sequence.latest));
+                self.between_tokens.record(gap, 1);
+            }
+        }
+        sequence.latest = at;
+    }
+
+    /// Those were the last.
+    pub(super) fn end(&mut self, sequence: &Sequence, at: Nanos) {
+        if sequence.stops {
+            self.finished_stop += 1;
+        } else {
+            self.finished_length += 1;
+        }
+        self.whole.record(seconds(at - sequence.arrived), 1);
+        self.request_prompt.record(f64::from(sequence.prompt), 1);
+        self.request_generation
+            .record(f64::from(sequence.produced), 1);
+        let (Some(scheduled), Some(first)) = (sequence.scheduled, sequence.first) else {
+            return;
+        };
+        self.prefill
+            .record(seconds(first.saturating_sub(scheduled)), 1);
+        self.inference
+            .record(seconds(at.saturating_sub(scheduled)), 1);
+        let decode = seconds(at - first);
+        self.decode.record(decode, 1);
+        if sequence.produced > 1 {
+            self.per_token
+                .record(decode / f64::from(sequence.produced - 1), 1);
         }
     }
 }

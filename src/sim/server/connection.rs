@@ -33,6 +33,7 @@ pub(super) async fn serve(stream: TcpStream, world: Rc<World>) {
     };
     let connection = hyper::server::conn::http1::Builder::new()
         .pipeline_flush(true)
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
@@ -96,6 +97,7 @@ async fn respond(
         exchange,
         reset,
         ended: Cell::new(false),
+        cut: Cell::new(false),
     });
     builder.body(body).map_err(io::Error::other)
 }
@@ -125,6 +127,8 @@ struct Stream {
     exchange: Exchange,
     reset: Rc<Notify>,
     ended: Cell<bool>,
+    /// The next poll is an error. Not at once: hyper would drop what it has not yet written.
+    cut: Cell<bool>,
 }
 
 impl Body for Stream {
@@ -138,6 +142,9 @@ impl Body for Stream {
         if self.ended.get() {
             return Poll::Ready(None);
         }
+        if self.cut.get() {
+            return Poll::Ready(Some(Err(io::Error::other("cut"))));
+        }
         match self.exchange.mailbox.poll_take(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Piece::Body(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -150,7 +157,9 @@ impl Body for Stream {
                 Poll::Pending
             }
             Poll::Ready(Piece::Cut | Piece::Head(_)) => {
-                Poll::Ready(Some(Err(io::Error::other("cut"))))
+                self.cut.set(true);
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
         }
     }

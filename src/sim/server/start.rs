@@ -18,12 +18,14 @@ use super::world::World;
 const BACKLOG: u32 = 4096;
 
 /// The embedded engine as a server on a thread of its own. It stops when dropped.
+#[derive(Debug)]
 pub struct SimServer {
     addr: SocketAddr,
     commands: Option<tokio::sync::mpsc::UnboundedSender<Command>>,
     thread: Option<JoinHandle<()>>,
 }
 
+#[derive(Debug)]
 enum Command {
     BeginRun(u64),
 }
@@ -111,6 +113,9 @@ fn run(
 ) {
     let started = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // Between two looks at timers and sockets a `LocalSet` runs 61 tasks; at the default of 61
+        // such rounds a busy server would notice that a token is due tens of milliseconds late.
+        .event_interval(1)
         .build();
     let runtime = match started {
         Ok(runtime) => runtime,
@@ -121,7 +126,9 @@ fn run(
     };
     let local = LocalSet::new();
     local.block_on(&runtime, async {
-        let bound = bind(listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let bound = bind(listen)
+            .and_then(|listener| Ok((listener.local_addr()?, listener)))
+            .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {listen}: {e}")));
         match bound {
             Ok((addr, listener)) => {
                 let epoch = SystemTime::now()

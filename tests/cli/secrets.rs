@@ -1,0 +1,145 @@
+//! What must not be seen is nowhere: not on disk, not in the output.
+
+use crate::server::{FINISH, MODELS, Server, delta};
+use crate::support::{Ended, Place, easy, suite};
+
+const KEY: &str = "sk-5/Zq\"x7+ü&!";
+
+fn with_key(server: &Server, scenarios: &str) -> String {
+    suite(&server.url(), scenarios).replace(
+        "api: chat",
+        "api: chat, headers: { Authorization: \"Bearer ${KEY}\" }",
+    )
+}
+
+/// Asserts that no form of the key is in any file of the results or in the output.
+fn nowhere(place: &Place, ended: &Ended) {
+    let json = serde_json::Value::from(KEY).to_string();
+    let mut forms = vec![
+        KEY.to_owned(),
+        json.trim_matches('"').to_owned(),
+        KEY.replace('"', "&quot;"),
+        KEY.replace('"', "&#34;"),
+        KEY.replace('"', "&quot;").replace('&', "&amp;"),
+    ];
+    // The head of it is enough to recognise it by, however the rest is escaped.
+    forms.push(KEY[..7].to_owned());
+    let mut texts = vec![
+        ("stdout".to_owned(), ended.stdout.clone()),
+        ("stderr".to_owned(), ended.stderr.clone()),
+    ];
+    for run in place.runs() {
+        for file in run.files() {
+            let text = String::from_utf8_lossy(&std::fs::read(&file).expect("a file")).into_owned();
+            texts.push((file.display().to_string(), text));
+        }
+    }
+    for (name, text) in texts {
+        for form in &forms {
+            let at = text.find(form.as_str());
+            assert!(at.is_none(), "{form} in {name}: {}", near(&text, at));
+        }
+    }
+}
+
+fn near(text: &str, at: Option<usize>) -> String {
+    let at = at.unwrap_or(0);
+    let before: String = text[..at].chars().rev().take(60).collect();
+    let before: String = before.chars().rev().collect();
+    before + &text[at..].chars().take(60).collect::<String>()
+}
+
+/// The value of the request's authorization.
+fn echoed(request: &str) -> String {
+    let line = request
+        .lines()
+        .find(|l| l.to_lowercase().starts_with("authorization:"));
+    line.unwrap_or("none").to_owned()
+}
+
+#[test]
+fn a_key_reaches_the_server_and_no_file() {
+    let server = Server::start(|conn, _| conn.answer());
+    let place = Place::with_suite(&with_key(&server, &easy("steady")));
+    let ended = place.prony_with(["run"], &[("KEY", KEY)]).exits(0);
+    let seen = server.seen();
+    assert!(seen.len() >= 8);
+    assert!(seen.iter().all(|r| echoed(r).contains("sk-5")), "{seen:?}");
+    nowhere(&place, &ended);
+    assert!(place.run().text("suite.yaml").contains("Bearer ${KEY}"));
+}
+
+#[test]
+fn a_server_that_repeats_the_key_spreads_it_no_further() {
+    let server = Server::start(|conn, number| {
+        let key = echoed(&conn.request);
+        let words = serde_json::json!({"error": {"message": format!("wrong key: {key}")}});
+        match number % 4 {
+            0 => conn.respond("401 Unauthorized", "application/json", &words.to_string()),
+            1 => {
+                conn.stream_head();
+                conn.event(&delta(&key));
+                conn.event(&words.to_string());
+            }
+            2 => conn.respond("200 OK", "text/html", &format!("<p>{key}</p>")),
+            _ => {
+                conn.stream_head();
+                conn.event(&delta("Hi"));
+                let mut finish: serde_json::Value = serde_json::from_str(FINISH).expect("JSON");
+                finish["choices"][0]["finish_reason"] = key.into();
+                conn.event(&finish.to_string());
+                conn.event("[DONE]");
+            }
+        }
+    });
+    let place = Place::with_suite(&with_key(&server, &easy("steady")));
+    let ended = place.prony_with(["run"], &[("KEY", KEY)]).exits(101);
+    let ended = ended.out_has("${KEY}");
+    nowhere(&place, &ended);
+}
+
+#[test]
+fn nor_does_one_that_repeats_it_before_it_is_ready() {
+    let server = Server::with_models(
+        "403 Forbidden",
+        serde_json::json!({"error": {"message": format!("no such key: {KEY}")}}).to_string(),
+        |conn, _| conn.answer(),
+    );
+    let place = Place::with_suite(&with_key(&server, &easy("steady")));
+    let ended = place.prony_with(["run"], &[("KEY", KEY)]).exits(3);
+    nowhere(&place, &ended);
+    let server = Server::with_models(
+        "200 OK",
+        MODELS.replace("tiny", "model-of-sk-5/Zq\\\"x7+ü&!"),
+        |conn, _| conn.answer(),
+    );
+    let place = Place::with_suite(&with_key(&server, &easy("steady")));
+    let ended = place.prony_with(["run"], &[("KEY", KEY)]);
+    nowhere(&place, &ended);
+}
+
+#[test]
+fn the_command_line_and_labels_are_cleaned_too() {
+    let server = Server::start(|conn, _| conn.answer());
+    let place = Place::with_suite(&with_key(&server, &easy("steady")));
+    let label = format!("key={KEY}");
+    let ended = place
+        .prony_with(["run", "--label", &label], &[("KEY", KEY)])
+        .exits(0);
+    nowhere(&place, &ended);
+}
+
+#[test]
+fn a_key_that_is_not_set_is_named() {
+    let server = Server::start(|conn, _| conn.answer());
+    let place = Place::with_suite(&with_key(&server, &easy("steady")));
+    place
+        .prony(["run"])
+        .exits(3)
+        .out_has("header `Authorization` needs the environment variable KEY, which is not set");
+    assert_eq!(place.run().case("chat::steady")["verdict"], "error");
+    assert_eq!(server.connections(), 0);
+    // Whether it is set matters only when the case runs.
+    place.prony(["check"]).exits(0);
+    place.prony(["list"]).exits(0);
+}
