@@ -126,8 +126,12 @@ struct Entry {
 /// # use prony::builder::{Scenario, Suite};
 /// let suite = Suite::new("chat")
 ///     .target("sim://")
-///     .scenario(Scenario::latency("steady").rate("20").sla("ttft.p95 < 500"));
+///     .default("prompts.type", "synthetic")
+///     .default("prompts.input_tokens", 200)
+///     .default("prompts.output_tokens", 24)
+///     .scenario(Scenario::latency("steady").rate("20").sla("ttft.p95 < 500ms"));
 /// let problems = suite.load(&prony::runner::load_options(None, None)).unwrap_err();
+/// assert_eq!(problems[0].message, "the rate `20` has no unit");
 /// assert!(problems[0].to_string().contains(r#"rate("20")"#));
 /// ```
 ///
