@@ -128,7 +128,12 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             gpus: None,
             ca: None,
             insecure_tls: false,
-            ready_timeout: Duration::from_secs(1),
+            ready: Ready {
+                probe: Probe::Auto,
+                timeout: Duration::from_secs(1),
+                interval: Duration::from_secs(1),
+            },
+            launch: None,
         },
         load: load.clone(),
         requests: Some(1000),
@@ -160,6 +165,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         confidence: 0.95,
         undecided: Undecided::Lean,
         allow_errors: 0.01,
+        restart: Restart::Case,
+        hooks: Hooks::default(),
     };
     Case {
         suite: "chat".into(),
@@ -173,6 +180,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         }],
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
+        suite_hooks: Arc::default(),
     }
 }
 

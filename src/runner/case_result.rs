@@ -41,6 +41,34 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
     result
 }
 
+/// The result of a case whose target died after it had been ready.
+pub fn died(case: &Case, phases: &[MeasuredPhase], how: &str) -> CaseResult {
+    CaseResult {
+        reason: Some(how.to_owned()),
+        phases: phases.iter().map(MeasuredPhase::result).collect(),
+        ..blank(case, Verdict::Fail)
+    }
+}
+
+/// The result of a case that could not be measured to its end; what there is of it is kept.
+pub fn broken_off(case: &Case, phases: &[MeasuredPhase], reason: &str) -> CaseResult {
+    CaseResult {
+        phases: phases.iter().map(MeasuredPhase::result).collect(),
+        ..not_measured(case, reason)
+    }
+}
+
+/// Something went wrong after the case was judged: it is an error, unless it is worse.
+pub fn also_error(result: &mut CaseResult, reason: String) {
+    let verdict = result.verdict.and(Verdict::Error);
+    if verdict == result.verdict {
+        result.notes.push(reason);
+    } else {
+        result.verdict = verdict;
+        result.reason = Some(reason);
+    }
+}
+
 /// The result of a case that could not be measured.
 pub fn not_measured(case: &Case, reason: &str) -> CaseResult {
     CaseResult {

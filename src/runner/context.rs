@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
+use super::launch::LaunchPool;
+use super::suite_hooks::SuiteGate;
 use crate::exit;
 use crate::plan::Case;
 use crate::result::{CaseResult, RunInfo};
@@ -56,9 +58,14 @@ pub struct Context {
     pub interrupt: Arc<Interrupt>,
     /// When cases are no longer started.
     pub limits: Limits,
+    /// Targets that outlive a case.
+    pub launched: LaunchPool,
+    /// Hooks of whole suites.
+    pub suites: SuiteGate,
     ended: Mutex<Vec<Ended>>,
     folder: OnceLock<ResultsFolder>,
     internal: Mutex<Vec<String>>,
+    hooks: Mutex<Vec<String>>,
 }
 
 impl Context {
@@ -79,9 +86,12 @@ impl Context {
             virtual_time,
             interrupt,
             limits: Limits::default(),
+            launched: LaunchPool::default(),
+            suites: SuiteGate::default(),
             ended: Mutex::new(Vec::new()),
             folder: OnceLock::new(),
             internal: Mutex::new(Vec::new()),
+            hooks: Mutex::new(Vec::new()),
         }
     }
 
@@ -174,6 +184,20 @@ impl Context {
     /// The cases of this process so far. Another process of the same run has others.
     pub fn ended(&self) -> Vec<Ended> {
         self.ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes that something after the cases of a suite went wrong; exit code 3.
+    pub fn note_hook(&self, what: String) {
+        let mut notes = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(what);
+    }
+
+    /// What went wrong after the cases of suites.
+    pub fn hooks(&self) -> Vec<String> {
+        self.hooks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

@@ -37,12 +37,21 @@ pub fn finish(outcome: &Outcome, context: &Context, wanted: &Wanted) -> i32 {
     for problem in &problems {
         eprintln!("error: {problem}");
     }
+    let hooks = context.hooks();
+    for problem in &hooks {
+        eprintln!("error: {problem}");
+    }
+    let after = if hooks.is_empty() {
+        exit::OK
+    } else {
+        exit::NOT_MEASURED
+    };
     let internal = if problems.is_empty() {
         exit::OK
     } else {
         exit::INTERNAL
     };
-    [context.interrupt.code(), internal]
+    [context.interrupt.code(), internal, after]
         .into_iter()
         .fold(outcome.code, exit::stronger)
 }

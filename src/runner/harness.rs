@@ -8,8 +8,7 @@ use super::arguments::TestArguments;
 use super::context::{Context, Skip};
 use super::libtest::{Test, run_tests};
 use super::lock::{MeasuringLock, Needs, acquire, lock_folder};
-use super::measure::run_case;
-use super::{case_result, host};
+use super::{case_result, host, suite_hooks};
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
@@ -50,6 +49,8 @@ pub(super) fn run_as_tests(
     arguments: &TestArguments,
 ) -> io::Result<Outcome> {
     let (conclusion, lost) = run_tests(tests, arguments)?;
+    suite_hooks::finish(context);
+    context.launched.stop_all();
     if let Some(e) = lost {
         context.note_internal(format!("cannot write events: {e}"));
     }
@@ -91,7 +92,7 @@ fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Fai
     let claim = context
         .folder()
         .and_then(|folder| folder.claim_case(&case.slug));
-    let result = run_case(case, context);
+    let result = suite_hooks::run_in_suite(case, context);
     drop(claim);
     drop(lock);
     if context.interrupt.raised() && result.verdict == Verdict::Error {

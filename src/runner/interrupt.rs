@@ -60,6 +60,7 @@ impl Interrupt {
                             _ = term.recv() => exit::SIGTERM,
                         };
                         if shared.raised() {
+                            super::launch::kill_all();
                             std::process::exit(code);
                         }
                         shared.code.store(code, Ordering::Release);

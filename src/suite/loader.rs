@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::Diagnostic;
+use super::hooks_setting;
 use super::interpolate::{Env, is_variable, replace};
 use super::later::Place;
 use super::model::{SimOverrides, Suite, TargetUrl};
@@ -136,6 +137,7 @@ fn flag_target(options: &LoadOptions<'_>) -> Result<Option<TargetLayer>, Diagnos
     Ok(Some(TargetLayer {
         target: target_setting::plain(url),
         headers: Vec::new(),
+        hidden: Vec::new(),
     }))
 }
 
@@ -165,6 +167,7 @@ fn load_one(
     );
     let around = Surroundings {
         env: options.env,
+        secrets: &secret_names,
         validate_sim: options.validate_sim,
         ignore_targets: flag_target.is_some(),
     };
@@ -193,6 +196,9 @@ fn load_one(
             .extend(fields.finish(Place::Defaults, &mut problems));
         Some(settings)
     });
+    let of_suite = flag_target.or(top.target.as_ref().map(|t| &t.value));
+    let (suite_hooks, hidden) = hooks_setting::suite(&mut fields, of_suite, &around, &mut problems);
+    top.between = hooks_setting::read("between", &mut fields, &around, &mut problems);
     let scenarios_node = fields.take("scenarios");
     let meant = fields.finish(Place::Suite, &mut problems);
     if meant.contains(&"defaults") {
@@ -217,6 +223,7 @@ fn load_one(
         &around,
         &mut problems,
     );
+    secrets.extend(hidden);
     for secret in &secret_names {
         let value = (options.env)(secret).filter(|v| !v.is_empty());
         secrets.extend(value.map(|v| (secret.clone(), v)));
@@ -226,11 +233,12 @@ fn load_one(
     secrets.dedup();
     let suite = match (&name, problems.is_empty()) {
         (Some(name), true) => Some(Suite {
-            resolved_yaml: resolved_yaml(&name.value, &scenarios, &secrets),
+            resolved_yaml: resolved_yaml(&name.value, &scenarios, &suite_hooks, &secrets),
             name: name.value.clone(),
             location: name.location.clone(),
             scenarios,
             secrets: secrets.clone(),
+            hooks: suite_hooks,
         }),
         _ => None,
     };

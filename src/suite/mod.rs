@@ -5,8 +5,12 @@ pub mod assertion;
 pub mod builder;
 mod de;
 mod diagnostic;
+mod hooks;
+mod hooks_setting;
 mod interpolate;
 mod later;
+mod launch;
+mod launch_setting;
 mod load_setting;
 mod loader;
 mod model;
@@ -29,6 +33,8 @@ mod yaml;
 mod yaml_help;
 
 pub use diagnostic::{Diagnostic, render_all};
+pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
+pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
     Api, Arrivals, Kind, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario,

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Assertion;
+use super::hooks::{Hooks, SuiteHooks};
+use super::launch::{Launch, Ready, Restart};
 use super::source::Location;
 
 /// One suite file, checked and resolved: every scenario carries all its settings, defaults merged.
@@ -16,6 +18,8 @@ pub struct Suite {
     /// Values that must not appear in any output: what stands under `headers`, `auth`, and what
     /// `secrets:` names, as `(NAME, value)`.
     pub secrets: Vec<(String, String)>,
+    /// What is done around all its cases.
+    pub hooks: SuiteHooks,
     /// The suite as run: defaults merged, variables replaced, secrets as `${NAME}`.
     pub resolved_yaml: String,
 }
@@ -61,6 +65,10 @@ pub struct Scenario {
     pub undecided: Undecided,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
+    /// When the target is started anew.
+    pub restart: Restart,
+    /// What is done around the case and between its runs.
+    pub hooks: Hooks,
 }
 
 /// Kinds of scenario.
@@ -121,14 +129,17 @@ pub struct Target {
     pub ca: Option<PathBuf>,
     /// Accept any certificate.
     pub insecure_tls: bool,
-    /// How long to wait for the target to become ready.
-    pub ready_timeout: Duration,
+    /// When it counts as ready, and how long prony waits for that.
+    pub ready: Ready,
+    /// How prony starts it; `None`: it is there already.
+    pub launch: Option<Launch>,
 }
 
 /// A target's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetUrl {
     /// Base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8000/v1`; no trailing slash.
+    /// Port 0, written `{port}`: one that prony finds free when it launches the target.
     Http(url::Url),
     /// The embedded engine.
     Sim(SimOverrides),

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::assertion::AssertionContext;
+use super::hooks::{Hook, Hooks};
+use super::hooks_setting::HookList;
 use super::later::{self, Place};
+use super::launch::Restart;
+use super::launch_setting::PORT;
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
@@ -17,6 +21,7 @@ use super::yaml::Node;
 pub(super) mod builtin {
     use std::time::Duration;
 
+    use crate::suite::launch::Restart;
     use crate::suite::model::Undecided;
 
     pub const WARMUP: Duration = Duration::from_secs(10);
@@ -29,6 +34,7 @@ pub(super) mod builtin {
     pub const CONFIDENCE: f64 = 0.95;
     pub const UNDECIDED: Undecided = Undecided::Lean;
     pub const ALLOW_ERRORS: f64 = 0.01;
+    pub const RESTART: Restart = Restart::Case;
 }
 
 /// A scenario as far as it could be made out.
@@ -142,7 +148,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 24] = [
     "name",
     "kind",
     "target",
@@ -160,6 +166,10 @@ pub(super) const KEYS: [&str; 20] = [
     "confidence",
     "undecided",
     "allow_errors",
+    "restart",
+    "before",
+    "after",
+    "between",
     "stream",
     "headers",
     "body",
@@ -170,7 +180,45 @@ fn hidden(settings: &Settings) -> Vec<(String, String)> {
     of_target
         .chain(&settings.headers)
         .flat_map(secrets::Header::hidden)
+        .chain(settings.target.iter().flat_map(|t| t.value.hidden.clone()))
+        .chain(hook_lists(settings).flat_map(|list| list.value.hidden.clone()))
         .collect()
+}
+
+fn hook_lists(settings: &Settings) -> impl Iterator<Item = &Placed<HookList>> {
+    [&settings.before, &settings.after, &settings.between]
+        .into_iter()
+        .flatten()
+}
+
+fn hooks(list: &Option<Placed<HookList>>) -> Vec<Hook> {
+    list.as_ref()
+        .map_or_else(Vec::new, |list| list.value.hooks.clone())
+}
+
+/// Restarts that nobody could carry out.
+fn check_restart(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
+    let Some(target) = target else {
+        return;
+    };
+    let own = target.launch.is_some() || matches!(target.url, TargetUrl::Sim(_));
+    let between = settings.between.as_ref().filter(|list| {
+        let mut hooks = list.value.hooks.iter();
+        hooks.any(|hook| hook.restarts)
+    });
+    match (&settings.restart, between) {
+        (_, Some(list)) if own => problems.add(
+            list.span(),
+            "this hook restarts the target, which prony itself starts",
+            "leave `restarts` out, and write `restart: repeat`",
+        ),
+        (Some(restart), None) if restart.value == Restart::Repeat && !own => problems.add(
+            restart.span(),
+            "this target cannot be restarted: prony does not start it",
+            "add `launch: { command: … }` to the target, or restart it in a hook: `between: { command: …, restarts: true }`",
+        ),
+        _ => {}
+    }
 }
 
 fn build(
@@ -216,6 +264,7 @@ fn build(
         .as_ref()
         .map(|t| target(&t.value, &settings));
     check_assertions(&settings, target.as_ref(), problems);
+    check_restart(&settings, target.as_ref(), problems);
     let timeouts = timeouts(&settings, own, at, problems);
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
@@ -243,6 +292,12 @@ fn build(
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        restart: or(&settings.restart, builtin::RESTART),
+        hooks: Hooks {
+            before: hooks(&settings.before),
+            after: hooks(&settings.after),
+            between: hooks(&settings.between),
+        },
     })
 }
 
@@ -365,7 +420,14 @@ impl TargetUrl {
     /// As written in suites; the embedded engine without its `sim:` settings.
     pub fn shown(&self) -> String {
         match self {
-            TargetUrl::Http(url) => url.as_str().trim_end_matches('/').to_owned(),
+            TargetUrl::Http(url) => {
+                let text = url.as_str().trim_end_matches('/');
+                match url.port() {
+                    // The address of a host never holds `:0` followed by anything but the path.
+                    Some(0) => text.replacen(":0", &format!(":{PORT}"), 1),
+                    _ => text.to_owned(),
+                }
+            }
             TargetUrl::Sim(engine) => format!("sim://{}", engine.preset),
         }
     }

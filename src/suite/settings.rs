@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
+use super::launch::Restart;
 use super::model::{Kind, Load, LoadShape, Prompts, Undecided};
 use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
@@ -44,6 +46,10 @@ pub(super) struct Settings {
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
     pub allow_errors: Option<Placed<f64>>,
+    pub restart: Option<Placed<Restart>>,
+    pub before: Option<Placed<HookList>>,
+    pub after: Option<Placed<HookList>>,
+    pub between: Option<Placed<HookList>>,
     pub stream: Option<Placed<bool>>,
     pub headers: Vec<Header>,
     pub body: BTreeMap<String, Json>,
@@ -56,6 +62,8 @@ pub(super) struct Settings {
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub env: Env<'a>,
+    /// What `secrets:` names.
+    pub secrets: &'a [String],
     pub validate_sim: super::loader::ValidateSim<'a>,
     /// `--target` stands in for whatever suites say.
     pub ignore_targets: bool,
@@ -150,6 +158,12 @@ impl Settings {
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));
+        s.restart = fields
+            .take("restart")
+            .and_then(|node| problems.one_of(node, "a way to restart", &Restart::ALL));
+        s.before = hooks_setting::read("before", fields, around, problems);
+        s.after = hooks_setting::read("after", fields, around, problems);
+        s.between = hooks_setting::read("between", fields, around, problems);
         s.stream = fields.typed("stream", problems);
         if let Some(node) = fields.take("headers") {
             s.headers = secrets::headers(node, around.env, problems);
@@ -201,6 +215,10 @@ impl Settings {
             confidence,
             undecided,
             allow_errors,
+            restart,
+            before,
+            after,
+            between,
             stream
         );
         for header in &above.headers {

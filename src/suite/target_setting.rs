@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
 use super::later::Place;
+use super::launch_setting::{self, PORT};
 use super::model::{Api, SimOverrides, Target, TargetUrl};
 use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
-use super::settings::{Surroundings, duration};
+use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
 use super::yaml::Node;
-
-/// How long to wait for a target to become ready, where it does not say.
-pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fields of the body that prony writes itself.
 const OWN_FIELDS: [(&str, &str); 4] = [
@@ -30,6 +27,8 @@ const OWN_FIELDS: [(&str, &str); 4] = [
 pub(super) struct TargetLayer {
     pub target: Target,
     pub headers: Vec<Header>,
+    /// What else must not be shown, as `(NAME, value)`.
+    pub hidden: Vec<(String, String)>,
 }
 
 /// A target that speaks chat at `url` and says nothing else.
@@ -44,7 +43,8 @@ pub(super) fn plain(url: TargetUrl) -> Target {
         gpus: None,
         ca: None,
         insecure_tls: false,
-        ready_timeout: READY_TIMEOUT,
+        ready: launch_setting::plain_ready(),
+        launch: None,
     }
 }
 
@@ -85,13 +85,16 @@ pub(super) fn read(
             "write `url: http://localhost:8000/v1`, or `url: sim://` for the embedded engine",
         );
     }
-    let mut url = text.and_then(|text| match parse_url(&text.value) {
-        Ok(url) => Some(problems.placed(url, text.span())),
-        Err((message, help)) => {
-            problems.add(text.span(), message, help);
-            None
-        }
-    });
+    let mut url =
+        text.and_then(
+            |text| match parse_url(&text.value.replace(&format!(":{PORT}"), ":0")) {
+                Ok(url) => Some(problems.placed(url, text.span())),
+                Err((message, help)) => {
+                    problems.add(text.span(), message, help);
+                    None
+                }
+            },
+        );
     let sim = fields.entry("sim");
     let overrides = sim.and_then(|e| problems.typed_exactly::<Map<String, Json>>(&e.value));
     if let Some(url) = &mut url {
@@ -138,21 +141,18 @@ pub(super) fn read(
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
     }
-    if let Some(node) = fields.take("ready")
-        && let Some(mut ready) = Fields::of(node, "ready: { timeout: 5m }", problems)
-    {
-        if let Some(timeout) = ready
-            .take("timeout")
-            .and_then(|n| duration(n, true, problems))
-        {
-            target.ready_timeout = timeout.value;
-        }
-        ready.finish(Place::Other, problems);
-    }
+    let at = url.as_ref().map(|url| (&url.value, url.span()));
+    let started = launch_setting::read(&mut fields, at, around, problems);
+    target.ready = started.ready;
+    target.launch = started.launch;
     let headers = read_headers(&mut fields, around, problems);
     fields.finish(Place::Target, problems);
     target.url = url?.value;
-    Some(TargetLayer { target, headers })
+    Some(TargetLayer {
+        target,
+        headers,
+        hidden: started.hidden,
+    })
 }
 
 fn read_headers(

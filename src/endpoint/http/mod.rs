@@ -7,6 +7,6 @@ mod settings;
 mod stamped_body;
 mod transport;
 
-pub use probe::{ProbeError, ServerInfo, models, probe_ready};
+pub use probe::{ProbeError, ReadyCheck, ReadyWhen, ServerInfo, models, probe_ready, probe_until};
 pub use settings::{HttpSettings, SettingsError};
 pub use transport::HttpTransport;
