@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -62,12 +63,42 @@ pub struct RunArgs {
     /// Folder whose templates replace the built-in ones of the same name
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
+    /// Start no case after that time, such as 30m; cases left over are skipped, and the exit code is 3
+    #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
+    pub max_time: Option<MaxTime>,
+    /// Start no case after the first that did not pass
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Run only the cases that failed in an earlier run [default: latest]
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    pub rerun_failed: Option<Option<PathBuf>>,
     /// A label of the run, kept in its results
     #[arg(long = "label", value_name = "K=V", value_parser = parse_label)]
     pub labels: Vec<(String, String)>,
     /// libtest's own arguments: filters, --exact, --skip, --list, --format, …
     #[arg(last = true, value_name = "LIBTEST ARGS")]
     pub libtest: Vec<String>,
+}
+
+/// `--max-time`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaxTime {
+    /// As written.
+    pub written: String,
+    /// What it says.
+    pub duration: Duration,
+}
+
+fn parse_max_time(text: &str) -> Result<MaxTime, String> {
+    Ok(MaxTime {
+        written: text.to_owned(),
+        duration: crate::suite::written_duration(text)?,
+    })
+}
+
+/// The suites that are meant where no path is given.
+pub fn default_paths() -> Vec<PathBuf> {
+    vec![PathBuf::from("suites")]
 }
 
 fn parse_label(text: &str) -> Result<(String, String), String> {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{check_prompt_files, discover, load_options, stderr_color, tell};
+use crate::runner::{Ci, check_prompt_files, discover, load_options, stderr_color, tell};
 use crate::suite::{Diagnostic, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
@@ -29,4 +29,8 @@ fn print_problems(problems: &[Diagnostic]) {
     let n = problems.len();
     let s = if n == 1 { "" } else { "s" };
     tell(format_args!("{n} problem{s}; nothing was sent"));
+    let annotations = Ci::from_env().annotate_problems(problems);
+    if !annotations.is_empty() {
+        tell(annotations.trim_end());
+    }
 }

@@ -9,6 +9,7 @@ use futures_util::future::select;
 use super::assemble::MeasuredPhase;
 use super::case_result;
 use super::context::Context;
+use super::harness::exit_code;
 use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured, RealWorld, VirtualWorld, World};
 use super::progress::ProgressLine;
@@ -68,7 +69,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         (result, series)
     };
     let result = clean(result);
-    context.note_verdict(result.verdict);
+    context.note_ended(&result, exit_code(result.verdict));
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
     }

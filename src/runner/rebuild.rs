@@ -3,18 +3,19 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::folder::{case_is_claimed, run_is_left_behind};
 use super::recover::recover;
 use crate::result::{CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
 
-/// Reads the results folder of a run that is over, as it ended or was killed: one that never said
-/// that it had finished, or that left a case behind, is marked interrupted.
 ///
 /// # Errors
 /// When the folder is no results folder, was written by a newer prony, or cannot be read.
 pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     let (mut result, series) = read_folder(folder)?;
+    let left_behind =
+        |c: &CaseResult| c.unfinished && !case_is_claimed(&folder.join("cases").join(&c.slug));
     result.run.interrupted |=
-        result.run.finished_at.is_none() || result.cases.iter().any(|c| c.unfinished);
+        run_is_left_behind(folder, &result.run) || result.cases.iter().any(left_behind);
     Ok((result, series))
 }
 
@@ -40,8 +41,11 @@ pub(super) fn read_folder(folder: &Path) -> io::Result<(RunResult, SeriesFile)> 
         if !dir.join("result.json").exists() {
             continue;
         }
-        let case: CaseResult = read_json(&dir.join("result.json"))?;
-        let (case, case_series) = if case.unfinished {
+        let mut case: CaseResult = read_json(&dir.join("result.json"))?;
+        let (case, case_series) = if case.unfinished && case_is_claimed(&dir) {
+            case.reason = Some("still being measured".to_owned());
+            (case, None)
+        } else if case.unfinished {
             recover(&dir, case)?
         } else {
             let path = dir.join("series.json");

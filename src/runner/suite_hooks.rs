@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use super::case_result;
 use super::context::Context;
 use super::folder::ResultsFolder;
+use super::harness::exit_code;
 use super::hooks::{HookFailure, HookScope};
 use super::measure::run_case;
 use crate::load::Signal;
@@ -30,7 +31,7 @@ pub fn run_in_suite(case: &Case, context: &Context) -> CaseResult {
             let mut result = case_result::not_measured(case, &failure.reason);
             result.notes.push(in_words(&failure));
             let result = case_result::redacted(result, &context.redactor(case));
-            context.note_verdict(result.verdict);
+            context.note_ended(&result, exit_code(result.verdict));
             if let Err(e) = folder.end_case(&result, &CaseSeries::default()) {
                 context.note_internal(format!("cannot write results: {e}"));
             }

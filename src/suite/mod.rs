@@ -2,6 +2,7 @@
 //! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+pub mod builder;
 mod de;
 mod diagnostic;
 mod hooks;
@@ -43,3 +44,4 @@ pub use model::{
 pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
+pub use units::written_duration;

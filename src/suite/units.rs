@@ -50,6 +50,14 @@ fn number(text: &str) -> Option<(f64, &str)> {
     (value.is_finite()).then_some((value, &text[end..]))
 }
 
+/// The duration that a person wrote outside of a suite, as in one: `10s`, `1m30s`, `500ms`.
+///
+/// # Errors
+/// What is wrong with it, and what to write instead.
+pub fn written_duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|(what, help)| format!("{what}: {help}"))
+}
+
 pub(super) fn parse_duration(text: &str) -> Result<Duration, Wrong> {
     let form =
         || "write a duration such as `10s`, `1m30s` or `500ms` (units: us, ms, s, m, h)".to_owned();

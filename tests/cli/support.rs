@@ -64,9 +64,17 @@ impl Place {
     pub fn command<const N: usize>(&self, args: [&str; N]) -> std::process::Command {
         let mut command = std::process::Command::new(PRONY);
         command.args(args).current_dir(self.path());
-        for variable in ["PRONY_TARGET", "KEY", "NO_COLOR", "RUST_BACKTRACE"] {
+        for variable in [
+            "PRONY_TARGET",
+            "KEY",
+            "NO_COLOR",
+            "RUST_BACKTRACE",
+            "GITHUB_ACTIONS",
+        ] {
             command.env_remove(variable);
         }
+        // Locks of its own: it waits for no other test.
+        command.env("TMPDIR", self.path());
         command
     }
 
