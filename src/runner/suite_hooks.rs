@@ -30,6 +30,7 @@ pub fn run_in_suite(case: &Case, context: &Context) -> CaseResult {
             let mut result = case_result::not_measured(case, &failure.reason);
             result.notes.push(in_words(&failure));
             context.redact(case, &mut result);
+            context.note_verdict(result.verdict);
             if let Err(e) = folder.end_case(&result, &CaseSeries::default()) {
                 context.note_internal(format!("cannot write results: {e}"));
             }
