@@ -2,6 +2,7 @@
 //! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+mod compose;
 mod de;
 mod diagnostic;
 mod interpolate;
@@ -15,6 +16,7 @@ mod prompts_setting;
 mod reader;
 mod resolve;
 mod resolved;
+pub mod schema;
 mod secrets;
 mod settings;
 mod sla;
@@ -27,6 +29,7 @@ mod units;
 mod yaml;
 mod yaml_help;
 
+pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{

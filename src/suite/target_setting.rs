@@ -17,8 +17,11 @@ use super::yaml::Node;
 /// How long to wait for a target to become ready, where it does not say.
 pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Protocols by name.
+pub(super) const APIS: [(&str, Api); 2] = [("chat", Api::Chat), ("completions", Api::Completions)];
+
 /// Fields of the body that prony writes itself.
-const OWN_FIELDS: [(&str, &str); 4] = [
+pub(super) const OWN_FIELDS: [(&str, &str); 4] = [
     ("model", "say `model:` under `target:`"),
     ("stream", "say `stream:` under `target:` or in the scenario"),
     ("messages", "prompts come from `prompts:`"),
@@ -112,13 +115,9 @@ pub(super) fn read(
         }
     }
     let mut target = plain(TargetUrl::Sim(SimOverrides::default()));
-    let api = fields.take("api").and_then(|n| {
-        problems.one_of(
-            n,
-            "an API",
-            &[("chat", Api::Chat), ("completions", Api::Completions)],
-        )
-    });
+    let api = fields
+        .take("api")
+        .and_then(|n| problems.one_of(n, "an API", &APIS));
     if let Some(api) = api {
         target.api = api.value;
     }
