@@ -359,8 +359,8 @@ fn the_values_that_the_loader_names_are_those_of_the_schema() {
         ),
     ] {
         let found = load_text(&format!("{suite}\nscenarios: []")).unwrap_err();
-        let help = found.iter().filter_map(|d| d.help.as_deref());
-        let help = help.filter(|h| h.starts_with("one of ")).next();
+        let mut help = found.iter().filter_map(|d| d.help.as_deref());
+        let help = help.find(|h| h.starts_with("one of "));
         let help = help.unwrap_or_else(|| panic!("{suite}: {found:#?}"));
         let named: Vec<_> = help.split('`').skip(1).step_by(2).collect();
         let described = schema.pointer(&format!("{pointer}/anyOf/0/enum"));

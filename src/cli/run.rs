@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Arguments;
 
+use super::adhoc::{AdHocRun, metrics_tables};
 use super::args::RunArgs;
 use super::suites::load_cases;
 use crate::exit;
@@ -14,7 +15,15 @@ pub fn run(args: RunArgs) -> i32 {
     let arguments = Arguments::from_iter(
         std::iter::once("prony run --".to_owned()).chain(args.libtest.iter().cloned()),
     );
-    let (suites, cases) = match load_cases(&args.select) {
+    let ad_hoc = match AdHocRun::of(&args) {
+        Ok(ad_hoc) => ad_hoc,
+        Err(code) => return code,
+    };
+    let loaded = match &ad_hoc {
+        Some(ad_hoc) => ad_hoc.load(),
+        None => load_cases(&args.select),
+    };
+    let (suites, cases) = match loaded {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -48,6 +57,9 @@ pub fn run(args: RunArgs) -> i32 {
     };
     if outcome.code == exit::NOTHING_SELECTED && outcome.result.is_none() {
         eprintln!("no case was selected; `prony list` names all cases");
+    }
+    if let (Some(_), Some((result, _))) = (&ad_hoc, &outcome.result) {
+        print!("{}", metrics_tables(result));
     }
     let wanted = Wanted {
         junit: args.junit,

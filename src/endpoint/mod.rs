@@ -11,7 +11,8 @@ mod transport;
 
 pub use engine_transport::{EngineExchange, EngineTransport};
 pub use http::{
-    HttpSettings, HttpTransport, ProbeError, ServerInfo, SettingsError, models, probe_ready,
+    HttpSettings, HttpTransport, ProbeError, ServerInfo, SettingsError, max_model_len, models,
+    probe_ready,
 };
 pub use observation::{Observation, OutputChunk};
 pub use perform::{MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, perform, perform_until};

@@ -329,12 +329,13 @@ fn scalar(value: &str, style: Style) -> (String, usize) {
 /// Whether YAML reads `value` as it stands, as text or as a number.
 fn is_plain(value: &str, style: Style) -> bool {
     let usual = |c: char| c.is_ascii_alphanumeric() || " ._-/:%()<>=+*,".contains(c);
+    let means_something = value.ends_with([' ', ':'])
+        || value.contains(": ")
+        || style == Style::Flow && value.contains([',', ':'])
+        || matches!(value, "null" | "Null" | "NULL");
     value.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !value.ends_with([' ', ':'])
         && value.chars().all(usual)
-        && !value.contains(": ")
-        && !(style == Style::Flow && value.contains([',', ':']))
-        && !matches!(value, "null" | "Null" | "NULL")
+        && !means_something
 }
 
 #[cfg(test)]

@@ -7,6 +7,6 @@ mod settings;
 mod stamped_body;
 mod transport;
 
-pub use probe::{ProbeError, ServerInfo, models, probe_ready};
+pub use probe::{ProbeError, ServerInfo, max_model_len, models, probe_ready};
 pub use settings::{HttpSettings, SettingsError};
 pub use transport::HttpTransport;
