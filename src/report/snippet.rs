@@ -10,12 +10,18 @@ pub fn snippet(source: &Source) -> Vec<String> {
     let (Some(text), Some(column)) = (&source.text, source.column) else {
         return vec![place(source)];
     };
+    // Controls are gone before anything is counted: what is counted is what is shown.
+    let shown = |skip, take| {
+        let part: String = text.chars().skip(skip).take(take).collect();
+        printable(&part).chars().count()
+    };
+    let before = column.saturating_sub(1);
     let snippet = Snippet {
-        file: source.file.clone(),
+        file: printable(&source.file).into_owned(),
         line: source.line,
-        column,
-        length: source.length.unwrap_or(1),
-        text: text.clone(),
+        column: shown(0, before) + 1,
+        length: shown(before, source.length.unwrap_or(1)),
+        text: printable(text).replace('\n', " "),
     };
     let drawn = render_snippet("error", "", Some(&snippet), &[], false);
     drawn.lines().skip(1).map(str::to_owned).collect()
