@@ -40,15 +40,7 @@ pub fn suite() -> String {
         "The tests of this suite.",
         json!({ "type": "array", "items": reference("scenario"), "minItems": 1 }),
     );
-    keys.add(
-        "secrets",
-        "Names of variables whose values must not be shown anywhere.",
-        json!({
-            "type": "array",
-            "items": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
-            "examples": [["API_KEY"]],
-        }),
-    );
+    secrets(&mut keys);
     let root = keys.mapping(&["scenarios"]);
     document(
         "prony suite",
@@ -74,12 +66,34 @@ pub fn prony() -> String {
         "Settings that every suite starts from.",
         reference("settings"),
     );
+    keys.add(
+        "profiles",
+        "Settings by name, over `defaults`; `--profile NAME` chooses one.",
+        json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": reference("settings"),
+        }),
+    );
+    secrets(&mut keys);
     let root = keys.mapping(&[]);
     document(
         "prony.yaml",
         "What all suites beside this file share.",
         root,
     )
+}
+
+fn secrets(keys: &mut Keys) {
+    keys.add(
+        "secrets",
+        "Names of variables whose values must not be shown anywhere.",
+        json!({
+            "type": "array",
+            "items": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+            "examples": [["API_KEY"]],
+        }),
+    );
 }
 
 const TARGET: &str = "Where requests go.";
