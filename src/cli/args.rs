@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A declarative test runner for the performance of LLM serving endpoints.
 #[derive(Debug, Parser)]
@@ -17,7 +17,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run suites and write results/<run-id>/
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the cases that would run, without touching the network
     List(SelectArgs),
     /// Check suites and show the plan, without touching the network
@@ -26,12 +26,21 @@ pub enum Command {
     Report(ReportArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),
+    /// Write a commented first suite, a prony.yaml and a CI workflow
+    Init(InitArgs),
+    /// Print the JSON Schema of suites or of prony.yaml, for editors
+    Schema(SchemaArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Which suites, and what overrides them.
 #[derive(Args, Debug, Default)]
 pub struct SelectArgs {
-    /// Suite files or folders of suites
+    /// Suite files or folders of suites; `run` also takes one URL to load
     #[arg(value_name = "PATHS", default_value = "suites")]
     pub paths: Vec<PathBuf>,
     /// Replace every suite's target by this URL (http(s)://host:port/v1 or sim://PRESET)
@@ -78,6 +87,56 @@ pub struct RunArgs {
     /// libtest's own arguments: filters, --exact, --skip, --list, --format, …
     #[arg(last = true, value_name = "LIBTEST ARGS")]
     pub libtest: Vec<String>,
+    /// An ad-hoc run.
+    #[command(flatten)]
+    pub ad_hoc: AdHocArgs,
+}
+
+/// `prony run URL`: one load on one target, without a suite file.
+///
+/// Values are text: they go into a suite, and its loader says what is wrong with them.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "One load on a URL, without a suite file")]
+pub struct AdHocArgs {
+    /// Name of the model [default: the first that the server lists]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Protocol: chat or completions [default: chat]
+    #[arg(long, value_name = "API")]
+    pub api: Option<String>,
+    /// Closed loop: that many requests in flight at all times [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "rate")]
+    pub concurrency: Option<String>,
+    /// Open loop: requests are due at this rate, such as 20/s
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
+    /// With --rate: constant, poisson or gamma(SHAPE) [default: poisson]
+    #[arg(long, value_name = "ARRIVALS", requires = "rate")]
+    pub arrivals: Option<String>,
+    /// How long to measure, such as 30s [default: 1m, or until --requests]
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// How many requests to measure
+    #[arg(long, value_name = "N")]
+    pub requests: Option<String>,
+    /// Load before that, which is not measured [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub warmup: Option<String>,
+    /// Tokens of a prompt [default: 512]
+    #[arg(long, value_name = "N")]
+    pub input_tokens: Option<String>,
+    /// Tokens of an answer [default: 128]
+    #[arg(long, value_name = "N")]
+    pub output_tokens: Option<String>,
+    /// What has to hold, such as 'ttft.p99 < 1s'; may be given several times
+    #[arg(long, value_name = "ASSERTION", allow_hyphen_values = true)]
+    pub sla: Vec<String>,
+    /// Also write the suite that does the same
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Let --save overwrite a file
+    #[arg(long, requires = "save")]
+    pub force: bool,
 }
 
 /// `--max-time`
@@ -146,6 +205,51 @@ pub struct SimArgs {
     /// Print the presets and leave
     #[arg(long)]
     pub list_presets: bool,
+}
+
+/// `prony init`
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Folder to write into
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Ask this server what it is, and fill that in (http(s)://host:port/v1 or sim://PRESET).
+    /// Where it wants a key, it is taken from the variable API_KEY
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+}
+
+/// `prony schema`
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Schema of which file
+    #[arg(value_name = "WHICH", value_enum, default_value_t = SchemaOf::Suite)]
+    pub which: SchemaOf,
+}
+
+/// What `prony schema` describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Suites
+    Suite,
+    /// prony.yaml
+    Prony,
+}
+
+/// `prony completions`
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `prony man`
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Folder that receives prony.1, prony-run.1, …
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 #[cfg(test)]

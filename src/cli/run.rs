@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::adhoc::AdHocRun;
 use super::args::{RunArgs, default_paths};
 use super::suites::load_cases;
 use crate::exit;
@@ -18,11 +19,19 @@ pub fn run(mut args: RunArgs) -> i32 {
         Ok(arguments) => arguments,
         Err(refused) => return refused.print(),
     };
+    let ad_hoc = match AdHocRun::of(&args) {
+        Ok(ad_hoc) => ad_hoc,
+        Err(code) => return code,
+    };
     let failed = match failed_before(&mut args) {
         Ok(failed) => failed,
         Err(code) => return code,
     };
-    let (suites, mut cases) = match load_cases(&args.select) {
+    let loaded = match &ad_hoc {
+        Some(ad_hoc) => ad_hoc.load(),
+        None => load_cases(&args.select),
+    };
+    let (suites, mut cases) = match loaded {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -80,6 +89,7 @@ pub fn run(mut args: RunArgs) -> i32 {
         junit: args.junit,
         html_file: args.html,
         html,
+        metrics: ad_hoc.is_some(),
         ci: Ci::from_env(),
     };
     finish(&outcome, &context, &wanted)

@@ -24,7 +24,8 @@ fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec
     }
 }
 
-fn print_problems(problems: &[Diagnostic]) {
+/// Shows every problem, on standard error.
+pub fn print_problems(problems: &[Diagnostic]) {
     tell(render_all(problems, stderr_color()));
     let n = problems.len();
     let s = if n == 1 { "" } else { "s" };

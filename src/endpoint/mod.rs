@@ -12,7 +12,7 @@ mod transport;
 pub use engine_transport::{EngineExchange, EngineTransport};
 pub use http::{
     HttpSettings, HttpTransport, ProbeError, ReadyCheck, ReadyWhen, ServerInfo, SettingsError,
-    models, probe_ready, probe_until,
+    max_model_len, models, probe_ready, probe_until,
 };
 pub use observation::{Observation, OutputChunk};
 pub use perform::{MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, perform, perform_until};

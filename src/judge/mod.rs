@@ -25,6 +25,7 @@ mod coverage_tests;
 #[cfg(test)]
 mod test_support;
 
+pub use assertion::source_of;
 pub use case::judge_case;
 pub use input::{JudgeInput, JudgePhase, Judged};
 pub use verdict::Verdict;

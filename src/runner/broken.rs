@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use libtest_mimic::{Completion, Failed};
 
-use super::case_result::source;
 use super::ci::Ci;
 use super::context::Context;
 use super::libtest::Test;
 use crate::exit;
 use crate::judge::Verdict;
+use crate::judge::source_of;
 use crate::result::{CaseResult, CaseSeries, Source};
 use crate::suite::{Diagnostic, render_all};
 use crate::text::slug;
@@ -64,7 +64,7 @@ fn result_of(name: &str, problems: &[Diagnostic]) -> CaseResult {
         duration_s: 0.0,
         source: first
             .and_then(|d| d.location.as_ref())
-            .map_or_else(|| nowhere(name), source),
+            .map_or_else(|| nowhere(name), source_of),
         yaml: String::new(),
         phases: Vec::new(),
         assertions: Vec::new(),

@@ -2,12 +2,10 @@ use std::borrow::Cow;
 
 use super::assemble::MeasuredPhase;
 use super::live::shown;
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case};
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case, source_of};
 use crate::plan::{Case, PhasePlan};
-use crate::result::{
-    CaseResult, ClientHealth, LoadResult, Metrics, PhaseResult, RequestCounts, Source,
-};
-use crate::suite::{LoadShape, Location};
+use crate::result::{CaseResult, ClientHealth, LoadResult, Metrics, PhaseResult, RequestCounts};
+use crate::suite::LoadShape;
 use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
@@ -168,24 +166,12 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         verdict,
         reason: None,
         duration_s: 0.0,
-        source: source(&case.scenario.location),
+        source: source_of(&case.scenario.location),
         yaml: case.scenario.yaml.clone(),
         phases: Vec::new(),
         assertions: Vec::new(),
         baseline: None,
         notes: Vec::new(),
         unfinished: false,
-    }
-}
-
-/// A place in a suite for the result.
-pub fn source(location: &Location) -> Source {
-    let (line, column) = location.line_column();
-    Source {
-        file: location.file.path.to_string(),
-        line,
-        column: Some(column),
-        length: Some(location.span.end.saturating_sub(location.span.start)),
-        text: Some(location.line_text().to_owned()),
     }
 }

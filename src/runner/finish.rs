@@ -21,6 +21,8 @@ pub struct Wanted {
     pub html_file: Option<PathBuf>,
     /// The HTML report, with its templates.
     pub html: Html,
+    /// Show what was measured, not only what was judged.
+    pub metrics: bool,
     /// The CI system around.
     pub ci: Ci,
 }
@@ -112,6 +114,9 @@ fn say(
         .iter()
         .filter(|case| ended.iter().any(|e| e.slug == case.slug));
     let mut text = wanted.ci.annotate(own);
+    if wanted.metrics {
+        text.push_str(&metrics_tables(result));
+    }
     // Of a run that other processes make, too, this one knows a part.
     if ended.len() == result.cases.len() {
         let style = if outcome.json {
@@ -129,4 +134,13 @@ fn say(
     } else {
         print(text);
     }
+}
+
+/// What was measured, phase by phase, for a person who asks rather than gates.
+fn metrics_tables(result: &RunResult) -> String {
+    let phases = result.cases.iter().flat_map(|case| &case.phases);
+    let measured = phases.filter(|phase| !phase.metrics.is_empty());
+    measured
+        .map(|phase| console::metrics_table(phase, stdout_style()) + "\n")
+        .collect()
 }

@@ -18,7 +18,7 @@ pub(super) const PORT: &str = "{port}";
 /// How long a started target may take, where the suite does not say: weights are read meanwhile.
 const LAUNCH_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a target that is there already may take.
-const READY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause between two probes.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// From SIGTERM to SIGKILL.

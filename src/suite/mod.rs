@@ -3,6 +3,7 @@
 
 pub mod assertion;
 pub mod builder;
+mod compose;
 mod de;
 mod diagnostic;
 mod hooks;
@@ -20,6 +21,7 @@ mod prompts_setting;
 mod reader;
 mod resolve;
 mod resolved;
+pub mod schema;
 mod secrets;
 mod settings;
 mod sla;
@@ -32,6 +34,7 @@ mod units;
 mod yaml;
 mod yaml_help;
 
+pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};

@@ -21,9 +21,16 @@ use super::yaml::Node;
 use super::{load_setting, prompts_setting, sla, target_setting};
 
 /// Most requests of a window.
-const MOST_REQUESTS: u64 = 100_000_000;
+pub(super) const MOST_REQUESTS: u64 = 100_000_000;
 /// Most runs of a phase.
-const MOST_REPEATS: u32 = 1000;
+pub(super) const MOST_REPEATS: u32 = 1000;
+
+/// Policies for `undecided` by name.
+pub(super) const UNDECIDED: [(&str, Undecided); 3] = [
+    ("lean", Undecided::Lean),
+    ("warn", Undecided::Warn),
+    ("fail", Undecided::Fail),
+];
 
 /// What one layer says.
 #[derive(Clone, Debug, Default)]
@@ -144,17 +151,9 @@ impl Settings {
         s.confidence = fields
             .take("confidence")
             .and_then(|n| confidence(n, problems));
-        s.undecided = fields.take("undecided").and_then(|node| {
-            problems.one_of(
-                node,
-                "a policy for `undecided`",
-                &[
-                    ("lean", Undecided::Lean),
-                    ("warn", Undecided::Warn),
-                    ("fail", Undecided::Fail),
-                ],
-            )
-        });
+        s.undecided = fields
+            .take("undecided")
+            .and_then(|node| problems.one_of(node, "a policy for `undecided`", &UNDECIDED));
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));

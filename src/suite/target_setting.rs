@@ -14,8 +14,11 @@ use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
 use super::yaml::Node;
 
+/// Protocols by name.
+pub(super) const APIS: [(&str, Api); 2] = [("chat", Api::Chat), ("completions", Api::Completions)];
+
 /// Fields of the body that prony writes itself.
-const OWN_FIELDS: [(&str, &str); 4] = [
+pub(super) const OWN_FIELDS: [(&str, &str); 4] = [
     ("model", "say `model:` under `target:`"),
     ("stream", "say `stream:` under `target:` or in the scenario"),
     ("messages", "prompts come from `prompts:`"),
@@ -115,13 +118,9 @@ pub(super) fn read(
         }
     }
     let mut target = plain(TargetUrl::Sim(SimOverrides::default()));
-    let api = fields.take("api").and_then(|n| {
-        problems.one_of(
-            n,
-            "an API",
-            &[("chat", Api::Chat), ("completions", Api::Completions)],
-        )
-    });
+    let api = fields
+        .take("api")
+        .and_then(|n| problems.one_of(n, "an API", &APIS));
     if let Some(api) = api {
         target.api = api.value;
     }

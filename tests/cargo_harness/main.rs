@@ -135,7 +135,10 @@ fn it_lists_and_runs_as_nextest_asks() {
 fn a_broken_suite_is_one_failing_test() {
     let dir = project(&GOOD.replace("ttft", "tftt"));
     let (code, out) = binary(dir.path(), ["--list", "--format", "terse"]);
-    assert_eq!((code, out.as_str()), (Some(0), "suites/chat.yaml::loads: test\n"));
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "suites/chat.yaml::loads: test\n")
+    );
     let (code, out) = binary(dir.path(), []);
     assert_eq!(code, Some(101), "{out}");
     assert!(out.contains("did you mean `ttft`?"), "{out}");

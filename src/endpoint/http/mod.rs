@@ -7,6 +7,8 @@ mod settings;
 mod stamped_body;
 mod transport;
 
-pub use probe::{ProbeError, ReadyCheck, ReadyWhen, ServerInfo, models, probe_ready, probe_until};
+pub use probe::{
+    ProbeError, ReadyCheck, ReadyWhen, ServerInfo, max_model_len, models, probe_ready, probe_until,
+};
 pub use settings::{HttpSettings, SettingsError};
 pub use transport::HttpTransport;

@@ -103,6 +103,18 @@ pub async fn models(settings: &HttpSettings) -> Result<ServerInfo, ProbeError> {
     ask_models(&client, settings, ONE_CALL).await
 }
 
+/// The longest prompt and answer together, in tokens, that the target lists for `model` under
+/// `max_model_len` (vLLM and SGLang do). `None`: it does not say. Not timed.
+pub async fn max_model_len(settings: &HttpSettings, model: &str) -> Option<u64> {
+    let client = plain_client(settings).ok()?;
+    let response = get(&client, settings.url("models"), ONE_CALL).await.ok()?;
+    let body = read(response, ONE_CALL).await.ok()?;
+    let list: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    let listed = list.get("data")?.as_array()?;
+    let entry = listed.iter().find(|m| m["id"].as_str() == Some(model))?;
+    entry.get("max_model_len")?.as_u64()
+}
+
 /// Waits until the target is ready, at most `timeout`: until it lists its models, or, where it has no
 /// such list, until `/health` beside the API's base (then below it) is well. Not timed.
 ///

@@ -1,0 +1,397 @@
+//! The schemas for editors say what the loader accepts: no key more, no key less, no good suite
+//! refused, no mistyped one let through.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use prony::suite::{AdHoc, Diagnostic, LoadOptions, Suite, SuiteInput, load, schema};
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn load_text(text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
+    let options = LoadOptions {
+        env: &|name| (name == "LLAMA_URL").then(|| "http://127.0.0.1:8080/v1".to_owned()),
+        seed: None,
+        target_url: None,
+        validate_sim: &|_| Ok(()),
+    };
+    let input = SuiteInput {
+        path: "suite.yaml".into(),
+        bytes: text.into(),
+    };
+    load(&[input], &options)
+}
+
+fn suite_schema() -> Value {
+    serde_json::from_str(&schema::suite()).unwrap()
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::draft202012::new(schema).unwrap()
+}
+
+/// What an editor sees of `text`; `None` where it is no YAML at all.
+fn as_json(text: &str) -> Option<Value> {
+    serde_yaml::from_str(text).ok()
+}
+
+fn problems(validator: &Validator, text: &str) -> Vec<String> {
+    let value = as_json(text).expect("YAML");
+    let errors = validator.iter_errors(&value);
+    errors
+        .map(|e| format!("{} at {}", e, e.instance_path()))
+        .collect()
+}
+
+fn yaml_files(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_schemas_are_checked_in() {
+    for (name, text) in [("suite", schema::suite()), ("prony", schema::prony())] {
+        let path = root().join(format!("docs/{name}.schema.json"));
+        if std::env::var_os("PRONY_UPDATE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        assert!(
+            fs::read_to_string(&path).unwrap_or_default() == text,
+            "docs/{name}.schema.json is not what prony says; write it again with\n\n    \
+             PRONY_UPDATE=1 cargo test --test schema the_schemas_are_checked_in\n"
+        );
+    }
+}
+
+#[test]
+fn the_schemas_are_json_schemas() {
+    for text in [schema::suite(), schema::prony()] {
+        let value: Value = serde_json::from_str(&text).unwrap();
+        jsonschema::meta::validate(&value).unwrap();
+        validator(&value);
+    }
+}
+
+/// Every suite of the repository that is meant to load, with a name for it.
+fn good_suites() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for path in yaml_files("suites")
+        .into_iter()
+        .chain(yaml_files("tests/real"))
+    {
+        found.push((
+            path.display().to_string(),
+            fs::read_to_string(&path).unwrap(),
+        ));
+    }
+    for page in ["docs/suites.md", "docs/tutorial.md", "README.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap_or_default();
+        let blocks = text.split("```yaml\n").skip(1);
+        let whole = blocks
+            .filter_map(|b| b.split_once("```").map(|(block, _)| block))
+            .filter(|b| b.contains("\nscenarios:"));
+        found.extend(whole.map(|b| (page.to_owned(), b.to_owned())));
+    }
+    let flags = |sla: &[&str]| AdHoc {
+        url: "http://127.0.0.1:8000/v1".into(),
+        sla: sla.iter().map(ToString::to_string).collect(),
+        ..AdHoc::default()
+    };
+    found.push(("ad hoc".into(), flags(&[]).compose(None).text));
+    found.push((
+        "ad hoc".into(),
+        flags(&["ttft.p99 < 1s"]).compose(None).text,
+    ));
+    found.push(("every form".into(), EVERY_FORM.into()));
+    found
+}
+
+/// Forms that the loader takes besides the usual ones.
+const EVERY_FORM: &str = r#"
+suite: 7
+target: { url: "${URL:-sim://}", model: 7, gpus: "4", stream: "true", headers: { X-A: 1 }, body: { a: [1, null] } }
+secrets: [URL]
+defaults: { warmup: 1m 30s, drain: .5s, allow_errors: 0, confidence: 95%, timeouts: { total: "${T:-60s}" } }
+scenarios:
+  - name: 1
+    kind: "${K:-latency}"
+    load: { rate: 20 / s, arrivals: gamma( 2 ), max_concurrency: "${N:-8}" }
+    requests: "100"
+    seed: 0x10
+    confidence: "0.9"
+    measure_only: "${M:-false}"
+    prompts: { type: synthetic, input_tokens: "${I:-100}", output_tokens: { mean: "${I:-100}", stddev: 1.5, distribution: lognormal } }
+    sla: ["ttft.p99 < 1s", "${A:-throughput > 1/s}"]
+  - name: b
+    kind: throughput
+    load: { stages: [{ duration: 1s, rate: { from: 1/s, to: 600/min } }, { duration: 1h, rate: 0/s }] }
+    prompts: { type: file, path: a.jsonl, output_tokens: { min: 1, max: 2 }, shuffle: true, salt: off }
+    measure_only: true
+"#;
+
+#[test]
+fn what_loads_is_valid() {
+    let validator = validator(&suite_schema());
+    let suites = good_suites();
+    assert!(suites.len() >= 10, "{}", suites.len());
+    for (name, text) in suites {
+        let loaded = load_text(&text).unwrap_or_else(|p| panic!("{name}: {p:#?}\n{text}"));
+        let found = problems(&validator, &text);
+        assert!(found.is_empty(), "{name}: {found:#?}\n{text}");
+        for suite in loaded {
+            let resolved = &suite.resolved_yaml;
+            let found = problems(&validator, resolved);
+            assert!(found.is_empty(), "{name}, resolved: {found:#?}\n{resolved}");
+        }
+    }
+}
+
+/// Whether a mistake is one that a schema can see: an unknown key, a wrong type, a missing unit.
+/// Assertions have a language of their own, which a schema does not speak.
+fn visible(mistake: &str) -> bool {
+    let unit = ["the rate `", "the duration `", "the share `"];
+    mistake.starts_with("the key `") && mistake.ends_with("is not known here")
+        || mistake.starts_with("expected ")
+        || mistake.starts_with('`') && mistake.contains("` comes in a later version")
+        || unit.iter().any(|u| mistake.starts_with(u)) && mistake.ends_with("has no unit")
+}
+
+#[test]
+fn what_is_mistyped_is_not() {
+    let validator = validator(&suite_schema());
+    let (mut files, mut keys) = (0, 0);
+    for path in yaml_files("tests/suites_wrong") {
+        let text = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        // Some are wrong only in what the embedded engine knows.
+        let mistakes = load_text(&text).err().unwrap_or_default();
+        let mistakes: Vec<_> = mistakes.iter().filter(|m| visible(&m.message)).collect();
+        if mistakes.is_empty() || as_json(&text).is_none() {
+            continue;
+        }
+        files += 1;
+        let seen = problems(&validator, &text);
+        assert!(!seen.is_empty(), "{}: {mistakes:#?}", path.display());
+        // Unknown keys are found one by one.
+        for mistake in &mistakes {
+            let key = mistake.message.strip_prefix("the key `");
+            if let Some((key, _)) = key.and_then(|k| k.split_once('`')) {
+                keys += 1;
+                let named = seen.iter().any(|s| s.contains(key));
+                assert!(named, "{}: {key} in {seen:#?}", path.display());
+            }
+        }
+    }
+    assert!(files >= 10 && keys >= 8, "{files} files, {keys} keys");
+}
+
+/// A mapping of suites: where it is in the schema, and a suite that holds one, with a key in it that
+/// cannot be known.
+struct Place {
+    pointer: &'static str,
+    suites: &'static [&'static str],
+}
+
+const UNKNOWN: &str = "zzzzzzzzzzzzzzzzzzzzzzzz";
+
+/// Every mapping that a suite can hold. One that is missing here is found by
+/// `every_mapping_of_the_schema_is_looked_at`.
+const PLACES: &[Place] = &[
+    Place {
+        pointer: "",
+        suites: &["zzzzzzzzzzzzzzzzzzzzzzzz: 1\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/target",
+        suites: &["target: { zzzzzzzzzzzzzzzzzzzzzzzz: 1, url: 'sim://' }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/target/properties/auth",
+        suites: &["target: { auth: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/target/properties/ready",
+        suites: &["target: { ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/settings",
+        suites: &["defaults: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/settings/properties/timeouts",
+        suites: &["defaults: { timeouts: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/scenario",
+        suites: &["scenarios: [{ zzzzzzzzzzzzzzzzzzzzzzzz: 1 }]"],
+    },
+    Place {
+        pointer: "/$defs/scenario/properties/timeouts",
+        suites: &["scenarios: [{ timeouts: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }]"],
+    },
+    Place {
+        pointer: "/$defs/load",
+        suites: &["defaults: { load: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/stage",
+        suites: &[
+            "defaults: { load: { stages: [{ zzzzzzzzzzzzzzzzzzzzzzzz: 1 }] } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/stage/properties/rate/anyOf/1",
+        suites: &[
+            "defaults: { load: { stages: [{ duration: 1s, rate: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }] } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/stage/properties/concurrency/anyOf/1",
+        suites: &[
+            "defaults: { load: { stages: [{ duration: 1s, concurrency: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }] } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/prompts",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "defaults: { prompts: { type: file, zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/length/anyOf/2",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, input_tokens: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+];
+
+/// The keys that the loader itself names when it meets one that it does not know.
+fn known_keys(suite: &str) -> BTreeSet<String> {
+    let found = load_text(suite).expect_err(suite);
+    let unknown = format!("the key `{UNKNOWN}` is not known here");
+    let problem = found.iter().find(|d| d.message == unknown);
+    let help = problem.unwrap_or_else(|| panic!("{suite}: {found:#?}"));
+    let help = help.help.as_deref().unwrap_or_default();
+    help.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_key_of_the_loader_is_in_the_schema_and_no_other() {
+    let schema = suite_schema();
+    for place in PLACES {
+        let known: BTreeSet<_> = place.suites.iter().flat_map(|s| known_keys(s)).collect();
+        let mapping = schema.pointer(place.pointer).expect(place.pointer);
+        let described = mapping["properties"].as_object().expect(place.pointer);
+        let described: BTreeSet<_> = described.keys().cloned().collect();
+        assert_eq!(described, known, "{}", place.pointer);
+    }
+}
+
+/// Every mapping with keys of its own in `schema`.
+fn mappings(schema: &Value, pointer: &str, found: &mut BTreeSet<String>) {
+    if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+        found.insert(pointer.to_owned());
+    }
+    let children: Vec<(String, &Value)> = match schema {
+        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(i, v)| (i.to_string(), v))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        mappings(child, &format!("{pointer}/{key}"), found);
+    }
+}
+
+#[test]
+fn every_mapping_of_the_schema_is_looked_at() {
+    let mut found = BTreeSet::new();
+    mappings(&suite_schema(), "", &mut found);
+    let looked_at: BTreeSet<_> = PLACES.iter().map(|p| p.pointer.to_owned()).collect();
+    assert_eq!(found, looked_at);
+}
+
+#[test]
+fn the_values_that_the_loader_names_are_those_of_the_schema() {
+    let schema = suite_schema();
+    for (pointer, suite) in [
+        (
+            "/$defs/settings/properties/kind",
+            "defaults: { kind: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/settings/properties/undecided",
+            "defaults: { undecided: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/target/properties/api",
+            "target: { url: 'sim://', api: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/prompts/properties/type",
+            "defaults: { prompts: { type: zzzzzzzzzzzz } }",
+        ),
+        (
+            "/$defs/prompts/properties/salt",
+            "defaults: { prompts: { type: file, salt: zzzzzzzzzzzz } }",
+        ),
+        (
+            "/$defs/length/anyOf/2/properties/distribution",
+            "defaults: { prompts: { type: file, path: a, output_tokens: { distribution: zzzzzzzzzzzz } } }",
+        ),
+    ] {
+        let found = load_text(&format!("{suite}\nscenarios: []")).unwrap_err();
+        let mut help = found.iter().filter_map(|d| d.help.as_deref());
+        let help = help.find(|h| h.starts_with("one of "));
+        let help = help.unwrap_or_else(|| panic!("{suite}: {found:#?}"));
+        let named: Vec<_> = help.split('`').skip(1).step_by(2).collect();
+        let described = schema.pointer(&format!("{pointer}/anyOf/0/enum"));
+        let described = described.and_then(Value::as_array).expect(pointer);
+        let described: Vec<_> = described.iter().filter_map(Value::as_str).collect();
+        let named: Vec<_> = named
+            .into_iter()
+            .filter(|n| pointer != "/$defs/settings/properties/kind" || described.contains(n))
+            .collect();
+        assert_eq!(described, named, "{pointer}");
+    }
+}
+
+#[test]
+fn everything_is_described() {
+    fn walk(schema: &Value, pointer: &str) {
+        if let Some(properties) = schema.get("properties").and_then(Value::as_object)
+            && schema.get("additionalProperties").is_some()
+        {
+            for (key, value) in properties {
+                let about = value["description"].as_str().unwrap_or_default();
+                assert!(about.len() > 5, "{pointer}/{key} has no description");
+            }
+        }
+        if let Value::Object(fields) = schema {
+            for (key, value) in fields {
+                walk(value, &format!("{pointer}/{key}"));
+            }
+        }
+    }
+    for text in [schema::suite(), schema::prony()] {
+        walk(&serde_json::from_str(&text).unwrap(), "");
+    }
+}
