@@ -15,9 +15,7 @@ fn page(name: &str) -> PathBuf {
 fn load_one(path: &str, text: &str) -> Suite {
     let options = LoadOptions {
         env: &|_| None,
-        seed: None,
-        target_url: None,
-        validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let input = SuiteInput {
         path: path.into(),

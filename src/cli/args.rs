@@ -33,9 +33,16 @@ pub struct SelectArgs {
     /// Suite files or folders of suites
     #[arg(value_name = "PATHS", default_value = "suites")]
     pub paths: Vec<PathBuf>,
-    /// Replace every suite's target by this URL (http(s)://host:port/v1 or sim://PRESET)
-    #[arg(long, value_name = "URL")]
+    /// Replace every suite's target: by a URL (http(s)://host:port/v1 or sim://PRESET), or by a
+    /// target that prony.yaml names
+    #[arg(long, value_name = "NAME|URL")]
     pub target: Option<String>,
+    /// Put this profile of prony.yaml over its defaults [env: PRONY_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Set one setting of every scenario, such as load.rate=40/s; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Replace every scenario's seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

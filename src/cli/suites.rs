@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{discover, load_options, stderr_color};
-use crate::suite::{Diagnostic, Suite, load, render_all};
+use crate::runner::{discover, find_project, load_options, stderr_color};
+use crate::suite::{Diagnostic, LoadOptions, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
 pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
@@ -17,7 +17,15 @@ pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
 
 fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let files = discover(paths)?;
-    load(&files, &load_options(select.seed, select.target.clone()))
+    let mut options = LoadOptions {
+        project: find_project(paths).map_err(|problem| vec![problem])?,
+        set: select.set.clone(),
+        ..load_options(select.seed, select.target.clone())
+    };
+    if select.profile.is_some() {
+        options.profile.clone_from(&select.profile);
+    }
+    load(&files, &options)
 }
 
 fn print_problems(problems: &[Diagnostic]) {

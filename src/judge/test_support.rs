@@ -115,6 +115,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
     };
     let scenario = Scenario {
         name: "steady".into(),
+        case: "steady".into(),
+        matrix: vec![],
         location: location("steady"),
         yaml: YAML.into(),
         kind: Kind::Latency,
@@ -160,6 +162,9 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         confidence: 0.95,
         undecided: Undecided::Lean,
         allow_errors: 0.01,
+        timeout: None,
+        skip: None,
+        known_issue: None,
     };
     Case {
         suite: "chat".into(),

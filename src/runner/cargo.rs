@@ -6,14 +6,14 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::context::Context;
-use super::discover::discover;
+use super::discover::{discover, find_project};
 use super::edge::{load_options, new_nonce, resolved};
 use super::finish::{Wanted, finish};
 use super::harness::{run_cases, run_info};
 use super::interrupt::Interrupt;
 use crate::exit;
 use crate::plan::{Case, expand};
-use crate::suite::{Diagnostic, Suite, load, render_all};
+use crate::suite::{Diagnostic, LoadOptions, Suite, load, render_all};
 
 /// The whole of a test target that runs suites as tests, with `harness = false`:
 ///
@@ -64,7 +64,12 @@ fn run(path: &Path) -> i32 {
 }
 
 fn load_from(path: &Path) -> Result<(Vec<Suite>, Vec<Case>), Vec<Diagnostic>> {
-    let suites = load(&discover(&[path.to_owned()])?, &load_options(None, None))?;
+    let paths = [path.to_owned()];
+    let options = LoadOptions {
+        project: find_project(&paths).map_err(|problem| vec![problem])?,
+        ..load_options(None, None)
+    };
+    let suites = load(&discover(&paths)?, &options)?;
     let cases = expand(&suites);
     Ok((suites, cases))
 }

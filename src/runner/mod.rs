@@ -20,8 +20,8 @@ mod recover;
 
 pub use cargo::harness;
 pub use context::Context;
-pub use discover::discover;
-pub use edge::{html_report, load_options, new_nonce, now, resolved, stderr_color};
+pub use discover::{PROJECT_FILE, discover, find_project};
+pub use edge::{day, html_report, load_options, new_nonce, now, resolved, stderr_color, today};
 pub use finish::{Wanted, finish};
 pub use folder::{ResultsFolder, new_run_id, write_atomically};
 pub use harness::{Outcome, exit_code, run_cases, run_info, stdout_style};

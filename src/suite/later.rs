@@ -6,6 +6,7 @@ use super::model::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Suite,
+    Project,
     Target,
     Defaults,
     Scenario,
@@ -17,20 +18,15 @@ pub(super) enum Place {
 const HOOKS: &str = "hooks around suites and cases";
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
-const MATRIX: &str = "the expansion of scenarios into cases";
 
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("baseline", BASELINES),
-    ("matrix", MATRIX),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
     ("before", HOOKS),
     ("after", HOOKS),
     ("between", HOOKS),
-    ("known_issue", "the handling of known issues"),
-    ("skip", "the skipping of cases"),
-    ("timeout", "time limits per case"),
     ("extend", "measuring on where the data cannot decide"),
     ("restart", "restarts between repeats"),
     ("tokenizer", "exact token counts"),
@@ -54,18 +50,15 @@ const PROMPTS: [(&str, &str); 2] = [
     ("tokenizer", "exact token counts"),
 ];
 
-const SUITE: [(&str, &str); 5] = [
-    ("before", HOOKS),
-    ("after", HOOKS),
-    ("between", HOOKS),
-    ("matrix", MATRIX),
-    ("targets", "`prony.yaml`"),
-];
+const SUITE: [(&str, &str); 3] = [("before", HOOKS), ("after", HOOKS), ("between", HOOKS)];
+
+const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
 /// What `key` comes with, where it is taken.
 pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
         Place::Suite => &SUITE,
+        Place::Project => &PROJECT,
         Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
@@ -100,7 +93,14 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" => "in a scenario or under `defaults:`",
+        | "measure_only" | "timeout" | "skip" | "known_issue" => {
+            "in a scenario or under `defaults:`"
+        }
+        "name" | "matrix" => "in a scenario",
+        "include" | "exclude" => "under `matrix:`",
+        "until" => "under `known_issue:`",
+        "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
+        "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
         _ => return None,
     })

@@ -4,18 +4,24 @@
 pub mod assertion;
 mod de;
 mod diagnostic;
+mod exceptions;
+mod expansion;
 mod interpolate;
 mod later;
 mod load_setting;
 mod loader;
+mod matrix;
 mod model;
+mod named_targets;
 mod names;
 mod plain;
+mod project;
 mod prompts_setting;
 mod reader;
 mod resolve;
 mod resolved;
 mod secrets;
+mod set_flag;
 mod settings;
 mod sla;
 mod snippet;
@@ -30,9 +36,9 @@ mod yaml_help;
 pub use diagnostic::{Diagnostic, render_all};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
-    Api, Arrivals, Kind, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario,
-    Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl, Timeouts,
-    Undecided,
+    Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
+    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl,
+    Timeouts, Undecided,
 };
 pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};

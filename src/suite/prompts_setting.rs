@@ -114,8 +114,9 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
         Some(node) => Some(length(node, problems)?),
         None => None,
     };
+    let path = path?;
     Some(PromptSource::File {
-        path: beside(problems.file(), &path?.value),
+        path: beside(&path.location.file, &path.value),
         output_tokens,
         shuffle: shuffle.is_some_and(|s| s.value),
     })

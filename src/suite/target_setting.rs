@@ -54,21 +54,14 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Option<TargetLayer> {
     if let Some(scalar) = node.scalar()
-        && !node.is_null()
+        && scalar.text.contains("://")
         && !node.is_broken()
     {
-        let (message, help) = if scalar.text.contains("://") {
-            (
-                "a target is a mapping".to_owned(),
-                format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
-            )
-        } else {
-            (
-                "named targets come in a later version, with `prony.yaml`".to_owned(),
-                "write the target out: `target: { url: \"http://…/v1\" }`".to_owned(),
-            )
-        };
-        problems.add(node.span, message, help);
+        problems.add(
+            node.span,
+            "a target is a mapping",
+            format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
+        );
         return None;
     }
     let mut fields = Fields::of(
@@ -134,7 +127,7 @@ pub(super) fn read(
         .and_then(|gpus| positive_gpus(gpus, problems));
     target.ca = fields
         .text("ca", problems)
-        .map(|ca| beside(problems.file(), &ca.value));
+        .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
     }
