@@ -213,8 +213,9 @@ fn flag_target(
     if is_name(text) {
         return match project.targets.find(text) {
             Ok(target) => {
-                found.extend(target.unset.iter().cloned());
-                target.layer.clone()
+                let mut layer = target.layer.clone()?;
+                found.append(&mut layer.unset);
+                Some(layer)
             }
             Err(wrong) => {
                 found.extend(wrong.map(|(message, help)| {
@@ -241,10 +242,7 @@ fn flag_target(
         });
         return None;
     }
-    Some(TargetLayer {
-        target: target_setting::plain(url),
-        headers: Vec::new(),
-    })
+    Some(TargetLayer::plain(url))
 }
 
 type Loaded = (Option<Suite>, Option<(String, Location)>, Vec<Diagnostic>);

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::diagnostic::Diagnostic;
 use super::names::{is_name, nearest};
 use super::reader::{Problems, list};
 use super::settings::Origin;
@@ -27,8 +26,6 @@ pub(super) struct NamedTarget {
     /// Absent where something is wrong with it; that is a problem already.
     pub layer: Option<TargetLayer>,
     pub origin: Rc<Origin>,
-    /// Variables that are not set: problems of whoever uses the target.
-    pub unset: Vec<Diagnostic>,
 }
 
 impl NamedTargets {
@@ -48,11 +45,6 @@ impl NamedTargets {
     ) -> Option<(TargetLayer, Rc<Origin>)> {
         match self.find(name) {
             Ok(target) => {
-                for unset in &target.unset {
-                    let at = problems.location(span);
-                    let unset = unset.clone().related(at, "the target is named here");
-                    problems.push(unset);
-                }
                 let layer = target.layer.clone()?;
                 Some((layer, target.origin.clone()))
             }

@@ -6,11 +6,12 @@ use super::diagnostic::Diagnostic;
 use super::interpolate::{Env, Variables, replace};
 use super::later::Place;
 use super::loader::{SuiteInput, decode, secret_names};
+use super::model::{SimOverrides, TargetUrl};
 use super::named_targets::{NamedTarget, NamedTargets};
 use super::names::{is_name, nearest};
 use super::reader::{Fields, Problems, list};
 use super::settings::{Origin, Settings, Surroundings};
-use super::target_setting;
+use super::target_setting::{self, TargetLayer};
 use super::yaml::{self, Entry, Node};
 
 const EXAMPLE: &str = "targets: { local: { url: \"http://localhost:8000/v1\" } }";
@@ -194,7 +195,15 @@ fn read_targets(
         let mut node = entry.value.clone();
         let mut unset = Vec::new();
         replace(&mut node, variables, problems, Some(&mut unset));
-        let layer = target_setting::read(&node, &around, problems);
+        let mut layer = target_setting::read(&node, &around, problems);
+        if layer.is_none() && node.is_broken() && !unset.is_empty() {
+            // Its address is not known, which matters to those who go there.
+            let nowhere = TargetUrl::Sim(SimOverrides::default());
+            layer = Some(TargetLayer::plain(nowhere));
+        }
+        if let Some(layer) = &mut layer {
+            layer.unset = unset;
+        }
         project.targets.all.push(NamedTarget {
             name: entry.key.clone(),
             layer,
@@ -202,7 +211,6 @@ fn read_targets(
                 file: problems.file().clone(),
                 node,
             }),
-            unset,
         });
     }
 }

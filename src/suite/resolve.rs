@@ -249,6 +249,12 @@ fn build(
         );
     }
     check_sla_present(name, &settings, problems);
+    if let Some(target) = &settings.target {
+        for unset in &target.value.unset {
+            let at = target.location.clone();
+            problems.push(unset.clone().related(at, "the target is named here"));
+        }
+    }
     let target = settings
         .target
         .as_ref()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use super::diagnostic::Diagnostic;
 use super::later::Place;
 use super::model::{Api, SimOverrides, Target, TargetUrl};
 use super::reader::{Fields, Placed, Problems};
@@ -30,10 +31,23 @@ const OWN_FIELDS: [(&str, &str); 4] = [
 pub(super) struct TargetLayer {
     pub target: Target,
     pub headers: Vec<Header>,
+    /// Variables that are not set: problems of the scenarios that go there.
+    pub unset: Vec<Diagnostic>,
+}
+
+impl TargetLayer {
+    /// A target that speaks chat at `url` and says nothing else.
+    pub fn plain(url: TargetUrl) -> Self {
+        TargetLayer {
+            target: plain(url),
+            headers: Vec::new(),
+            unset: Vec::new(),
+        }
+    }
 }
 
 /// A target that speaks chat at `url` and says nothing else.
-pub(super) fn plain(url: TargetUrl) -> Target {
+fn plain(url: TargetUrl) -> Target {
     Target {
         url,
         api: Api::Chat,
@@ -145,7 +159,11 @@ pub(super) fn read(
     let headers = read_headers(&mut fields, around, problems);
     fields.finish(Place::Target, problems);
     target.url = url?.value;
-    Some(TargetLayer { target, headers })
+    Some(TargetLayer {
+        target,
+        headers,
+        unset: Vec::new(),
+    })
 }
 
 fn read_headers(
@@ -207,8 +225,7 @@ fn check_sim(
         Some(entry) => entry.key_span,
         None => url,
     };
-    let mut diagnostic =
-        super::diagnostic::Diagnostic::new(problem.message).at(problems.location(span));
+    let mut diagnostic = Diagnostic::new(problem.message).at(problems.location(span));
     diagnostic.help = problem.help;
     problems.push(diagnostic);
 }
