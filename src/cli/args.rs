@@ -18,9 +18,9 @@ pub enum Command {
     /// Run suites and write results/<run-id>/
     Run(RunArgs),
     /// List the cases that would run, without touching the network
-    List(SelectArgs),
+    List(ListArgs),
     /// Check suites and show the plan, without touching the network
-    Check(SelectArgs),
+    Check(CheckArgs),
     /// Render a report of a finished (or killed) run again
     Report(ReportArgs),
     /// Serve the embedded engine over HTTP
@@ -46,6 +46,28 @@ pub struct SelectArgs {
     /// Replace every scenario's seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// `prony list`
+#[derive(Args, Debug, Default)]
+pub struct ListArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// A line per case, or an array of objects for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `prony check`
+#[derive(Args, Debug, Default)]
+pub struct CheckArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Take assertions that cannot be proven with what is planned as errors
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `prony run`

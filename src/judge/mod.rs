@@ -9,6 +9,7 @@ mod expression;
 mod input;
 mod leaf;
 mod measure;
+mod outlook;
 mod overload;
 mod prepared;
 mod scheduled;
@@ -27,4 +28,5 @@ mod test_support;
 
 pub use case::judge_case;
 pub use input::{JudgeInput, JudgePhase, Judged};
+pub use outlook::{Outlook, Prospect, outlook, remedy};
 pub use verdict::Verdict;

@@ -119,6 +119,7 @@ pub fn exit_code(result: &RunResult) -> i32 {
         .cases
         .iter()
         .map(|case| match case.verdict {
+            _ if case.excused() => exit::OK,
             Verdict::Fail => exit::FAILED,
             Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
             Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,

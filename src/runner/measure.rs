@@ -9,6 +9,7 @@ use super::context::Context;
 use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
+use super::time_limit::TimeLimit;
 use crate::driver::RealDriver;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
 use crate::metrics::summarize_run;
@@ -31,6 +32,14 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
+    if let Some(reason) = &case.scenario.skip {
+        let mut result = case_result::skipped(case, reason);
+        context.redact(case, &mut result);
+        if let Err(e) = folder.end_case(&result, &CaseSeries::default()) {
+            context.note_internal(format!("cannot write results: {e}"));
+        }
+        return result;
+    }
     let records = match folder.begin_case(&case_result::placeholder(case)) {
         Ok(path) => path,
         Err(e) => {
@@ -38,7 +47,8 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let measured = RealDriver::run(|driver| measure_all(driver, case, context, &records))
+    let limit = TimeLimit::new(case, context);
+    let measured = RealDriver::run(|driver| measure_all(driver, case, context, &limit, &records))
         .unwrap_or_else(|e| Err(NotMeasured(format!("cannot start measuring: {e}"))));
     let (mut result, series) = match measured {
         Ok(phases) => {
@@ -52,7 +62,15 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
                     })
                     .collect(),
             };
-            (case_result::judged(case, &phases), series)
+            let mut result = case_result::judged(case, &phases);
+            if phases.iter().any(|p| p.interrupted)
+                && let Some(used_up) = limit.used_up()
+            {
+                result.reason = Some(format!(
+                    "{used_up}: what was measured is kept, nothing was judged"
+                ));
+            }
+            (result, series)
         }
         Err(NotMeasured(reason)) => (
             case_result::not_measured(case, &reason),
@@ -60,6 +78,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         ),
     };
     result.duration_s = began.elapsed().as_secs_f64();
+    case_result::note_known_issue(case, &mut result, context.today());
     context.redact(case, &mut result);
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
@@ -73,10 +92,13 @@ async fn measure_all(
     driver: RealDriver,
     case: &Case,
     context: &Context,
+    limit: &TimeLimit,
     records: &Path,
 ) -> Result<Vec<MeasuredPhase>, NotMeasured> {
+    limit.start(&driver);
     let entries = prompt_entries(case)?;
-    let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
+    let open = LiveTarget::open(case, &case.phases[0], &driver, context);
+    let live = limit.during(open).await??;
     let gpus = live.gpus;
     let procedure = case.procedure();
     let mut runs: Vec<MeasuredRun> = Vec::new();
@@ -85,8 +107,10 @@ async fn measure_all(
         match procedure.next(&runs) {
             Step::Done(evidence) => break evidence,
             Step::Measure(measure) => {
-                let one =
-                    measure_one(&driver, case, context, &measure, &live, &entries, records).await?;
+                let one = measure_one(
+                    &driver, case, context, limit, &measure, &live, &entries, records,
+                )
+                .await?;
                 let interrupted = one.outcome.interrupted;
                 runs.push(MeasuredRun {
                     result: summarize_run(&one.records, gpus, interrupted),
@@ -153,10 +177,15 @@ struct OneRun {
     cpu: Option<f64>,
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a run depends on, each from another place"
+)]
 async fn measure_one(
     driver: &RealDriver,
     case: &Case,
     context: &Context,
+    limit: &TimeLimit,
     measure: &Measure,
     live: &LiveTarget,
     entries: &Arc<[FileEntry]>,
@@ -202,7 +231,7 @@ async fn measure_one(
         source: source(case, measure, salt.clone(), entries),
         sink: redacting(context, case, recorder.sink()),
         progress,
-        interrupt: context.interrupt.signal.clone(),
+        interrupt: limit.stop.clone(),
     };
     let outcome = drive(driver.clone(), inputs).await;
     drop(line);

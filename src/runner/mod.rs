@@ -17,6 +17,7 @@ mod measure;
 mod progress;
 mod rebuild;
 mod recover;
+mod time_limit;
 
 pub use cargo::harness;
 pub use context::Context;

@@ -43,3 +43,4 @@ pub use model::{
 pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
+pub use units::show_duration;
