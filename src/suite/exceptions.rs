@@ -17,8 +17,8 @@ pub(super) fn skip(node: &Node, problems: &mut Problems) -> Option<Placed<Option
     let reason = if node.entries().is_some() {
         let mut fields = Fields::of(node, "skip: { reason: needs two GPUs }", problems)?;
         let reason = fields.take("reason");
-        fields.finish(Place::Other, problems);
-        if reason.is_none() {
+        let meant = fields.finish(Place::Other, problems);
+        if reason.is_none() && !meant.contains(&"reason") {
             problems.add(node.span, "`skip` needs a reason", help);
         }
         reason?
@@ -58,9 +58,9 @@ pub(super) fn known_issue(
     }
     let mut fields = Fields::of(node, EXAMPLE, problems)?;
     let nodes = [fields.take("url"), fields.take("until")];
-    fields.finish(Place::Other, problems);
+    let meant = fields.finish(Place::Other, problems);
     for (key, there) in ["url", "until"].into_iter().zip(nodes) {
-        if there.is_none() {
+        if there.is_none() && !meant.contains(&key) {
             problems.add(
                 node.span,
                 format!("a known issue needs `{key}`"),

@@ -6,6 +6,7 @@ use super::matrix::{self, Combination};
 use super::reader::{Fields, Problems};
 use super::resolve::{self, Layers, Resolved};
 use super::settings::Surroundings;
+use super::source::Span;
 use super::yaml::{Entry, Node, NodeValue};
 
 /// How many different problems of the cases of one scenario are kept.
@@ -113,39 +114,57 @@ fn fixed_name(scenario: &Node, problems: &mut Problems) {
 /// The problems of the cases of one scenario.
 #[derive(Default)]
 struct Found<'a> {
-    /// Each with the first case that has it, and how many have it.
-    each: Vec<(Diagnostic, &'a Combination, usize)>,
+    /// Each with the cases that have it.
+    each: Vec<(Diagnostic, Vec<&'a Combination>)>,
 }
 
 impl<'a> Found<'a> {
     fn gather(&mut self, combination: &'a Combination, problems: Problems) {
         for problem in problems.into_found() {
             let full = self.each.len() >= MOST_DIFFERENT;
-            match self.each.iter_mut().find(|(known, ..)| *known == problem) {
-                Some((.., n)) => *n += 1,
+            match self.each.iter_mut().find(|(known, _)| *known == problem) {
+                Some((_, cases)) => cases.push(combination),
                 // Many cases may be wrong, each in a way of its own.
                 None if full => {}
-                None => self.each.push((problem, combination, 1)),
+                None => self.each.push((problem, vec![combination])),
             }
         }
     }
 
-    /// What is wrong in all cases is wrong in the scenario; anything else names the case.
+    /// What is wrong in all cases is wrong in the scenario; anything else names the values it comes with.
     fn hand_over(self, combinations: &[Combination], problems: &mut Problems) {
-        for (problem, first, n) in self.each {
-            let problem = if n == combinations.len() {
-                problem
-            } else {
-                let more = match n {
-                    1 => String::new(),
-                    n => format!(" and {} more", n - 1),
-                };
-                problem.related(
-                    problems.location(first.span),
-                    format!("so with `{}`{more}", first.label),
-                )
+        for (problem, cases) in self.each {
+            let problem = match cases.first() {
+                Some(first) if cases.len() < combinations.len() => {
+                    let (what, span) = in_common(first, &cases);
+                    problem.related(problems.location(span), format!("so with {what}"))
+                }
+                _ => problem,
             };
             problems.push(problem);
         }
     }
+}
+
+/// The values that all of `cases` have in common, and where the last of them stands; without any the
+/// first case.
+fn in_common(first: &Combination, cases: &[&Combination]) -> (String, Span) {
+    let shared: Vec<usize> = (0..first.values.len())
+        .filter(|&i| cases.iter().all(|c| c.values.contains(&first.values[i])))
+        .collect();
+    let at = |i: Option<usize>| i.and_then(|i| first.spans.get(i)).copied();
+    if cases.len() == 1 || shared.is_empty() {
+        let more = match cases.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let span = at(first.spans.len().checked_sub(1)).unwrap_or_default();
+        return (format!("`{}`{more}", first.label), span);
+    }
+    let values: Vec<String> = shared
+        .iter()
+        .map(|&i| format!("{}={}", first.values[i].0, first.values[i].1))
+        .collect();
+    let span = at(shared.last().copied()).unwrap_or_default();
+    (format!("`{}`", values.join(",")), span)
 }

@@ -106,6 +106,11 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether `key` is one of `prony.yaml` and of nothing else, so that it is no typing error.
+pub(super) fn only_in_projects(key: &str) -> bool {
+    matches!(key, "targets" | "profiles")
+}
+
 /// What a prompt source comes with, where its name is taken.
 pub(super) fn prompts(name: &str) -> Option<&'static str> {
     Some(match name {

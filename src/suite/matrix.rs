@@ -31,8 +31,8 @@ pub(super) struct Combination {
     pub values: Vec<(String, String)>,
     /// `c=4,model=a`, as it stands in the name of the case.
     pub label: String,
-    /// Where the last of its values stands.
-    pub span: Span,
+    /// Where each of the values stands.
+    pub spans: Vec<Span>,
 }
 
 /// A value and its place.
@@ -454,7 +454,8 @@ fn labelled(table: Vec<Row>, names: &[&str], problems: &mut Problems) -> Option<
         let values: Vec<(String, String)> = present()
             .map(|(name, v)| (name.to_owned(), v.text.clone()))
             .collect();
-        let span = present().last().map_or_else(Span::default, |(_, v)| v.span);
+        let spans: Vec<Span> = present().map(|(_, v)| v.span).collect();
+        let span = spans.last().copied().unwrap_or_default();
         let label: Vec<String> = values
             .iter()
             .map(|(name, value)| format!("{name}={}", in_name(value)))
@@ -485,7 +486,7 @@ fn labelled(table: Vec<Row>, names: &[&str], problems: &mut Problems) -> Option<
         out.push(Combination {
             values,
             label,
-            span,
+            spans,
         });
     }
     sound.then_some(out)

@@ -343,7 +343,8 @@ impl<'n> Fields<'n> {
                 );
                 continue;
             }
-            let help = match nearest(key, self.known.iter().copied()) {
+            let near = nearest(key, self.known.iter().copied());
+            let help = match near.filter(|_| !later::only_in_projects(key)) {
                 Some(name) => {
                     meant.push(name);
                     format!("did you mean `{name}`?")

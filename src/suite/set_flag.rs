@@ -235,11 +235,16 @@ impl Overrides {
             }
             match section {
                 Section::Target => {
-                    settings.target =
-                        self.patched(&patches, settings.target_from.as_ref(), problems, |n, p| {
-                            let layer: TargetLayer = target_setting::read(n, around, p)?;
-                            Some(p.placed(layer, n.span))
-                        });
+                    let unset = settings.target.as_ref().map(|t| t.value.unset.clone());
+                    if unset.as_ref().is_some_and(|unset| !unset.is_empty()) {
+                        // What is not known of the target is a problem that comes with it.
+                        continue;
+                    }
+                    let from = settings.target_from.as_ref();
+                    settings.target = self.patched(&patches, from, problems, |n, p| {
+                        let layer: TargetLayer = target_setting::read(n, around, p)?;
+                        Some(p.placed(layer, n.span))
+                    });
                     note(settings.target.is_none(), "target", settings);
                 }
                 Section::Load => {

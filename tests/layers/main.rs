@@ -1,6 +1,7 @@
 //! Layers of settings: which one wins, what a matrix makes of a scenario, what `prony.yaml` and the
 //! flags bring.
 
+mod cli;
 mod matrix;
 mod precedence;
 mod project;
