@@ -36,17 +36,16 @@ pub fn check(args: &CheckArgs) -> i32 {
         }));
     }
     println!(
-        "{} suites, {} cases: {}, and what the last requests take",
-        suites.len(),
-        cases.len(),
+        "{}, {}: {}, and what the last requests take",
+        several(suites.len(), "suite"),
+        several(cases.len(), "case"),
         between(least, most)
     );
     warn_of_past_issues(&cases);
     if args.strict && !undecidable.is_empty() {
         eprintln!("{}", render_all(&undecidable, stderr_color()));
-        let n = undecidable.len();
-        let s = if n == 1 { "" } else { "s" };
-        eprintln!("{n} assertion{s} cannot decide; nothing was sent");
+        let assertions = several(undecidable.len(), "assertion");
+        eprintln!("{assertions} cannot decide; nothing was sent");
         return exit::USAGE;
     }
     exit::OK
@@ -90,6 +89,11 @@ fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook]) -> String {
         out += &format!("  known issue until {}: {}\n", issue.until, issue.url);
     }
     out
+}
+
+fn several(n: usize, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{s}")
 }
 
 fn between(least: f64, most: Option<f64>) -> String {

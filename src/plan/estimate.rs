@@ -26,6 +26,9 @@ pub struct Estimate {
 /// Arrivals that are drawn to say when a count of them ends; past that their mean is as good.
 const MOST_DRAWN: u64 = 1_000_000;
 
+/// Seconds that requests under way are given when a case's timeout is used up.
+const BRIEF_DRAIN: f64 = 2.0;
+
 impl Case {
     /// What the case will take: all phases, all runs. Nothing for a case that is skipped.
     pub fn estimate(&self) -> Estimate {
@@ -51,7 +54,7 @@ impl Case {
         if let Some(timeout) = scenario.timeout.map(|t| t.as_secs_f64()) {
             total.seconds = total.seconds.map(|s| s.min(timeout));
             total.least_seconds = total.least_seconds.min(timeout);
-            let drain = scenario.drain.as_secs_f64();
+            let drain = scenario.drain.as_secs_f64().min(BRIEF_DRAIN);
             let most = total.most_seconds.unwrap_or(f64::INFINITY);
             total.most_seconds = Some(most.min(timeout + drain));
         }
@@ -175,4 +178,68 @@ fn end_of_count(
         // The stages end before so many have come.
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::expand;
+    use crate::suite::{LoadOptions, SuiteInput, load};
+
+    /// The estimate of a scenario with `lines`.
+    fn of(lines: &str) -> Estimate {
+        let text = format!(
+            "target: {{ url: \"sim://\", ready: {{ timeout: 1s }} }}\n\
+             scenarios:\n  - {{ name: one, kind: latency, measure_only: true, warmup: 2s, timeouts: {{ total: 10s }},\n\
+             \x20     prompts: {{ type: synthetic, input_tokens: 9, output_tokens: 9 }}, {lines} }}\n"
+        );
+        let input = SuiteInput {
+            path: "one.yaml".into(),
+            bytes: text.into(),
+        };
+        let suites = load(&[input], &LoadOptions::default()).unwrap();
+        expand(&suites)[0].estimate()
+    }
+
+    #[test]
+    fn a_load_that_says_how_long_it_lasts() {
+        let open = of("load: { rate: 10/s }, duration: 8s, repeats: 3");
+        assert_eq!(open.seconds, Some(30.0));
+        assert_eq!(open.requests, Some(300.0));
+        assert_eq!(open.most_seconds, Some(1.0 + 3.0 * 20.0));
+        let counted = of("load: { rate: 10/s, arrivals: constant }, requests: 80");
+        assert_eq!(counted.seconds, Some(10.0));
+        let closed = of("load: { concurrency: 4 }, duration: 8s");
+        assert_eq!((closed.seconds, closed.requests), (Some(10.0), None));
+    }
+
+    #[test]
+    fn counted_poisson_arrivals_are_those_of_the_seed() {
+        let seconds = |seed: u64| {
+            of(&format!(
+                "load: {{ rate: 10/s }}, requests: 100, seed: {seed}"
+            ))
+        };
+        let drawn: Vec<f64> = (0..20).filter_map(|seed| seconds(seed).seconds).collect();
+        let (least, most) = drawn
+            .iter()
+            .fold((f64::INFINITY, 0.0_f64), |(a, b), &s| (a.min(s), b.max(s)));
+        assert_eq!(drawn.len(), 20);
+        assert!(least < 11.5 && most > 12.5, "{least} to {most}");
+    }
+
+    #[test]
+    fn a_count_in_a_closed_loop_lasts_as_long_as_the_target_takes() {
+        let closed = of("load: { concurrency: 4 }, requests: 10");
+        assert_eq!(closed.seconds, None);
+        assert_eq!(closed.least_seconds, 2.0);
+        assert_eq!(closed.most_seconds, Some(1.0 + 2.0 + 4.0 * 10.0 + 10.0));
+        let limited = of("load: { concurrency: 4 }, requests: 10, timeout: 5s");
+        assert_eq!(limited.most_seconds, Some(7.0));
+        let skipped = of("load: { concurrency: 4 }, duration: 8s, skip: why");
+        assert_eq!(
+            (skipped.seconds, skipped.most_seconds),
+            (Some(0.0), Some(0.0))
+        );
+    }
 }

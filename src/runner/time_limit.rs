@@ -99,7 +99,7 @@ mod tests {
             clock.now()
         });
         assert_eq!(stopped_at, 90_000_000_000);
-        assert_eq!(limit.used_up().as_deref(), Some("timeout of 1m30s used up"));
+        assert_eq!(limit.used_up().as_deref(), Some("timeout of 90s used up"));
     }
 
     #[test]
