@@ -23,16 +23,10 @@ fn main() {
         per_second: 50.0,
         arrivals: Arrivals::Poisson,
     };
-    report(
-        "an hour of 50/s",
-        &go(rate, hour, 16, serde_json::json!({})),
-    );
+    report("an hour of 50/s", &go(rate, hour, 16, serde_json::json!({})));
     let wide = serde_json::json!({"scheduler.max_num_seqs": 20_000, "kv.blocks": 1_000_000});
     let many = LoadShape::Concurrency(10_000);
-    report(
-        "10,000 in flight",
-        &go(many, Duration::from_secs(60), 16, wide),
-    );
+    report("10,000 in flight", &go(many, Duration::from_secs(60), 16, wide));
 }
 
 struct Passed {
