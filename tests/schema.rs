@@ -16,9 +16,8 @@ fn root() -> &'static Path {
 fn load_text(text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let options = LoadOptions {
         env: &|name| (name == "LLAMA_URL").then(|| "http://127.0.0.1:8080/v1".to_owned()),
-        seed: None,
-        target_url: None,
         validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let input = SuiteInput {
         path: "suite.yaml".into(),

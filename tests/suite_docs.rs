@@ -15,9 +15,7 @@ fn page(name: &str) -> PathBuf {
 fn load_one(path: &str, text: &str) -> Suite {
     let options = LoadOptions {
         env: &|_| None,
-        seed: None,
-        target_url: None,
-        validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let input = SuiteInput {
         path: path.into(),
@@ -29,6 +27,27 @@ fn load_one(path: &str, text: &str) -> Suite {
         .remove(0)
 }
 
+/// Reads `text` as `prony.yaml`, under each of its profiles.
+fn load_project(text: &str) {
+    let suite = SuiteInput {
+        path: "docs.yaml".into(),
+        bytes: "scenarios:\n  - { name: one, kind: latency, load: { rate: 1/s }, measure_only: true, prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 } }\n".into(),
+    };
+    for profile in [None, Some("quick"), Some("nightly")] {
+        let options = LoadOptions {
+            project: Some(SuiteInput {
+                path: "prony.yaml".into(),
+                bytes: text.into(),
+            }),
+            profile: profile.map(str::to_owned),
+            ..LoadOptions::default()
+        };
+        if let Err(problems) = load(std::slice::from_ref(&suite), &options) {
+            panic!("{}\n{text}", render_all(&problems, false));
+        }
+    }
+}
+
 #[test]
 fn every_example_of_the_pages_on_suites_loads() {
     let text = ["suites.md", "launch.md"].map(|name| fs::read_to_string(page(name)).unwrap());
@@ -36,6 +55,10 @@ fn every_example_of_the_pages_on_suites_loads() {
     let mut examples = 0;
     for block in text.split("```yaml\n").skip(1) {
         let (example, _) = block.split_once("```").unwrap();
+        if example.starts_with("# prony.yaml") {
+            load_project(example);
+            continue;
+        }
         let suite = load_one("docs.yaml", example);
         assert!(!suite.scenarios.is_empty());
         // And what a run writes of it says the same.

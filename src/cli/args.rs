@@ -19,9 +19,9 @@ pub enum Command {
     /// Run suites and write results/<run-id>/
     Run(Box<RunArgs>),
     /// List the cases that would run, without touching the network
-    List(SelectArgs),
+    List(ListArgs),
     /// Check suites and show the plan, without touching the network
-    Check(SelectArgs),
+    Check(CheckArgs),
     /// Render a report of a finished (or killed) run again
     Report(ReportArgs),
     /// Serve the embedded engine over HTTP
@@ -43,12 +43,41 @@ pub struct SelectArgs {
     /// Suite files or folders of suites; `run` also takes one URL to load
     #[arg(value_name = "PATHS", default_value = "suites")]
     pub paths: Vec<PathBuf>,
-    /// Replace every suite's target by this URL (http(s)://host:port/v1 or sim://PRESET)
-    #[arg(long, value_name = "URL")]
+    /// Replace every suite's target: by a URL (http(s)://host:port/v1 or sim://PRESET), or by a
+    /// target that prony.yaml names
+    #[arg(long, value_name = "NAME|URL")]
     pub target: Option<String>,
+    /// Put this profile of prony.yaml over its defaults [env: PRONY_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Set one setting of every scenario, such as load.rate=40/s; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Replace every scenario's seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// `prony list`
+#[derive(Args, Debug, Default)]
+pub struct ListArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// A line per case, or an array of objects for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `prony check`
+#[derive(Args, Debug, Default)]
+pub struct CheckArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Take assertions that cannot be proven with what is planned as errors
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `prony run`

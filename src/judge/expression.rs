@@ -17,6 +17,13 @@ impl Measured {
             Measured::Call(phase, _) => phase.as_ref(),
         }
     }
+
+    pub(super) fn unit(&self) -> Unit {
+        match self {
+            Measured::Metric(m) => m.metric.unit,
+            Measured::Call(_, function) => function.unit(),
+        }
+    }
 }
 
 /// An expression over numbered leaves. Values are coherent: times in seconds, so that products and

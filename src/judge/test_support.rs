@@ -115,6 +115,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
     };
     let scenario = Scenario {
         name: "steady".into(),
+        case: "steady".into(),
+        matrix: vec![],
         location: location("steady"),
         yaml: YAML.into(),
         kind: Kind::Latency,
@@ -167,6 +169,9 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         allow_errors: 0.01,
         restart: Restart::Case,
         hooks: Hooks::default(),
+        timeout: None,
+        skip: None,
+        known_issue: None,
     };
     Case {
         suite: "chat".into(),

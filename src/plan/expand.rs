@@ -15,8 +15,8 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
         for scenario in &suite.scenarios {
             cases.push(Case {
                 suite: suite.name.clone(),
-                name: scenario.name.clone(),
-                slug: slug(&format!("{}::{}", suite.name, scenario.name)),
+                name: scenario.case.clone(),
+                slug: slug(&format!("{}::{}", suite.name, scenario.case)),
                 secrets: secrets.clone(),
                 suite_hooks: suite_hooks.clone(),
                 phases: vec![PhasePlan {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::arguments::TestArguments;
 use super::ci::Ci;
 use super::context::Context;
-use super::discover::discover;
+use super::discover::{PROJECT_FILE, discover, find_project};
 use super::edge::{load_options, new_nonce, resolved};
 use super::finish::{Wanted, finish};
 use super::harness::{run_as_tests, run_info, test_of};
@@ -231,11 +231,18 @@ impl Harness {
         }
         inputs.extend(self.built.iter().map(|suite| (suite.input(), Some(suite))));
         let (inputs, built): (Vec<SuiteInput>, Vec<_>) = inputs.into_iter().unzip();
-        let options = load_options(self.seed, self.target.clone());
+        let mut options = load_options(self.seed, self.target.clone());
+        match find_project(&self.paths) {
+            Ok(project) => options.project = project,
+            Err(problem) => {
+                broken.push((PROJECT_FILE.to_owned(), vec![problem]));
+                return (Vec::new(), broken);
+            }
+        }
         let loaded = match load_each(&inputs, &options) {
             Ok(loaded) => loaded,
-            Err(problem) => {
-                broken.push(("target".to_owned(), vec![*problem]));
+            Err(problems) => {
+                broken.push((PROJECT_FILE.to_owned(), problems));
                 return (Vec::new(), broken);
             }
         };

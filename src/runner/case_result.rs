@@ -4,7 +4,10 @@ use super::assemble::MeasuredPhase;
 use super::live::shown;
 use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case, source_of};
 use crate::plan::{Case, PhasePlan};
-use crate::result::{CaseResult, ClientHealth, LoadResult, Metrics, PhaseResult, RequestCounts};
+use crate::result::{
+    CaseResult, ClientHealth, KnownIssueResult, LoadResult, Metrics, PhaseResult, RequestCounts,
+    Warning,
+};
 use crate::suite::LoadShape;
 use crate::text::Redactor;
 
@@ -84,6 +87,32 @@ pub fn skipped(case: &Case, reason: &str) -> CaseResult {
         reason: Some(reason.to_owned()),
         ..blank(case, Verdict::Skipped)
     }
+}
+
+/// Says what the case's known issue, if it has one, makes of its result on the day `today`.
+pub fn note_known_issue(case: &Case, result: &mut CaseResult, today: jiff::civil::Date) {
+    let Some(issue) = &case.scenario.known_issue else {
+        return;
+    };
+    if today > issue.until {
+        result.notes.push(format!(
+            "the known issue {} has no effect any more: its last day was {}",
+            issue.url, issue.until
+        ));
+        return;
+    }
+    if result.verdict == Verdict::Pass
+        && let Some(phase) = result.phases.first_mut()
+    {
+        phase.warnings.push(Warning {
+            text: format!("the case passes although it has a known issue: {}", issue.url),
+            remedy: "if the issue is solved, take `known_issue` away, so that it cannot hide the next failure".to_owned(),
+        });
+    }
+    result.known_issue = Some(KnownIssueResult {
+        url: issue.url.clone(),
+        until: issue.until.to_string(),
+    });
 }
 
 /// What stands in the results folder while a case runs, and stays there when the process is killed.
@@ -172,6 +201,7 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         assertions: Vec::new(),
         baseline: None,
         notes: Vec::new(),
+        known_issue: None,
         unfinished: false,
     }
 }

@@ -126,6 +126,12 @@ impl Context {
         Ok(self.folder.get_or_init(|| folder))
     }
 
+    /// The day on which the run began, in UTC: the same for all its cases.
+    pub fn today(&self) -> jiff::civil::Date {
+        let began = self.info.started_at.parse();
+        began.map_or_else(|_| super::today(), super::day)
+    }
+
     /// The results folder, if a case has needed it.
     pub fn folder_if_made(&self) -> Option<&ResultsFolder> {
         self.folder.get()

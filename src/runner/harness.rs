@@ -181,8 +181,9 @@ pub fn stdout_style() -> Style {
 
 /// The exit code that a case of this verdict asks for. Why a case was skipped is not part of it: a
 /// budget that was used up asks for [`exit::NOT_MEASURED`] when it happens.
-pub fn exit_code(verdict: Verdict) -> i32 {
-    match verdict {
+pub fn exit_code(case: &CaseResult) -> i32 {
+    match case.verdict {
+        _ if case.excused() => exit::OK,
         Verdict::Fail => exit::FAILED,
         Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
         Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,

@@ -15,6 +15,7 @@ use super::live::{LiveTarget, NotMeasured, RealWorld, VirtualWorld, World};
 use super::progress::ProgressLine;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
+use super::time_limit::TimeLimit;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
@@ -39,6 +40,14 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         }
     };
     let clean = |result| case_result::redacted(result, &context.redactor(case));
+    if let Some(reason) = &case.scenario.skip {
+        let result = clean(case_result::skipped(case, reason));
+        context.note_ended(&result, exit_code(&result));
+        if let Err(e) = folder.end_case(&result, &CaseSeries::default()) {
+            context.note_internal(format!("cannot write results: {e}"));
+        }
+        return result;
+    }
     let records = match folder.begin_case(&clean(case_result::placeholder(case))) {
         Ok(path) => path,
         Err(e) => {
@@ -46,14 +55,16 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let (result, series) = if context.is_virtual(case) {
+    let limit = TimeLimit::new(case, context);
+    let (mut result, series) = if context.is_virtual(case) {
         let driver = VirtualDriver::new();
         let sessions = Sessions::<VirtualWorld>::new(case, context, folder);
-        let (mut result, series) = measured_by(sessions, case, |sessions| {
+        let (mut result, series) = measured_by(sessions, case, &limit, |sessions| {
             Ok(driver.block_on(measure_all(
                 driver.clone(),
                 case,
                 context,
+                &limit,
                 &records,
                 sessions,
             )))
@@ -62,14 +73,15 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         (result, series)
     } else {
         let sessions = Sessions::<RealWorld>::new(case, context, folder);
-        let (mut result, series) = measured_by(sessions, case, |sessions| {
-            RealDriver::run(|driver| measure_all(driver, case, context, &records, sessions))
+        let (mut result, series) = measured_by(sessions, case, &limit, |sessions| {
+            RealDriver::run(|driver| measure_all(driver, case, context, &limit, &records, sessions))
         });
         result.duration_s = began.elapsed().as_secs_f64();
         (result, series)
     };
+    case_result::note_known_issue(case, &mut result, context.today());
     let result = clean(result);
-    context.note_ended(&result, exit_code(result.verdict));
+    context.note_ended(&result, exit_code(&result));
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
     }
@@ -80,6 +92,7 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
 fn measured_by<W: World>(
     mut sessions: Sessions<'_, W>,
     case: &Case,
+    limit: &TimeLimit,
     measure: impl FnOnce(&mut Sessions<'_, W>) -> std::io::Result<Measured>,
 ) -> (CaseResult, CaseSeries) {
     // A panic is prony's own failure; what the case has started ends all the same, and `after` is done.
@@ -93,7 +106,13 @@ fn measured_by<W: World>(
         },
         Err(panic) => resume_unwind(panic),
     };
+    let interrupted = measured.phases.iter().any(|p| p.interrupted);
     let (mut result, series) = judged(case, measured);
+    if interrupted && let Some(used_up) = limit.used_up() {
+        result.reason = Some(format!(
+            "{used_up}: what was measured is kept, nothing was judged"
+        ));
+    }
     if let Err(NotMeasured(reason)) = after {
         case_result::also_error(&mut result, reason);
     }
@@ -142,12 +161,14 @@ async fn measure_all<W: World>(
     driver: W::Driver,
     case: &Case,
     context: &Context,
+    limit: &TimeLimit,
     records: &Path,
     sessions: &mut Sessions<'_, W>,
 ) -> Measured {
+    limit.start(&driver);
     let (mut runs, mut measured) = (Vec::new(), Vec::new());
     let so_far = (&mut runs, &mut measured);
-    let (evidence, ending) = measure_runs(&driver, case, context, records, sessions, so_far)
+    let (evidence, ending) = measure_runs(&driver, case, context, limit, records, sessions, so_far)
         .await
         .unwrap_or_else(|NotMeasured(reason)| {
             (Evidence::everything(&runs), Ending::Failed(reason))
@@ -172,6 +193,7 @@ async fn measure_runs<W: World>(
     driver: &W::Driver,
     case: &Case,
     context: &Context,
+    limit: &TimeLimit,
     records: &Path,
     sessions: &mut Sessions<'_, W>,
     (runs, measured): (&mut Vec<MeasuredRun>, &mut Vec<OneRun>),
@@ -184,12 +206,12 @@ async fn measure_runs<W: World>(
             Step::Done(evidence) => return Ok((evidence, Ending::Regular)),
             Step::Measure(measure) => measure,
         };
-        sessions.ready_for(&measure, driver).await?;
+        limit.during(sessions.ready_for(&measure, driver)).await??;
         let live = sessions.live()?;
         let ended = sessions.ended();
         let gpus = live.gpus;
         let one = measure_one(
-            driver, case, context, &measure, live, ended, &entries, records,
+            driver, case, context, limit, &measure, live, ended, &entries, records,
         )
         .await?;
         let interrupted = one.outcome.interrupted;
@@ -198,7 +220,7 @@ async fn measure_runs<W: World>(
             measure: *measure,
         });
         measured.push(one);
-        if context.interrupt.raised() && interrupted {
+        if limit.stop.level() > 0 && interrupted {
             return Ok((Evidence::everything(runs), Ending::Regular));
         }
         let last = measured.last().map(|one| &one.records);
@@ -262,6 +284,7 @@ async fn measure_one<D: Driver, T: Transport>(
     driver: &D,
     case: &Case,
     context: &Context,
+    limit: &TimeLimit,
     measure: &Measure,
     live: &LiveTarget<T>,
     ended: Signal,
@@ -311,7 +334,7 @@ async fn measure_one<D: Driver, T: Transport>(
         progress,
         interrupt: stop.clone(),
     };
-    let outcome = drive_until(driver, inputs, stop, &context.interrupt.signal, &ended).await;
+    let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
     // Virtual time has no processor time to hold against it.

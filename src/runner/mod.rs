@@ -31,13 +31,14 @@ mod rerun;
 mod say;
 mod sessions;
 mod suite_hooks;
+mod time_limit;
 
 pub use arguments::{ArgumentsRefused, TestArguments};
 pub use cargo::{Harness, harness};
 pub use ci::Ci;
 pub use context::{Context, Ended, Limits, Skip};
-pub use discover::discover;
-pub use edge::{html_report, load_options, new_nonce, now, resolved, stderr_color};
+pub use discover::{PROJECT_FILE, discover, find_project};
+pub use edge::{day, html_report, load_options, new_nonce, now, resolved, stderr_color, today};
 pub use finish::{Wanted, finish};
 pub use folder::{Claim, LockedFolder, ResultsFolder, new_run_id, write_atomically};
 pub use harness::{Outcome, exit_code, run_cases, run_info, stdout_style};

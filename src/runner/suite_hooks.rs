@@ -31,7 +31,7 @@ pub fn run_in_suite(case: &Case, context: &Context) -> CaseResult {
             let mut result = case_result::not_measured(case, &failure.reason);
             result.notes.push(in_words(&failure));
             let result = case_result::redacted(result, &context.redactor(case));
-            context.note_ended(&result, exit_code(result.verdict));
+            context.note_ended(&result, exit_code(&result));
             if let Err(e) = folder.end_case(&result, &CaseSeries::default()) {
                 context.note_internal(format!("cannot write results: {e}"));
             }

@@ -346,9 +346,8 @@ mod tests {
     fn load_text(composed: &Composed) -> Result<Suite, Vec<Diagnostic>> {
         let options = LoadOptions {
             env: &|_| None,
-            seed: None,
-            target_url: None,
             validate_sim: &|_| Ok(()),
+            ..LoadOptions::default()
         };
         let input = SuiteInput {
             path: composed.path.clone(),

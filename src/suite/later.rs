@@ -6,6 +6,7 @@ use super::model::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Suite,
+    Project,
     Target,
     Launch,
     Defaults,
@@ -17,17 +18,12 @@ pub(super) enum Place {
 
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
-const MATRIX: &str = "the expansion of scenarios into cases";
 
-const SETTINGS: [(&str, &str); 13] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("baseline", BASELINES),
-    ("matrix", MATRIX),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("known_issue", "the handling of known issues"),
-    ("skip", "the skipping of cases"),
-    ("timeout", "time limits per case"),
     ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
@@ -49,12 +45,13 @@ const PROMPTS: [(&str, &str); 2] = [
     ("tokenizer", "exact token counts"),
 ];
 
-const SUITE: [(&str, &str); 2] = [("matrix", MATRIX), ("targets", "`prony.yaml`")];
+const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
 /// What `key` comes with, where it is taken.
 pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
-        Place::Suite => &SUITE,
+        Place::Suite => &[],
+        Place::Project => &PROJECT,
         Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
@@ -88,10 +85,22 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "restart" | "between" => "in a scenario or under `defaults:`",
+        | "measure_only" | "restart" | "between" | "timeout" | "skip" | "known_issue" => {
+            "in a scenario or under `defaults:`"
+        }
+        "name" | "matrix" => "in a scenario",
+        "include" | "exclude" => "under `matrix:`",
+        "until" => "under `known_issue:`",
+        "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
+        "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
         _ => return None,
     })
+}
+
+/// Whether `key` is one of `prony.yaml` and of nothing else, so that it is no typing error.
+pub(super) fn only_in_projects(key: &str) -> bool {
+    matches!(key, "targets" | "profiles")
 }
 
 /// What a prompt source comes with, where its name is taken.

@@ -6,14 +6,15 @@ use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
 use super::source::Location;
 
-/// One suite file, checked and resolved: every scenario carries all its settings, defaults merged.
+/// One suite file, checked and resolved: every scenario carries all its settings, layers merged and
+/// matrices expanded.
 #[derive(Clone, Debug)]
 pub struct Suite {
     /// Unique among the suites of an invocation.
     pub name: String,
     /// Where it stands; the span covers the `suite:` value or the start of the file.
     pub location: Location,
-    /// In the order of the file.
+    /// In the order of the file, those of a matrix once for each of its combinations.
     pub scenarios: Vec<Scenario>,
     /// Values that must not appear in any output: what stands under `headers`, `auth`, and what
     /// `secrets:` names, as `(NAME, value)`.
@@ -27,8 +28,12 @@ pub struct Suite {
 /// One named test, all settings resolved.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// `[A-Za-z0-9][A-Za-z0-9_.-]*`, unique in its suite.
+    /// `[A-Za-z0-9][A-Za-z0-9_.-]*`; the cases of a matrix share it.
     pub name: String,
+    /// The name of the case, unique in its suite: `name`, with a matrix `name[k=v,…]`.
+    pub case: String,
+    /// Variables of the matrix with their values as written, in the order of the case's name.
+    pub matrix: Vec<(String, String)>,
     /// Where it stands: the scenario's `name` value.
     pub location: Location,
     /// The lines of the scenario in the file as written.
@@ -69,6 +74,23 @@ pub struct Scenario {
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
+    /// How long the whole case may take.
+    pub timeout: Option<Duration>,
+    /// Why the case is not run.
+    pub skip: Option<String>,
+    /// A failure that people know of.
+    pub known_issue: Option<KnownIssue>,
+}
+
+/// A failure that people know of: until its day has passed it does not fail the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIssue {
+    /// Where people can read about it.
+    pub url: String,
+    /// The last day on which it has an effect, in UTC.
+    pub until: jiff::civil::Date,
+    /// Where it stands.
+    pub location: Location,
 }
 
 /// Kinds of scenario.

@@ -119,8 +119,8 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
     };
     let path = path?;
     Some(PromptSource::File {
-        path: beside(problems.file(), &path.value),
-        location: problems.location(path.span()),
+        path: beside(&path.location.file, &path.value),
+        location: path.location.clone(),
         output_tokens,
         shuffle: shuffle.is_some_and(|s| s.value),
     })

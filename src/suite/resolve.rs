@@ -8,10 +8,12 @@ use super::hooks_setting::HookList;
 use super::later::{self, Place};
 use super::launch::Restart;
 use super::launch_setting::PORT;
+use super::matrix::{Combination, split_case_name};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
 use super::secrets;
+use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
 use super::sla;
 use super::source::Span;
@@ -46,24 +48,54 @@ pub(super) struct Resolved {
     pub secrets: Vec<(String, String)>,
 }
 
+/// The layers below and above a scenario.
+#[derive(Clone, Copy)]
+pub(super) struct Layers<'a> {
+    /// What `prony.yaml`, the profile and the suite say.
+    pub below: &'a Settings,
+    /// What `--set` says.
+    pub set: &'a Overrides,
+    /// The other flags.
+    pub flags: &'a Settings,
+}
+
+/// The scenario `node`, its variables replaced; `cell` is its combination where it has a matrix.
 pub(super) fn scenario(
     node: &Node,
-    below: &Settings,
-    flags: &Settings,
+    layers: Layers<'_>,
+    cell: Option<&Combination>,
     around: &Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Resolved> {
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
-    if let Some(kind) = later_kind(&mut fields, below, problems) {
+    fields.take("matrix");
+    if let Some(kind) = later_kind(&mut fields, layers.below, problems) {
         return refuse_kind(node, name, kind, problems);
     }
     let mut own = Settings::read(&mut fields, around, problems);
     own.broken.extend(fields.finish(Place::Scenario, problems));
     let name = name?;
-    let settings = below.clone().overlay(&own).overlay(flags);
+    let mut settings = layers
+        .below
+        .clone()
+        .overlay(&own)
+        .overlay(&layers.set.settings);
+    layers.set.apply(&mut settings, around, problems);
+    let settings = settings.overlay(layers.flags);
     let secrets = hidden(&settings);
-    let scenario = build(node, &name, settings, &own, problems);
+    let mut scenario = build(node, &name, settings, &own, problems);
+    let mut case = name.value.clone();
+    if let Some(scenario) = &mut scenario {
+        if let Some(cell) = cell {
+            case = format!("{}[{}]", name.value, cell.label);
+            scenario.matrix.clone_from(&cell.values);
+        } else if let Some((base, values)) = split_case_name(&name.value) {
+            scenario.name = base.to_owned();
+            scenario.matrix = values;
+        }
+        scenario.case.clone_from(&case);
+    }
     Some(Resolved {
         name,
         scenario,
@@ -83,7 +115,9 @@ fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Placed<Strin
         return None;
     };
     let name = problems.text_of(node)?;
-    if is_name(&name.value) {
+    // What a run writes down of a matrix is a scenario for each of its cases.
+    let base = split_case_name(&name.value).map_or(name.value.as_str(), |(base, _)| base);
+    if is_name(base) {
         return Some(name);
     }
     problems.add(
@@ -148,8 +182,12 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 28] = [
     "name",
+    "matrix",
+    "timeout",
+    "skip",
+    "known_issue",
     "kind",
     "target",
     "load",
@@ -259,6 +297,12 @@ fn build(
         );
     }
     check_sla_present(name, &settings, problems);
+    if let Some(target) = &settings.target {
+        for unset in &target.value.unset {
+            let at = target.location.clone();
+            problems.push(unset.clone().related(at, "the target is named here"));
+        }
+    }
     let target = settings
         .target
         .as_ref()
@@ -270,6 +314,8 @@ fn build(
     let duration = window(&settings, problems);
     Some(Scenario {
         name: name.value.clone(),
+        case: name.value.clone(),
+        matrix: Vec::new(),
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
@@ -298,6 +344,9 @@ fn build(
             after: hooks(&settings.after),
             between: hooks(&settings.between),
         },
+        timeout: settings.timeout.as_ref().map(|t| t.value),
+        skip: settings.skip.and_then(|skip| skip.value),
+        known_issue: settings.known_issue.and_then(|issue| issue.value),
     })
 }
 

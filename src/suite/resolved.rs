@@ -78,7 +78,7 @@ fn scenario(s: &Scenario) -> Json {
     let mut put = |key: &str, value: Json| {
         out.insert(key.to_owned(), value);
     };
-    put("name", json!(s.name));
+    put("name", json!(s.case));
     put("kind", json!(s.kind.name()));
     put("target", target(&s.target));
     put("load", load(&s.load));
@@ -126,6 +126,18 @@ fn scenario(s: &Scenario) -> Json {
         if !hooks.is_empty() {
             put(key, hooks_setting::written(hooks, &show_duration));
         }
+    }
+    if let Some(timeout) = s.timeout {
+        put("timeout", json!(show_duration(timeout)));
+    }
+    if let Some(reason) = &s.skip {
+        put("skip", json!({ "reason": plain(reason) }));
+    }
+    if let Some(issue) = &s.known_issue {
+        put(
+            "known_issue",
+            json!({ "url": plain(&issue.url), "until": issue.until.to_string() }),
+        );
     }
     Json::Object(out)
 }

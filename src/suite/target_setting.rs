@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
 
+use super::diagnostic::Diagnostic;
 use super::later::Place;
 use super::launch_setting::{self, PORT};
 use super::model::{Api, SimOverrides, Target, TargetUrl};
@@ -32,10 +33,24 @@ pub(super) struct TargetLayer {
     pub headers: Vec<Header>,
     /// What else must not be shown, as `(NAME, value)`.
     pub hidden: Vec<(String, String)>,
+    /// Variables that are not set: problems of the scenarios that go there.
+    pub unset: Vec<Diagnostic>,
+}
+
+impl TargetLayer {
+    /// A target that speaks chat at `url` and says nothing else.
+    pub fn plain(url: TargetUrl) -> Self {
+        TargetLayer {
+            target: plain(url),
+            headers: Vec::new(),
+            hidden: Vec::new(),
+            unset: Vec::new(),
+        }
+    }
 }
 
 /// A target that speaks chat at `url` and says nothing else.
-pub(super) fn plain(url: TargetUrl) -> Target {
+fn plain(url: TargetUrl) -> Target {
     Target {
         url,
         api: Api::Chat,
@@ -57,21 +72,14 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Option<TargetLayer> {
     if let Some(scalar) = node.scalar()
-        && !node.is_null()
+        && scalar.text.contains("://")
         && !node.is_broken()
     {
-        let (message, help) = if scalar.text.contains("://") {
-            (
-                "a target is a mapping".to_owned(),
-                format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
-            )
-        } else {
-            (
-                "named targets come in a later version, with `prony.yaml`".to_owned(),
-                "write the target out: `target: { url: \"http://…/v1\" }`".to_owned(),
-            )
-        };
-        problems.add(node.span, message, help);
+        problems.add(
+            node.span,
+            "a target is a mapping",
+            format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
+        );
         return None;
     }
     let mut fields = Fields::of(
@@ -136,7 +144,7 @@ pub(super) fn read(
         .and_then(|gpus| positive_gpus(gpus, problems));
     target.ca = fields
         .text("ca", problems)
-        .map(|ca| beside(problems.file(), &ca.value));
+        .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
     }
@@ -151,6 +159,7 @@ pub(super) fn read(
         target,
         headers,
         hidden: started.hidden,
+        unset: Vec::new(),
     })
 }
 
@@ -213,8 +222,7 @@ fn check_sim(
         Some(entry) => entry.key_span,
         None => url,
     };
-    let mut diagnostic =
-        super::diagnostic::Diagnostic::new(problem.message).at(problems.location(span));
+    let mut diagnostic = Diagnostic::new(problem.message).at(problems.location(span));
     diagnostic.help = problem.help;
     problems.push(diagnostic);
 }

@@ -225,7 +225,7 @@ from_scalar!(
 );
 
 /// A duration as suites write it, in the largest unit that keeps it whole.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     if nanos == 0 {
         return "0s".into();

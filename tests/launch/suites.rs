@@ -14,8 +14,8 @@ fn read(text: &str) -> Suite {
     let options = LoadOptions {
         env: &|name| (name == "KEY").then(|| "key-from-outside".to_owned()),
         seed: None,
-        target_url: None,
         validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let input = SuiteInput {
         path: "suites/launched.yaml".into(),
