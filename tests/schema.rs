@@ -15,7 +15,16 @@ fn root() -> &'static Path {
 
 fn load_text(text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let options = LoadOptions {
-        env: &|name| (name == "LLAMA_URL").then(|| "http://127.0.0.1:8080/v1".to_owned()),
+        env: &|name| {
+            let value = match name {
+                "LLAMA_URL" => "http://127.0.0.1:8080/v1",
+                "LLAMA_PORT" => "8080",
+                "LLAMA_PYTHON" => "python",
+                "LLAMA_MODEL" => "model.gguf",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        },
         validate_sim: &|_| Ok(()),
         ..LoadOptions::default()
     };
@@ -93,7 +102,12 @@ fn good_suites() -> Vec<(String, String)> {
             fs::read_to_string(&path).unwrap(),
         ));
     }
-    for page in ["docs/suites.md", "docs/tutorial.md", "README.md"] {
+    for page in [
+        "docs/suites.md",
+        "docs/launch.md",
+        "docs/tutorial.md",
+        "README.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).unwrap_or_default();
         let blocks = text.split("```yaml\n").skip(1);
         let whole = blocks
@@ -136,6 +150,37 @@ scenarios:
     load: { stages: [{ duration: 1s, rate: { from: 1/s, to: 600/min } }, { duration: 1h, rate: 0/s }] }
     prompts: { type: file, path: a.jsonl, output_tokens: { min: 1, max: 2 }, shuffle: true, salt: off }
     measure_only: true
+    skip: false
+    known_issue: false
+  - name: m
+    kind: latency
+    matrix:
+      c: [1, "4", 1.5]
+      on: [true, "${B:-b}"]
+      exclude: [{ c: 1, on: true }]
+      include: [{ c: 64, on: off, more: 7 }]
+    load: { rate: "${matrix.c}/s" }
+    prompts: { type: synthetic, input_tokens: "${matrix.more:-9}", output_tokens: 9 }
+    body: { on: "${matrix.on}" }
+    measure_only: true
+    timeout: "${T:-1h}"
+    restart: "${S:-never}"
+    skip: { reason: 7 }
+    known_issue: { url: "${ISSUE:-https://a/1}", until: "${DAY:-2030-01-31}" }
+    target:
+      url: "http://127.0.0.1:{port}/v1"
+      ready: { timeout: 1m, probe: "${P:-health}", path: /alive, interval: 1s }
+      launch: { command: [a, 1, true, ""], env: { A: 1, B: "", C: false }, cwd: b, stop: { timeout: 5s } }
+    before: "true"
+    after: [make clean, { command: [a], env: { A: "${A:-a}" }, cwd: c, timeout: 1s }]
+    between: [{ post: /a, body: [1, { a: null }], headers: { X-A: 1 } }, { get: "${G:-https://a/b}" }]
+  - name: h
+    kind: latency
+    load: { rate: 1/s }
+    prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 }
+    measure_only: true
+    target: { url: "http://a/v1", ready: { probe: token } }
+    between: { command: a, restarts: "${R:-true}" }
 "#;
 
 #[test]
@@ -156,8 +201,14 @@ fn what_loads_is_valid() {
 }
 
 /// Whether a mistake is one that a schema can see: an unknown key, a wrong type, a missing unit.
-/// Assertions have a language of their own, which a schema does not speak.
-fn visible(mistake: &str) -> bool {
+/// Assertions have a language of their own, which a schema does not speak; and it sees a variable
+/// where the value of a matrix will stand, which the loader points at.
+fn visible(mistake: &Diagnostic) -> bool {
+    let of_matrix = |(_, note): &(_, String)| note.starts_with("so with `");
+    if mistake.related.iter().any(of_matrix) {
+        return false;
+    }
+    let mistake = mistake.message.as_str();
     let unit = ["the rate `", "the duration `", "the share `"];
     mistake.starts_with("the key `") && mistake.ends_with("is not known here")
         || mistake.starts_with("expected ")
@@ -174,7 +225,7 @@ fn what_is_mistyped_is_not() {
         let text = String::from_utf8_lossy(&text);
         // Some are wrong only in what the embedded engine knows.
         let mistakes = load_text(&text).err().unwrap_or_default();
-        let mistakes: Vec<_> = mistakes.iter().filter(|m| visible(&m.message)).collect();
+        let mistakes: Vec<_> = mistakes.iter().filter(|m| visible(m)).collect();
         if mistakes.is_empty() || as_json(&text).is_none() {
             continue;
         }
@@ -219,8 +270,47 @@ const PLACES: &[Place] = &[
         suites: &["target: { auth: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
-        pointer: "/$defs/target/properties/ready",
-        suites: &["target: { ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+        pointer: "/$defs/ready",
+        suites: &[
+            "target: { url: 'http://a', ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "target: { url: 'http://a', launch: { command: a, ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/launch",
+        suites: &[
+            "target: { url: 'http://a', launch: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/launch/properties/stop",
+        suites: &[
+            "target: { url: 'http://a', launch: { stop: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/hook",
+        suites: &[
+            "before: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
+            "after: { get: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
+            "defaults: { before: [{ post: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }] }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/hook_between",
+        suites: &[
+            "between: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
+            "defaults: { between: { get: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "defaults: { between: [{ post: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }] }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/skip",
+        suites: &["defaults: { skip: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/known_issue",
+        suites: &["defaults: { known_issue: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
         pointer: "/$defs/settings",
@@ -339,6 +429,14 @@ fn the_values_that_the_loader_names_are_those_of_the_schema() {
         (
             "/$defs/settings/properties/undecided",
             "defaults: { undecided: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/settings/properties/restart",
+            "defaults: { restart: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/ready/properties/probe",
+            "target: { url: 'http://a', ready: { probe: zzzzzzzzzzzz } }",
         ),
         (
             "/$defs/target/properties/api",
