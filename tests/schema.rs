@@ -13,7 +13,19 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn input(path: &str, text: &str) -> SuiteInput {
+    SuiteInput {
+        path: path.into(),
+        bytes: text.into(),
+    }
+}
+
 fn load_text(text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
+    load_beside(None, text)
+}
+
+/// Loads the suite `text` where there is this `prony.yaml`.
+fn load_beside(project: Option<&str>, text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let options = LoadOptions {
         env: &|name| {
             let value = match name {
@@ -26,17 +38,18 @@ fn load_text(text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
             Some(value.to_owned())
         },
         validate_sim: &|_| Ok(()),
+        project: project.map(|text| input("prony.yaml", text)),
         ..LoadOptions::default()
     };
-    let input = SuiteInput {
-        path: "suite.yaml".into(),
-        bytes: text.into(),
-    };
-    load(&[input], &options)
+    load(&[input("suite.yaml", text)], &options)
 }
 
 fn suite_schema() -> Value {
     serde_json::from_str(&schema::suite()).unwrap()
+}
+
+fn prony_schema() -> Value {
+    serde_json::from_str(&schema::prony()).unwrap()
 }
 
 fn validator(schema: &Value) -> Validator {
@@ -245,6 +258,150 @@ fn what_is_mistyped_is_not() {
     assert!(files >= 10 && keys >= 8, "{files} files, {keys} keys");
 }
 
+/// Settings of a scenario, each wrong in one way that a schema sees.
+const WRONG: &[&str] = &[
+    "matrix: [1, 2]",
+    "matrix: {}",
+    "matrix: { c: 4 }",
+    "matrix: { c: [] }",
+    "matrix: { c: [[1, 2]] }",
+    "matrix: { c: [null] }",
+    "matrix: { not-a-name: [1] }",
+    "matrix: { c: [1], include: { c: 4 } }",
+    "matrix: { c: [1], include: [{}] }",
+    "matrix: { c: [1], exclude: [4] }",
+    "matrix: { c: [1], include: [{ c: [1] }] }",
+    "timeout: 10",
+    "skip: true",
+    "skip: {}",
+    "skip: { reason: true }",
+    "skip: { reason: a, until: 2030-01-31 }",
+    "known_issue: true",
+    "known_issue: https://example.org/1",
+    "known_issue: { url: 'https://example.org/1' }",
+    "known_issue: { url: JIRA-17, until: 2030-01-31 }",
+    "known_issue: { url: 'https://example.org/1', until: 31.01.2030 }",
+    "restart: always",
+    "before: {}",
+    "before: [[make]]",
+    "before: { timeout: 5s }",
+    "before: { command: a, post: /a }",
+    "before: { command: [] }",
+    "before: { command: a, headers: { A: 1 } }",
+    "before: { command: a, timeout: 5 }",
+    "before: { command: a, restarts: true }",
+    "before: { post: a }",
+    "after: { get: /a, body: {} }",
+    "after: { get: /a, env: { A: 1 } }",
+    "after: { post: /a, cwd: a }",
+    "between: { post: /a, restarts: often }",
+    "target: not a name",
+    "target: [local]",
+    "target: { url: 'http://a', launch: {} }",
+    "target: { url: 'http://a', launch: vllm }",
+    "target: { url: 'http://a', launch: { command: [] } }",
+    "target: { url: 'http://a', launch: { command: a, env: [A] } }",
+    "target: { url: 'http://a', launch: { command: a, env: { A-B: 1 } } }",
+    "target: { url: 'http://a', launch: { command: a, stop: 5s } }",
+    "target: { url: 'http://a', launch: { command: a, port: auto } }",
+    "target: { url: 'http://a', launch: { command: a, restart: case } }",
+    "target: { url: 'http://a', launch: { command: a, ready: { timeout: 5 } } }",
+    "target: { url: 'http://a', ready: { probe: helth } }",
+    "target: { url: 'http://a', ready: { probe: token, path: /a } }",
+    "target: { url: 'http://a', ready: { path: a } }",
+];
+
+#[test]
+fn what_is_wrong_in_one_way_is_wrong_to_both() {
+    let validator = validator(&suite_schema());
+    let suite = |setting: &str| {
+        let more = match setting.split(':').next() {
+            Some("target") => "seed: 1",
+            Some("matrix") => "target: { url: 'http://a' }, body: { c: '${matrix.c}' }",
+            _ => "target: { url: 'http://a' }",
+        };
+        format!(
+            "scenarios:\n  - {{ name: a, kind: latency, load: {{ rate: 1/s }}, prompts: {{ type: synthetic, input_tokens: 9, output_tokens: 9 }}, measure_only: true, {more}, {setting} }}\n"
+        )
+    };
+    for good in [
+        "matrix: { c: [1] }",
+        "skip: a",
+        "target: { url: 'http://a' }",
+    ] {
+        let text = suite(good);
+        assert!(load_text(&text).is_ok(), "{text}");
+        assert_eq!(problems(&validator, &text), [""; 0], "{text}");
+    }
+    for setting in WRONG {
+        let text = suite(setting);
+        assert!(load_text(&text).is_err(), "{setting} loads");
+        assert!(
+            !problems(&validator, &text).is_empty(),
+            "{setting} is valid"
+        );
+    }
+}
+
+/// A suite that any `prony.yaml` can stand beside.
+const BESIDE: &str = "target: { url: 'sim://' }\nscenarios:\n  - { name: a, kind: latency, load: { rate: 1/s }, measure_only: true, prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 } }\n";
+
+/// Forms that `prony.yaml` takes.
+const EVERY_FORM_OF_PROJECTS: &str = r#"
+targets:
+  local: { url: "sim://" }
+  2nd: { url: "${LLAMA_URL}", launch: { command: a }, ready: { probe: models } }
+defaults: { target: local, known_issue: false, between: { post: /a } }
+profiles:
+  quick: { duration: 5s, restart: never }
+  "7": { target: { url: "http://a" }, timeout: 5m }
+secrets: [LLAMA_URL]
+"#;
+
+#[test]
+fn projects_that_load_are_valid() {
+    let validator = validator(&prony_schema());
+    let mut texts = vec![EVERY_FORM_OF_PROJECTS.to_owned()];
+    for path in fs::read_dir(root().join("docs")).unwrap() {
+        let path = path.unwrap().path();
+        if path.extension().is_some_and(|e| e == "md") {
+            let page = fs::read_to_string(&path).unwrap();
+            let blocks = page.split("```yaml\n# prony.yaml\n").skip(1);
+            texts.extend(blocks.map(|b| b.split_once("```").unwrap().0.to_owned()));
+        }
+    }
+    assert!(texts.len() >= 2, "no example in the documentation");
+    for text in texts {
+        let loaded = load_beside(Some(&text), BESIDE);
+        assert!(loaded.is_ok(), "{loaded:#?}\n{text}");
+        assert_eq!(problems(&validator, &text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn projects_that_are_mistyped_are_not() {
+    let validator = validator(&prony_schema());
+    for text in [
+        "scenarios: []",
+        "suite: a",
+        "before: make",
+        "targets: [local]",
+        "targets: { local: 'sim://' }",
+        "targets: { local: { url: 'sim://', zzz: 1 } }",
+        "targets: { not a name: { url: 'sim://' } }",
+        "defaults: { matrix: { c: [1] } }",
+        "defaults: { name: a }",
+        "profiles: [quick]",
+        "profiles: { quick: { zzz: 1 } }",
+        "profiles: { quick: { duration: 5 } }",
+        "secrets: KEY",
+        "policies: {}",
+    ] {
+        assert!(load_beside(Some(text), BESIDE).is_err(), "{text} loads");
+        assert!(!problems(&validator, text).is_empty(), "{text} is valid");
+    }
+}
+
 /// A mapping of suites: where it is in the schema, and a suite that holds one, with a key in it that
 /// cannot be known.
 struct Place {
@@ -367,10 +524,13 @@ const PLACES: &[Place] = &[
 
 /// The keys that the loader itself names when it meets one that it does not know.
 fn known_keys(suite: &str) -> BTreeSet<String> {
-    let found = load_text(suite).expect_err(suite);
+    named_keys(&load_text(suite).expect_err(suite))
+}
+
+fn named_keys(found: &[Diagnostic]) -> BTreeSet<String> {
     let unknown = format!("the key `{UNKNOWN}` is not known here");
     let problem = found.iter().find(|d| d.message == unknown);
-    let help = problem.unwrap_or_else(|| panic!("{suite}: {found:#?}"));
+    let help = problem.unwrap_or_else(|| panic!("{found:#?}"));
     let help = help.help.as_deref().unwrap_or_default();
     help.split('`')
         .skip(1)
@@ -389,6 +549,11 @@ fn every_key_of_the_loader_is_in_the_schema_and_no_other() {
         let described: BTreeSet<_> = described.keys().cloned().collect();
         assert_eq!(described, known, "{}", place.pointer);
     }
+    let unknown = format!("{UNKNOWN}: 1");
+    let known = named_keys(&load_beside(Some(&unknown), BESIDE).unwrap_err());
+    let schema = prony_schema();
+    let described = schema["properties"].as_object().unwrap();
+    assert_eq!(described.keys().cloned().collect::<BTreeSet<_>>(), known);
 }
 
 /// Every mapping with keys of its own in `schema`.
