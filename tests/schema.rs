@@ -13,21 +13,43 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn input(path: &str, text: &str) -> SuiteInput {
+    SuiteInput {
+        path: path.into(),
+        bytes: text.into(),
+    }
+}
+
 fn load_text(text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
+    load_beside(None, text)
+}
+
+/// Loads the suite `text` where there is this `prony.yaml`.
+fn load_beside(project: Option<&str>, text: &str) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let options = LoadOptions {
-        env: &|name| (name == "LLAMA_URL").then(|| "http://127.0.0.1:8080/v1".to_owned()),
+        env: &|name| {
+            let value = match name {
+                "LLAMA_URL" => "http://127.0.0.1:8080/v1",
+                "LLAMA_PORT" => "8080",
+                "LLAMA_PYTHON" => "python",
+                "LLAMA_MODEL" => "model.gguf",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        },
         validate_sim: &|_| Ok(()),
+        project: project.map(|text| input("prony.yaml", text)),
         ..LoadOptions::default()
     };
-    let input = SuiteInput {
-        path: "suite.yaml".into(),
-        bytes: text.into(),
-    };
-    load(&[input], &options)
+    load(&[input("suite.yaml", text)], &options)
 }
 
 fn suite_schema() -> Value {
     serde_json::from_str(&schema::suite()).unwrap()
+}
+
+fn prony_schema() -> Value {
+    serde_json::from_str(&schema::prony()).unwrap()
 }
 
 fn validator(schema: &Value) -> Validator {
@@ -93,7 +115,12 @@ fn good_suites() -> Vec<(String, String)> {
             fs::read_to_string(&path).unwrap(),
         ));
     }
-    for page in ["docs/suites.md", "docs/tutorial.md", "README.md"] {
+    for page in [
+        "docs/suites.md",
+        "docs/launch.md",
+        "docs/tutorial.md",
+        "README.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).unwrap_or_default();
         let blocks = text.split("```yaml\n").skip(1);
         let whole = blocks
@@ -136,6 +163,37 @@ scenarios:
     load: { stages: [{ duration: 1s, rate: { from: 1/s, to: 600/min } }, { duration: 1h, rate: 0/s }] }
     prompts: { type: file, path: a.jsonl, output_tokens: { min: 1, max: 2 }, shuffle: true, salt: off }
     measure_only: true
+    skip: false
+    known_issue: false
+  - name: m
+    kind: latency
+    matrix:
+      c: [1, "4", 1.5]
+      on: [true, "${B:-b}"]
+      exclude: [{ c: 1, on: true }]
+      include: [{ c: 64, on: off, more: 7 }]
+    load: { rate: "${matrix.c}/s" }
+    prompts: { type: synthetic, input_tokens: "${matrix.more:-9}", output_tokens: 9 }
+    body: { on: "${matrix.on}" }
+    measure_only: true
+    timeout: "${T:-1h}"
+    restart: "${S:-never}"
+    skip: { reason: 7 }
+    known_issue: { url: "${ISSUE:-https://a/1}", until: "${DAY:-2030-01-31}" }
+    target:
+      url: "http://127.0.0.1:{port}/v1"
+      ready: { timeout: 1m, probe: "${P:-health}", path: /alive, interval: 1s }
+      launch: { command: [a, 1, true, ""], env: { A: 1, B: "", C: false }, cwd: b, stop: { timeout: 5s } }
+    before: "true"
+    after: [make clean, { command: [a], env: { A: "${A:-a}" }, cwd: c, timeout: 1s }]
+    between: [{ post: /a, body: [1, { a: null }], headers: { X-A: 1 } }, { get: "${G:-https://a/b}" }]
+  - name: h
+    kind: latency
+    load: { rate: 1/s }
+    prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 }
+    measure_only: true
+    target: { url: "http://a/v1", ready: { probe: token } }
+    between: { command: a, restarts: "${R:-true}" }
 "#;
 
 #[test]
@@ -156,8 +214,14 @@ fn what_loads_is_valid() {
 }
 
 /// Whether a mistake is one that a schema can see: an unknown key, a wrong type, a missing unit.
-/// Assertions have a language of their own, which a schema does not speak.
-fn visible(mistake: &str) -> bool {
+/// Assertions have a language of their own, which a schema does not speak; and it sees a variable
+/// where the value of a matrix will stand, which the loader points at.
+fn visible(mistake: &Diagnostic) -> bool {
+    let of_matrix = |(_, note): &(_, String)| note.starts_with("so with `");
+    if mistake.related.iter().any(of_matrix) {
+        return false;
+    }
+    let mistake = mistake.message.as_str();
     let unit = ["the rate `", "the duration `", "the share `"];
     mistake.starts_with("the key `") && mistake.ends_with("is not known here")
         || mistake.starts_with("expected ")
@@ -174,7 +238,7 @@ fn what_is_mistyped_is_not() {
         let text = String::from_utf8_lossy(&text);
         // Some are wrong only in what the embedded engine knows.
         let mistakes = load_text(&text).err().unwrap_or_default();
-        let mistakes: Vec<_> = mistakes.iter().filter(|m| visible(&m.message)).collect();
+        let mistakes: Vec<_> = mistakes.iter().filter(|m| visible(m)).collect();
         if mistakes.is_empty() || as_json(&text).is_none() {
             continue;
         }
@@ -192,6 +256,150 @@ fn what_is_mistyped_is_not() {
         }
     }
     assert!(files >= 10 && keys >= 8, "{files} files, {keys} keys");
+}
+
+/// Settings of a scenario, each wrong in one way that a schema sees.
+const WRONG: &[&str] = &[
+    "matrix: [1, 2]",
+    "matrix: {}",
+    "matrix: { c: 4 }",
+    "matrix: { c: [] }",
+    "matrix: { c: [[1, 2]] }",
+    "matrix: { c: [null] }",
+    "matrix: { not-a-name: [1] }",
+    "matrix: { c: [1], include: { c: 4 } }",
+    "matrix: { c: [1], include: [{}] }",
+    "matrix: { c: [1], exclude: [4] }",
+    "matrix: { c: [1], include: [{ c: [1] }] }",
+    "timeout: 10",
+    "skip: true",
+    "skip: {}",
+    "skip: { reason: true }",
+    "skip: { reason: a, until: 2030-01-31 }",
+    "known_issue: true",
+    "known_issue: https://example.org/1",
+    "known_issue: { url: 'https://example.org/1' }",
+    "known_issue: { url: JIRA-17, until: 2030-01-31 }",
+    "known_issue: { url: 'https://example.org/1', until: 31.01.2030 }",
+    "restart: always",
+    "before: {}",
+    "before: [[make]]",
+    "before: { timeout: 5s }",
+    "before: { command: a, post: /a }",
+    "before: { command: [] }",
+    "before: { command: a, headers: { A: 1 } }",
+    "before: { command: a, timeout: 5 }",
+    "before: { command: a, restarts: true }",
+    "before: { post: a }",
+    "after: { get: /a, body: {} }",
+    "after: { get: /a, env: { A: 1 } }",
+    "after: { post: /a, cwd: a }",
+    "between: { post: /a, restarts: often }",
+    "target: not a name",
+    "target: [local]",
+    "target: { url: 'http://a', launch: {} }",
+    "target: { url: 'http://a', launch: vllm }",
+    "target: { url: 'http://a', launch: { command: [] } }",
+    "target: { url: 'http://a', launch: { command: a, env: [A] } }",
+    "target: { url: 'http://a', launch: { command: a, env: { A-B: 1 } } }",
+    "target: { url: 'http://a', launch: { command: a, stop: 5s } }",
+    "target: { url: 'http://a', launch: { command: a, port: auto } }",
+    "target: { url: 'http://a', launch: { command: a, restart: case } }",
+    "target: { url: 'http://a', launch: { command: a, ready: { timeout: 5 } } }",
+    "target: { url: 'http://a', ready: { probe: helth } }",
+    "target: { url: 'http://a', ready: { probe: token, path: /a } }",
+    "target: { url: 'http://a', ready: { path: a } }",
+];
+
+#[test]
+fn what_is_wrong_in_one_way_is_wrong_to_both() {
+    let validator = validator(&suite_schema());
+    let suite = |setting: &str| {
+        let more = match setting.split(':').next() {
+            Some("target") => "seed: 1",
+            Some("matrix") => "target: { url: 'http://a' }, body: { c: '${matrix.c}' }",
+            _ => "target: { url: 'http://a' }",
+        };
+        format!(
+            "scenarios:\n  - {{ name: a, kind: latency, load: {{ rate: 1/s }}, prompts: {{ type: synthetic, input_tokens: 9, output_tokens: 9 }}, measure_only: true, {more}, {setting} }}\n"
+        )
+    };
+    for good in [
+        "matrix: { c: [1] }",
+        "skip: a",
+        "target: { url: 'http://a' }",
+    ] {
+        let text = suite(good);
+        assert!(load_text(&text).is_ok(), "{text}");
+        assert_eq!(problems(&validator, &text), [""; 0], "{text}");
+    }
+    for setting in WRONG {
+        let text = suite(setting);
+        assert!(load_text(&text).is_err(), "{setting} loads");
+        assert!(
+            !problems(&validator, &text).is_empty(),
+            "{setting} is valid"
+        );
+    }
+}
+
+/// A suite that any `prony.yaml` can stand beside.
+const BESIDE: &str = "target: { url: 'sim://' }\nscenarios:\n  - { name: a, kind: latency, load: { rate: 1/s }, measure_only: true, prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 } }\n";
+
+/// Forms that `prony.yaml` takes.
+const EVERY_FORM_OF_PROJECTS: &str = r#"
+targets:
+  local: { url: "sim://" }
+  2nd: { url: "${LLAMA_URL}", launch: { command: a }, ready: { probe: models } }
+defaults: { target: local, known_issue: false, between: { post: /a } }
+profiles:
+  quick: { duration: 5s, restart: never }
+  "7": { target: { url: "http://a" }, timeout: 5m }
+secrets: [LLAMA_URL]
+"#;
+
+#[test]
+fn projects_that_load_are_valid() {
+    let validator = validator(&prony_schema());
+    let mut texts = vec![EVERY_FORM_OF_PROJECTS.to_owned()];
+    for path in fs::read_dir(root().join("docs")).unwrap() {
+        let path = path.unwrap().path();
+        if path.extension().is_some_and(|e| e == "md") {
+            let page = fs::read_to_string(&path).unwrap();
+            let blocks = page.split("```yaml\n# prony.yaml\n").skip(1);
+            texts.extend(blocks.map(|b| b.split_once("```").unwrap().0.to_owned()));
+        }
+    }
+    assert!(texts.len() >= 2, "no example in the documentation");
+    for text in texts {
+        let loaded = load_beside(Some(&text), BESIDE);
+        assert!(loaded.is_ok(), "{loaded:#?}\n{text}");
+        assert_eq!(problems(&validator, &text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn projects_that_are_mistyped_are_not() {
+    let validator = validator(&prony_schema());
+    for text in [
+        "scenarios: []",
+        "suite: a",
+        "before: make",
+        "targets: [local]",
+        "targets: { local: 'sim://' }",
+        "targets: { local: { url: 'sim://', zzz: 1 } }",
+        "targets: { not a name: { url: 'sim://' } }",
+        "defaults: { matrix: { c: [1] } }",
+        "defaults: { name: a }",
+        "profiles: [quick]",
+        "profiles: { quick: { zzz: 1 } }",
+        "profiles: { quick: { duration: 5 } }",
+        "secrets: KEY",
+        "policies: {}",
+    ] {
+        assert!(load_beside(Some(text), BESIDE).is_err(), "{text} loads");
+        assert!(!problems(&validator, text).is_empty(), "{text} is valid");
+    }
 }
 
 /// A mapping of suites: where it is in the schema, and a suite that holds one, with a key in it that
@@ -219,8 +427,47 @@ const PLACES: &[Place] = &[
         suites: &["target: { auth: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
-        pointer: "/$defs/target/properties/ready",
-        suites: &["target: { ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+        pointer: "/$defs/ready",
+        suites: &[
+            "target: { url: 'http://a', ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "target: { url: 'http://a', launch: { command: a, ready: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/launch",
+        suites: &[
+            "target: { url: 'http://a', launch: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/launch/properties/stop",
+        suites: &[
+            "target: { url: 'http://a', launch: { stop: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/hook",
+        suites: &[
+            "before: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
+            "after: { get: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
+            "defaults: { before: [{ post: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }] }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/hook_between",
+        suites: &[
+            "between: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
+            "defaults: { between: { get: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "defaults: { between: [{ post: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }] }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/skip",
+        suites: &["defaults: { skip: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/known_issue",
+        suites: &["defaults: { known_issue: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
         pointer: "/$defs/settings",
@@ -277,10 +524,13 @@ const PLACES: &[Place] = &[
 
 /// The keys that the loader itself names when it meets one that it does not know.
 fn known_keys(suite: &str) -> BTreeSet<String> {
-    let found = load_text(suite).expect_err(suite);
+    named_keys(&load_text(suite).expect_err(suite))
+}
+
+fn named_keys(found: &[Diagnostic]) -> BTreeSet<String> {
     let unknown = format!("the key `{UNKNOWN}` is not known here");
     let problem = found.iter().find(|d| d.message == unknown);
-    let help = problem.unwrap_or_else(|| panic!("{suite}: {found:#?}"));
+    let help = problem.unwrap_or_else(|| panic!("{found:#?}"));
     let help = help.help.as_deref().unwrap_or_default();
     help.split('`')
         .skip(1)
@@ -299,6 +549,11 @@ fn every_key_of_the_loader_is_in_the_schema_and_no_other() {
         let described: BTreeSet<_> = described.keys().cloned().collect();
         assert_eq!(described, known, "{}", place.pointer);
     }
+    let unknown = format!("{UNKNOWN}: 1");
+    let known = named_keys(&load_beside(Some(&unknown), BESIDE).unwrap_err());
+    let schema = prony_schema();
+    let described = schema["properties"].as_object().unwrap();
+    assert_eq!(described.keys().cloned().collect::<BTreeSet<_>>(), known);
 }
 
 /// Every mapping with keys of its own in `schema`.
@@ -339,6 +594,14 @@ fn the_values_that_the_loader_names_are_those_of_the_schema() {
         (
             "/$defs/settings/properties/undecided",
             "defaults: { undecided: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/settings/properties/restart",
+            "defaults: { restart: zzzzzzzzzzzz }",
+        ),
+        (
+            "/$defs/ready/properties/probe",
+            "target: { url: 'http://a', ready: { probe: zzzzzzzzzzzz } }",
         ),
         (
             "/$defs/target/properties/api",

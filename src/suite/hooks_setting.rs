@@ -15,7 +15,7 @@ use super::target_setting::{TargetLayer, beside};
 use super::yaml::{Node, NodeValue};
 
 /// How long a hook may take, where it does not say.
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Hooks as one layer says them, with what must not be shown of them.
 #[derive(Clone, Debug)]
@@ -138,18 +138,16 @@ fn hook(
         None => TIMEOUT,
     };
     let mut restarts = false;
-    if let Some(entry) = fields.entry("restarts") {
-        if key == "between" {
-            restarts = problems
-                .typed(&entry.value)
-                .is_some_and(|restarts| restarts.value);
-        } else {
-            problems.add(
-                entry.key_span,
-                "only a hook `between` runs can make another session of the next one",
-                "leave `restarts` out",
-            );
-        }
+    if key == "between" {
+        restarts = fields
+            .typed("restarts", problems)
+            .is_some_and(|restarts| restarts.value);
+    } else if let Some(entry) = fields.misplaced("restarts") {
+        problems.add(
+            entry.key_span,
+            "only a hook `between` runs can make another session of the next one",
+            "leave `restarts` out",
+        );
     }
     let action = match chosen.first() {
         Some(("command", entry)) => {

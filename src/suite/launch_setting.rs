@@ -16,13 +16,28 @@ use super::yaml::{Node, NodeValue};
 pub(super) const PORT: &str = "{port}";
 
 /// How long a started target may take, where the suite does not say: weights are read meanwhile.
-const LAUNCH_TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const LAUNCH_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a target that is there already may take.
 pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause between two probes.
-const INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 /// From SIGTERM to SIGKILL.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What `probe:` can ask for.
+#[derive(Clone, Copy)]
+pub(super) enum Asked {
+    Health,
+    Models,
+    Token,
+}
+
+/// Probes by name.
+pub(super) const PROBES: [(&str, Asked); 3] = [
+    ("health", Asked::Health),
+    ("models", Asked::Models),
+    ("token", Asked::Token),
+];
 
 /// The built-in `ready:` of a target that is there already.
 pub(super) fn plain_ready() -> Ready {
@@ -123,14 +138,14 @@ fn launch_fields(
         }
         stop.finish(Place::Other, problems);
     }
-    if let Some(entry) = fields.entry("restart") {
+    if let Some(entry) = fields.misplaced("restart") {
         problems.add(
             entry.key_span,
             "`restart` is a setting of scenarios: it says when the target is started anew",
             "write it in a scenario or under `defaults:`",
         );
     }
-    if let Some(entry) = fields.entry("port") {
+    if let Some(entry) = fields.misplaced("port") {
         problems.add(
             entry.key_span,
             "the port stands in the target's `url`",
@@ -166,16 +181,12 @@ fn ready(node: &Node, ready: &mut Ready, problems: &mut Problems) {
     };
     ready.timeout = time("timeout").unwrap_or(ready.timeout);
     ready.interval = time("interval").unwrap_or(ready.interval);
-    let probe = fields.take("probe").and_then(|node| {
-        problems.one_of(
-            node,
-            "a probe",
-            &[("health", 0), ("models", 1), ("token", 2)],
-        )
-    });
+    let probe = fields
+        .take("probe")
+        .and_then(|node| problems.one_of(node, "a probe", &PROBES));
     let path = fields.text("path", problems);
     match (probe.map(|p| p.value), path) {
-        (Some(1 | 2), Some(path)) => problems.add(
+        (Some(Asked::Models | Asked::Token), Some(path)) => problems.add(
             path.span(),
             "only the probe `health` has a path",
             "leave `path` out, or write `probe: health`",
@@ -186,9 +197,9 @@ fn ready(node: &Node, ready: &mut Ready, problems: &mut Problems) {
             format!("write `/{}`: it is seen from the server's root", path.value),
         ),
         (_, Some(path)) => ready.probe = Probe::Path(path.value),
-        (Some(0), None) => ready.probe = Probe::Path("/health".to_owned()),
-        (Some(1), None) => ready.probe = Probe::Models,
-        (Some(_), None) => ready.probe = Probe::Token,
+        (Some(Asked::Health), None) => ready.probe = Probe::Path("/health".to_owned()),
+        (Some(Asked::Models), None) => ready.probe = Probe::Models,
+        (Some(Asked::Token), None) => ready.probe = Probe::Token,
         (None, None) => {}
     }
     fields.finish(Place::Other, problems);

@@ -309,6 +309,14 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|e| e.key == key)
     }
 
+    /// `key` where it does not belong, which the caller says better than [`Self::finish`] could; it
+    /// is not named among the keys that are known.
+    pub fn misplaced(&mut self, key: &'static str) -> Option<&'n Entry> {
+        let entry = self.entries.iter().find(|e| e.key == key)?;
+        self.known.push(key);
+        Some(entry)
+    }
+
     /// The value of `key` as a `T`.
     pub fn typed<T: DeserializeOwned>(
         &mut self,

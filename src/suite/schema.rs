@@ -4,9 +4,12 @@
 //! bounds, defaults) comes from the loader's own constants, and tests ask the loader for every key
 //! it knows (`tests/schema.rs`), so that neither can go its own way.
 
+mod cases;
+mod launch;
+
 use serde_json::{Map, Value as Json, json};
 
-use super::launch_setting::READY_TIMEOUT;
+use super::launch::Restart;
 use super::model::Kind;
 use super::resolve::builtin;
 use super::target_setting::OWN_FIELDS;
@@ -19,8 +22,12 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 const VARIABLE: &str = r"\$\{";
 /// A decimal number without sign.
 const NUMBER: &str = r"([0-9]+\.?[0-9]*|\.[0-9]+)";
-/// Names of suites and scenarios.
+/// Names of suites, targets and profiles.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
+/// Names of scenarios, and of the cases of a matrix, as a run writes them down.
+const CASE_NAME: &str = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(\[[^\[\]]+\])?$";
+/// Names of variables, of the environment and of a matrix.
+const VARIABLE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// JSON Schema (2020-12) of suites, as text.
 pub fn suite() -> String {
@@ -30,12 +37,13 @@ pub fn suite() -> String {
         "Name of the suite; the file's stem where it is left out. Two suites of one name are an error.",
         json!({ "type": ["string", "number"], "pattern": NAME }),
     );
-    keys.add("target", TARGET, reference("target"));
+    keys.add("target", TARGET, target_or_name());
     keys.add(
         "defaults",
         "Settings that every scenario starts from.",
         reference("settings"),
     );
+    launch::hooks_keys(&mut keys, "all cases of the suite");
     keys.add(
         "scenarios",
         "The tests of this suite.",
@@ -91,13 +99,23 @@ fn secrets(keys: &mut Keys) {
         "Names of variables whose values must not be shown anywhere.",
         json!({
             "type": "array",
-            "items": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+            "items": { "type": "string", "pattern": VARIABLE_NAME },
             "examples": [["API_KEY"]],
         }),
     );
 }
 
-const TARGET: &str = "Where requests go.";
+const TARGET: &str = "Where requests go; or the name of a target of `prony.yaml`.";
+
+/// A target, or the name of one.
+fn target_or_name() -> Json {
+    let name = json!({
+        "type": ["string", "number"],
+        "pattern": format!("{NAME}|{VARIABLE}"),
+        "examples": ["local"],
+    });
+    json!({ "anyOf": [reference("target"), name] })
+}
 
 /// A whole schema: `root` with the definitions that it and they refer to.
 fn document(title: &str, about: &str, root: Json) -> String {
@@ -112,6 +130,13 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("scenario", scenario()),
         ("settings", settings_mapping()),
         ("target", target()),
+        ("launch", launch::launch()),
+        ("ready", launch::ready()),
+        ("env", launch::env()),
+        ("hook", launch::hook(false)),
+        ("hook_between", launch::hook(true)),
+        ("skip", cases::skip_mapping()),
+        ("known_issue", cases::known_issue_mapping()),
         ("load", load()),
         ("stage", stage()),
         ("prompts", prompts()),
@@ -186,7 +211,12 @@ fn scenario() -> Json {
     keys.add(
         "name",
         "Name of the scenario, unique in its suite. With the suite's it names the test: `suite::name`.",
-        json!({ "type": ["string", "number"], "pattern": NAME, "examples": ["steady"] }),
+        json!({ "type": ["string", "number"], "pattern": CASE_NAME, "examples": ["steady"] }),
+    );
+    keys.add(
+        "matrix",
+        "One scenario written, several cases run: variables with lists of values, every combination of which is a case. `${matrix.c}` stands for the value of `c` in any value of the scenario.",
+        cases::matrix(),
     );
     settings_keys(&mut keys);
     keys.mapping(&["name"])
@@ -211,8 +241,8 @@ fn settings_keys(keys: &mut Keys) {
     );
     keys.add(
         "target",
-        "Replaces the suite's target.",
-        reference("target"),
+        "Replaces the suite's target whole; a mapping, or the name of a target of `prony.yaml`.",
+        target_or_name(),
     );
     keys.add("load", "How requests are sent.", reference("load"));
     keys.add("prompts", "What is asked.", reference("prompts"));
@@ -288,6 +318,28 @@ fn settings_keys(keys: &mut Keys) {
         ] }),
         show_share(builtin::ALLOW_ERRORS),
     );
+    keys.add_with(
+        "restart",
+        "When the target is started anew: `never` (one start serves all cases), `case` (every case has its own), `repeat` (every run has its own).",
+        one_of(&Restart::ALL.map(|(name, _)| name)),
+        builtin::RESTART.name(),
+    );
+    launch::hooks_keys(keys, "the case");
+    keys.add(
+        "timeout",
+        "How long the whole case may take, waiting for the target included; when it is used up, the case is an error.",
+        duration(&["10m"]),
+    );
+    keys.add(
+        "skip",
+        "Why the case is not run; `false` takes back what a layer below says.",
+        cases::skip(),
+    );
+    keys.add(
+        "known_issue",
+        "A failure that people know of: until its day has passed, a `fail` does not fail the run. `false` takes back what a layer below says.",
+        cases::known_issue(),
+    );
     keys.add(
         "stream",
         "As under `target`, over what stands there.",
@@ -344,7 +396,12 @@ fn target() -> Json {
         "Base address of an OpenAI-compatible API, without the endpoint's own path; or `sim://`, the embedded engine, or `sim://PRESET`.",
         text(
             &format!("^(https?://|sim://)|{VARIABLE}"),
-            &["http://127.0.0.1:8000/v1", "${PRONY_TARGET:-sim://}", "sim://"],
+            &[
+                "http://127.0.0.1:8000/v1",
+                "http://127.0.0.1:{port}/v1",
+                "${PRONY_TARGET:-sim://}",
+                "sim://",
+            ],
         ),
     );
     keys.add_with(
@@ -396,17 +453,15 @@ fn target() -> Json {
         json!({ "type": "string" }),
     );
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
-    let mut ready = Keys::default();
-    ready.add_with(
-        "timeout",
-        "How long to wait for the target to become ready.",
-        duration(&["2m"]),
-        show_duration(READY_TIMEOUT),
-    );
     keys.add(
         "ready",
-        "When the target counts as ready.",
-        ready.mapping(&[]),
+        "When the target counts as ready, and how long to wait for that.",
+        reference("ready"),
+    );
+    keys.add(
+        "launch",
+        "prony starts the target itself, and stops it.",
+        reference("launch"),
     );
     keys.add(
         "sim",
@@ -419,7 +474,7 @@ fn target() -> Json {
 fn headers() -> Json {
     json!({
         "type": "object",
-        "additionalProperties": { "type": ["string", "number", "boolean"] },
+        "additionalProperties": scalar(),
         "examples": [{ "X-Team": "perf" }],
     })
 }
@@ -613,6 +668,11 @@ fn rate() -> Json {
         &format!(r"^\s*{NUMBER}\s*/\s*(s|min|m|h)\s*$|{VARIABLE}"),
         &["20/s", "600/min"],
     )
+}
+
+/// A single value that is taken as text, whatever type its text suggests.
+fn scalar() -> Json {
+    json!({ "type": ["string", "number", "boolean"] })
 }
 
 /// Text of a form.

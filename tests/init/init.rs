@@ -3,6 +3,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use prony::suite::{LoadOptions, SuiteInput, load, render_all};
+
 use super::{measured, prony, stderr, stdout};
 
 const FILES: [&str; 4] = [
@@ -101,6 +103,31 @@ fn what_is_written_is_what_it_says_it_is() {
             .map(|e| e.to_string())
             .collect();
         assert!(errors.is_empty(), "{file}: {errors:?}");
+    }
+}
+
+#[test]
+fn suites_start_from_the_project_file_that_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    prony(dir.path(), &["init"]);
+    let input = |path: &str, text: String| SuiteInput {
+        path: path.into(),
+        bytes: text.into_bytes(),
+    };
+    let options = LoadOptions {
+        project: Some(input("prony.yaml", read(dir.path(), "prony.yaml"))),
+        ..LoadOptions::default()
+    };
+    let named = "target: local\nscenarios:\n  - { name: one, kind: latency, load: { rate: 1/s }, measure_only: true, prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 } }\n";
+    let suites = [
+        input("suites/named.yaml", named.to_owned()),
+        input("suites/first.yaml", read(dir.path(), "suites/first.yaml")),
+    ];
+    let suites =
+        load(&suites, &options).unwrap_or_else(|found| panic!("{}", render_all(&found, false)));
+    for scenario in suites.iter().flat_map(|s| &s.scenarios) {
+        assert_eq!(scenario.target.url.shown(), "sim://");
+        assert_eq!(scenario.timeouts.first_token.as_secs(), 60);
     }
 }
 
