@@ -78,7 +78,7 @@ let documents = 0;
 
 /** Opens `text` below the line that names the schema; what the server has to say of it. */
 function open(text) {
-  const uri = `file:///work/suite-${documents++}.yaml`;
+  const uri = `file:///project/suite-${documents++}.yaml`;
   const heard = new Promise((done) => diagnostics.set(uri, done));
   send({
     method: "textDocument/didOpen",
