@@ -66,7 +66,7 @@ fn assertions_stand_where_they_were_called() {
     );
     let suite = suite.load(&load_options(None, None)).unwrap();
     let place = &suite.scenarios[0].sla[0].location;
-    assert!(place.file.path.ends_with("builder.rs"));
+    assert!(place.file.path.ends_with("builder_tests.rs"));
     assert_eq!(place.line_column().0, line as usize);
     assert_eq!(place.line_text().trim_start(), "sla(\"ttft.p95 < 500ms\")");
     let marked = &place.file.text[place.span.start..place.span.end];
@@ -108,7 +108,7 @@ fn every_problem_names_its_call() {
     ] {
         assert!(text.contains(call), "{call}: {text}");
     }
-    assert!(text.contains("src/suite/builder.rs:"), "{text}");
+    assert!(text.contains("src/suite/builder_tests.rs:"), "{text}");
 }
 
 #[test]
