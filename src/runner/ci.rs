@@ -127,13 +127,13 @@ mod tests {
     fn files_are_named_from_the_top_of_the_repository() {
         let github = Github {
             summary: None,
-            workspace: Some("/home/runner/work/app".into()),
-            here: "/home/runner/work/app/perf/./".into(),
+            workspace: Some("/checkout/app".into()),
+            here: "/checkout/app/perf/./".into(),
         };
         assert_eq!(github.path_of("suites/chat.yaml"), "perf/suites/chat.yaml");
         assert_eq!(github.path_of("../suites/chat.yaml"), "suites/chat.yaml");
         assert_eq!(github.path_of("/etc/chat.yaml"), "/etc/chat.yaml");
-        let whole = "/home/runner/work/app/a.yaml";
+        let whole = "/checkout/app/a.yaml";
         assert_eq!(github.path_of(whole), "a.yaml");
     }
 

@@ -81,14 +81,18 @@ mod tests {
     use super::*;
     use crate::driver::VirtualDriver;
 
-    #[test]
-    fn the_timeout_stops_the_case_and_says_so() {
-        let limit = TimeLimit {
+    fn ninety_seconds() -> TimeLimit {
+        TimeLimit {
             stop: Signal::new(),
             over: Signal::new(),
             timeout: Some(Duration::from_secs(90)),
             interrupt: Signal::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn the_timeout_stops_the_case_and_says_so() {
+        let limit = ninety_seconds();
         let driver = VirtualDriver::new();
         limit.start(&driver);
         assert_eq!(limit.used_up(), None);
@@ -104,12 +108,7 @@ mod tests {
 
     #[test]
     fn an_interrupt_is_no_timeout() {
-        let limit = TimeLimit {
-            stop: Signal::new(),
-            over: Signal::new(),
-            timeout: Some(Duration::from_secs(90)),
-            interrupt: Signal::new(),
-        };
+        let limit = ninety_seconds();
         let driver = VirtualDriver::new();
         limit.start(&driver);
         limit.interrupt.raise(1);
