@@ -261,9 +261,12 @@ fn keep(mut command: Command, started: &mpsc::Sender<io::Result<i32>>, leader: &
     let pid = child.id();
     let _ = started.send(Ok(pid.cast_signed()));
     let exit = wait_without_reaping(pid);
-    *leader.lock() = Some(exit);
-    leader.changed.notify_all();
+    let mut known = leader.lock();
+    *known = Some(exit);
+    // Under the lock: whoever has seen the exit sees the signal too.
     leader.ended.raise(1);
+    drop(known);
+    leader.changed.notify_all();
 }
 
 fn wait_without_reaping(pid: u32) -> Exit {
