@@ -19,7 +19,10 @@ use crate::endpoint::{
 use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
-use crate::suite::{Api, Probe, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts};
+use crate::suite::{
+    Api, Probe, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl, Timeouts,
+};
+use crate::telemetry::server::ScrapeSource;
 use crate::text::seconds;
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -47,6 +50,8 @@ pub struct LiveTarget<T> {
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
     engine: Engine,
+    /// How it is reached over HTTP; absent in process.
+    settings: Option<HttpSettings>,
 }
 
 /// The embedded engine, where it is the target.
@@ -179,6 +184,7 @@ impl World for VirtualWorld {
             model,
             engine: Engine::InProcess(transport.clone()),
             transport,
+            settings: None,
         })
     }
 }
@@ -208,6 +214,7 @@ async fn until_ready(
     let model = model(target, &shown, info.models)?;
     let live = LiveTarget {
         url: Some(settings.base_url.clone()),
+        settings: Some(settings.clone()),
         transport: HttpTransport::new(settings, driver.clone())
             .map_err(|e| NotMeasured(e.to_string()))?,
         transport_name: "reqwest",
@@ -299,6 +306,16 @@ impl<T> LiveTarget<T> {
             Engine::InProcess(transport) => transport.begin_run(run),
         }
     }
+}
+
+/// Where the counters of a target that is reached over HTTP are.
+pub fn scrape_source<T>(live: &LiveTarget<T>, setting: &Scrape) -> Option<ScrapeSource> {
+    let settings = live.settings.clone()?;
+    let urls = match &setting.urls {
+        Some(urls) => urls.clone(),
+        None => vec![settings.beside("/metrics")],
+    };
+    Some(ScrapeSource { settings, urls })
 }
 
 /// The model to ask for.

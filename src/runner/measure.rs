@@ -16,6 +16,7 @@ use super::progress::ProgressLine;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
+use super::watch::Watch;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
@@ -334,7 +335,11 @@ async fn measure_one<D: Driver, T: Transport>(
         progress,
         interrupt: stop.clone(),
     };
+    let file = records.with_file_name("telemetry.jsonl");
+    let watch = Watch::start(driver, case, measure, live, context, file).await;
+    watch.begin();
     let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    let scrapes = watch.finish(context).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
     // Virtual time has no processor time to hold against it.
@@ -352,6 +357,7 @@ async fn measure_one<D: Driver, T: Transport>(
             open_loop: outcome.open_loop,
             window: outcome.window,
             records: recorded.records,
+            scrapes,
         },
         outcome,
         salt,

@@ -127,6 +127,9 @@ fn scenario(s: &Scenario) -> Json {
             put(key, hooks_setting::written(hooks, &show_duration));
         }
     }
+    if let Some(scrape) = s.scrape.written() {
+        put("scrape", scrape);
+    }
     if let Some(timeout) = s.timeout {
         put("timeout", json!(show_duration(timeout)));
     }
@@ -190,6 +193,9 @@ fn target(t: &Target) -> Json {
     }
     put_tls(&mut out, t.ca.as_deref(), t.insecure_tls);
     out.insert("ready".into(), ready(&t.ready));
+    if let Some(scrape) = t.scrape.written() {
+        out.insert("scrape".into(), scrape);
+    }
     if let Some(launch) = &t.launch {
         let mut inner = Map::new();
         let cwd = launch.cwd.as_deref();

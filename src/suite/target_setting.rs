@@ -10,6 +10,7 @@ use super::later::Place;
 use super::launch_setting::{self, PORT};
 use super::model::{Api, SimOverrides, Target, TargetUrl};
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
@@ -63,6 +64,7 @@ fn plain(url: TargetUrl) -> Target {
         insecure_tls: false,
         ready: launch_setting::plain_ready(),
         launch: None,
+        scrape: Scrape::default(),
     }
 }
 
@@ -147,6 +149,12 @@ pub(super) fn read(
         .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
+    }
+    if let Some(scrape) = fields
+        .take("scrape")
+        .and_then(|node| scrape_setting::read(node, problems))
+    {
+        target.scrape = scrape.value;
     }
     let at = url.as_ref().map(|url| (&url.value, url.span()));
     let started = launch_setting::read(&mut fields, at, around, problems);

@@ -473,6 +473,7 @@ fn phase(slower: f64) -> PhaseResult {
             metrics: metrics.clone(),
         }],
         metrics,
+        server: None,
         client: ClientHealth {
             transport: "reqwest".into(),
             send_lag: Some(Spread {
@@ -590,6 +591,7 @@ fn run_series() -> RunSeries {
         *v = None;
     }
     RunSeries {
+        server: None,
         interval_s: 1.0,
         window_s: [10.0, 60.21],
         series: BTreeMap::from([
