@@ -128,6 +128,37 @@ pub trait Exchange: 'static {
     /// # Errors
     /// When the connection broke before the body's end.
     fn next(&mut self) -> impl Future<Output = Result<Option<Stamped>, TransportError>>;
+
+    /// The same without handing the bytes over: `take` sees each piece of the next read where it lies.
+    /// It may be called any number of times, and also where this is the end.
+    ///
+    /// # Errors
+    /// As [`Exchange::next`]; what `take` saw before the error was received.
+    fn lend(
+        &mut self,
+        mut take: impl FnMut(&[u8], Nanos),
+    ) -> impl Future<Output = Result<Lent, TransportError>> {
+        async move {
+            Ok(match self.next().await? {
+                Some(piece) => {
+                    take(&piece.bytes, piece.at);
+                    Lent::More
+                }
+                None => Lent::Ended,
+            })
+        }
+    }
+}
+
+/// What one [`Exchange::lend`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lent {
+    /// The body goes on.
+    More,
+    /// The body ended regularly, with what was read at this time.
+    End(Nanos),
+    /// The body ended regularly; nobody knows when but that it was by now.
+    Ended,
 }
 
 /// When a request left.

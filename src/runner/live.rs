@@ -9,7 +9,7 @@ use url::Url;
 use super::context::Context;
 use crate::driver::{RealDriver, VirtualDriver};
 use crate::endpoint::{
-    EngineTransport, HttpSettings, HttpTransport, Protocol, ServerInfo, openai::Chat,
+    EngineTransport, HttpCarrier, HttpSettings, Protocol, ServerInfo, openai::Chat,
     openai::Completions, probe_ready,
 };
 use crate::plan::{Case, PhasePlan};
@@ -48,7 +48,7 @@ enum Engine {
     InProcess(EngineTransport<VirtualDriver>),
 }
 
-impl LiveTarget<HttpTransport<RealDriver>> {
+impl LiveTarget<HttpCarrier<RealDriver>> {
     /// Starts the target of `phase` where it is the embedded engine, and waits until it is ready.
     ///
     /// # Errors
@@ -90,10 +90,15 @@ impl LiveTarget<HttpTransport<RealDriver>> {
                 )));
             }
         };
+        let wish = std::env::var("PRONY_TRANSPORT").ok();
+        let transport = HttpCarrier::new(settings, driver.clone(), wish.as_deref())
+            .map_err(|e| NotMeasured(e.to_string()))?;
+        transport
+            .open_ahead(phase.max_in_flight().map_or(0, |n| n as usize))
+            .await;
         Ok(LiveTarget {
-            transport: HttpTransport::new(settings, driver.clone())
-                .map_err(|e| NotMeasured(e.to_string()))?,
-            transport_name: "reqwest",
+            transport_name: transport.name(),
+            transport,
             gpus: target.gpus,
             protocol: protocol(target, &model),
             shown,

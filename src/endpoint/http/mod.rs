@@ -8,5 +8,7 @@ mod stamped_body;
 mod transport;
 
 pub use probe::{ProbeError, ServerInfo, models, probe_ready};
+pub(super) use settings::IDLE;
 pub use settings::{HttpSettings, SettingsError};
-pub use transport::HttpTransport;
+pub(super) use transport::MAX_STALE;
+pub use transport::{HttpExchange, HttpTransport};

@@ -40,7 +40,7 @@ struct Inner<D> {
 ///
 /// Some servers (llama.cpp after a streamed answer) announce keep-alive and close all the same; a
 /// request that follows at once finds the connection open and loses the race.
-const MAX_STALE: u32 = 3;
+pub(in crate::endpoint) const MAX_STALE: u32 = 3;
 
 impl<D: Driver + Send + Sync> HttpTransport<D> {
     /// A transport to `settings.base_url`, stamping with `driver`.
