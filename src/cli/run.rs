@@ -42,11 +42,7 @@ pub fn run(args: RunArgs) -> i32 {
     let labels = args.labels.iter().map(|(k, v)| (clean(k), clean(v)));
     let context = Arc::new(Context::new(
         args.results.clone(),
-        run_info(
-            command,
-            args.select.seed,
-            labels.collect(),
-        ),
+        run_info(command, args.select.seed, labels.collect()),
         resolved(&suites),
         new_nonce(),
         args.virtual_time,

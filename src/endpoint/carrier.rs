@@ -20,7 +20,11 @@ impl<D: Driver + Send + Sync> HttpCarrier<D> {
     ///
     /// # Errors
     /// When the settings cannot be used, or the wish is unknown or cannot be met.
-    pub fn new(settings: HttpSettings, driver: D, wish: Option<&str>) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: HttpSettings,
+        driver: D,
+        wish: Option<&str>,
+    ) -> Result<Self, SettingsError> {
         let lean = match wish {
             None | Some("") => choose(&settings) == Choice::Lean,
             Some("lean") => true,

@@ -80,9 +80,7 @@ pub async fn perform_until<D: Driver, T: Transport>(
     let hand_over = &call.limits.hand_over;
     seen.timing = hand_over.timing().or(seen.timing);
     if seen.timing.is_none() {
-        seen.connecting = hand_over
-            .connecting()
-            .map(|t| seen.end.saturating_sub(t));
+        seen.connecting = hand_over.connecting().map(|t| seen.end.saturating_sub(t));
     }
     seen
 }
@@ -148,7 +146,11 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         let timing = exchange.timing();
         self.seen.timing = Some(timing);
         // The transport has said all it will: from here on the deadlines stand.
-        let sent = self.limits.hand_over.timing().map_or(timing.sent, |t| t.sent);
+        let sent = self
+            .limits
+            .hand_over
+            .timing()
+            .map_or(timing.sent, |t| t.sent);
         self.limits.sent.set(Some(sent));
         let status = exchange.status();
         self.seen.status = Some(status);

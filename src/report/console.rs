@@ -75,11 +75,7 @@ pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> Strin
         None => out.push(style.verdict(case.verdict, &head)),
     }
 
-    let mut open: Vec<_> = case
-        .assertions
-        .iter()
-        .filter(|a| has_block(a))
-        .collect();
+    let mut open: Vec<_> = case.assertions.iter().filter(|a| has_block(a)).collect();
     open.sort_by_key(|a| rank(a.verdict));
     if open.is_empty() {
         out.push("");

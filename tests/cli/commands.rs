@@ -41,7 +41,9 @@ fn reports_are_rendered_again_from_the_folder_alone() {
     // The suite is gone.
     std::fs::remove_dir_all(place.path().join("suites")).expect("removed");
 
-    let ended = place.prony(["report", "--format", "json", "-o", "-"]).exits(0);
+    let ended = place
+        .prony(["report", "--format", "json", "-o", "-"])
+        .exits(0);
     let json: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(json["run"], run.summary()["run"]);
     assert_eq!(json["cases"], run.summary()["cases"]);
@@ -57,7 +59,10 @@ fn reports_are_rendered_again_from_the_folder_alone() {
     assert_eq!(ended.stdout, run.text("junit.xml"));
     assert_eq!(junit(&ended.stdout).len(), 1);
     let before = run.text("report.html");
-    place.prony(["report", "-o", "page.html"]).exits(0).out_has("page.html");
+    place
+        .prony(["report", "-o", "page.html"])
+        .exits(0)
+        .out_has("page.html");
     assert_eq!(place.read("page.html"), before);
     page_is_whole(&before, "pass");
 
@@ -76,12 +81,25 @@ fn copies_of_reports_go_where_they_are_wanted() {
     let place = Place::with_suite(&sim_suite(&easy("steady")));
     place.file("out/x", "");
     place
-        .prony(["run", "--junit", "out/junit.xml", "--html", "out/page.html", "--results", "elsewhere/deep"])
+        .prony([
+            "run",
+            "--junit",
+            "out/junit.xml",
+            "--html",
+            "out/page.html",
+            "--results",
+            "elsewhere/deep",
+        ])
         .exits(0);
     assert_eq!(junit(&place.read("out/junit.xml")).len(), 1);
     page_is_whole(&place.read("out/page.html"), "pass");
     place.assert_no_results();
-    assert!(place.path().join("elsewhere/deep/latest/summary.json").is_file());
+    assert!(
+        place
+            .path()
+            .join("elsewhere/deep/latest/summary.json")
+            .is_file()
+    );
 }
 
 #[test]
@@ -92,12 +110,14 @@ fn a_folder_of_a_newer_version_is_refused() {
     let mut summary = run.summary();
     summary["schema"] = 99.into();
     std::fs::write(run.path.join("summary.json"), summary.to_string()).expect("written");
+    place.prony(["report"]).exits(2).err_has(
+        "summary.json: written by a newer prony (schema 99, this one reads up to 1); update prony",
+    );
+    std::fs::write(run.path.join("summary.json"), "{\"schema\": 1").expect("written");
     place
         .prony(["report"])
         .exits(2)
-        .err_has("summary.json: written by a newer prony (schema 99, this one reads up to 1); update prony");
-    std::fs::write(run.path.join("summary.json"), "{\"schema\": 1").expect("written");
-    place.prony(["report"]).exits(2).err_has("summary.json: not JSON");
+        .err_has("summary.json: not JSON");
 }
 
 #[test]
@@ -121,7 +141,10 @@ fn the_engine_serves_until_it_is_interrupted() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         sim.signal(signal);
         sim.ended().exits(code);
-        assert!(std::net::TcpStream::connect(&address).is_err(), "it still listens");
+        assert!(
+            std::net::TcpStream::connect(&address).is_err(),
+            "it still listens"
+        );
         place.assert_no_results();
     }
 }
@@ -150,6 +173,9 @@ fn the_engine_says_what_is_wrong_with_its_settings() {
         .prony(["sim", "--config", "engine.yaml"])
         .exits(2)
         .err_has("max_num_sequences");
-    place.prony(["sim", "--preset", "h1000"]).exits(2).err_has("h1000");
+    place
+        .prony(["sim", "--preset", "h1000"])
+        .exits(2)
+        .err_has("h1000");
     place.prony(["sim", "--list-presets"]).exits(0);
 }

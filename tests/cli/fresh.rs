@@ -18,7 +18,9 @@ fn suite() -> String {
 #[test]
 fn it_prints_what_libtest_prints_and_leaves_every_file() {
     let place = Place::with_suite(&suite());
-    let ended = place.prony(["run", "--label", "commit=3f2a1b", "--", "steady"]).exits(0);
+    let ended = place
+        .prony(["run", "--label", "commit=3f2a1b", "--", "steady"])
+        .exits(0);
     assert!(ended.stderr.is_empty(), "{ended}");
     let ended = ended
         .out_has("running 1 test\n")
@@ -89,7 +91,11 @@ fn counts_agree(run: &Run, name: &str) {
     assert_eq!(requests["due"], window().count(), "{name}");
     let sent = window().filter(|r| r.sent_us.is_some()).count();
     assert_eq!(requests["sent"], sent, "{name}");
-    assert_eq!(requests["ok"], window().filter(|r| r.ok()).count(), "{name}");
+    assert_eq!(
+        requests["ok"],
+        window().filter(|r| r.ok()).count(),
+        "{name}"
+    );
     let failed = window().filter(|r| !r.ok() && !r.cut()).count();
     assert_eq!(requests["failed"], failed, "{name}");
     for record in window() {

@@ -30,9 +30,8 @@ fn then_hangs(conn: &mut Conn, number: usize) {
 /// Asserts that nothing about the run looks like a success.
 fn is_not_green(run: &Run) {
     let cases = junit(&run.text("junit.xml"));
-    let bad = |c: &&crate::support::TestCase| {
-        c.children.iter().any(|n| n == "error" || n == "failure")
-    };
+    let bad =
+        |c: &&crate::support::TestCase| c.children.iter().any(|n| n == "error" || n == "failure");
     assert!(cases.iter().any(|c| bad(&c)), "{cases:?}");
     page_is_whole(&run.text("report.html"), "nterrupted");
 }
@@ -62,19 +61,32 @@ fn a_killed_run_can_be_reported() {
     let json: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(json["run"]["interrupted"], true);
     let cases = json["cases"].as_array().expect("cases");
-    let steady = cases.iter().find(|c| c["name"] == "steady").expect("steady");
+    let steady = cases
+        .iter()
+        .find(|c| c["name"] == "steady")
+        .expect("steady");
     assert_eq!(steady["verdict"], "pass", "it had ended");
-    let endless = cases.iter().find(|c| c["name"] == "endless").expect("endless");
+    let endless = cases
+        .iter()
+        .find(|c| c["name"] == "endless")
+        .expect("endless");
     assert_eq!(endless["verdict"], "error");
     assert_eq!(endless["unfinished"], true);
-    assert!(endless["reason"].as_str().is_some_and(|r| r.contains("killed")));
+    assert!(
+        endless["reason"]
+            .as_str()
+            .is_some_and(|r| r.contains("killed"))
+    );
 
     // What stands there is what the records say.
     let slug = endless["slug"].as_str().expect("a slug");
     let text = run.text(&format!("cases/{slug}/requests.jsonl"));
     let records = records_of(&text[..=text.rfind('\n').expect("a line")]);
     let phase = &endless["phases"][0];
-    assert_eq!(phase["requests"]["ok"], records.iter().filter(|r| r.ok()).count());
+    assert_eq!(
+        phase["requests"]["ok"],
+        records.iter().filter(|r| r.ok()).count()
+    );
     assert!(phase["requests"]["ok"].as_u64() >= Some(6), "{phase:#}");
     assert!(phase["metrics"]["ttft"]["p50"].is_number());
 }
@@ -86,7 +98,11 @@ fn a_torn_line_does_not_hinder_the_report() {
     let run = place.wait_for_records(3);
     running.signal(libc::SIGKILL);
     running.ended();
-    let path = run.path.join("cases").join(&run.slugs()[0]).join("requests.jsonl");
+    let path = run
+        .path
+        .join("cases")
+        .join(&run.slugs()[0])
+        .join("requests.jsonl");
     let mut text = std::fs::read_to_string(&path).expect("records");
     text.push_str("{\"id\":77,\"case\":\"chat::endl");
     std::fs::write(&path, text).expect("written");
@@ -103,7 +119,10 @@ fn a_run_killed_between_two_cases_is_interrupted_as_well() {
     // As if the second case had not begun.
     let run = place.run();
     let slugs = run.slugs();
-    let endless = slugs.iter().find(|s| s.contains("endless")).expect("a slug");
+    let endless = slugs
+        .iter()
+        .find(|s| s.contains("endless"))
+        .expect("a slug");
     std::fs::remove_dir_all(run.path.join("cases").join(endless)).expect("removed");
     place.prony(["report"]).exits(0);
     place.prony(["report", "--format", "junit"]).exits(0);
@@ -130,18 +149,28 @@ fn one_ctrl_c_saves_what_was_measured() {
         assert_eq!(summary["run"]["interrupted"], true);
         assert!(summary["run"]["finished_at"].is_string());
         let endless = run.case("chat::endless");
-        assert!(endless["reason"].as_str().is_some_and(|r| r.contains("interrupted")));
+        assert!(
+            endless["reason"]
+                .as_str()
+                .is_some_and(|r| r.contains("interrupted"))
+        );
         assert_eq!(endless["verdict"], "error", "nothing was judged");
         let records = run.records("chat::endless");
         assert_eq!(records.iter().filter(|r| r.ok()).count(), 6);
         let under_way: Vec<_> = records.iter().filter(|r| r.cut()).collect();
         assert_eq!(under_way.len(), 2, "{records:?}");
         for record in under_way {
-            assert!(record.sent_us.is_some() && record.first_us.is_some(), "{record:?}");
+            assert!(
+                record.sent_us.is_some() && record.first_us.is_some(),
+                "{record:?}"
+            );
         }
         let requests = &endless["phases"][0]["requests"];
         assert_eq!((&requests["ok"], &requests["cut"]), (&6.into(), &2.into()));
-        assert_eq!(requests["failed"], 0, "prony ended them, the server did not fail");
+        assert_eq!(
+            requests["failed"], 0,
+            "prony ended them, the server did not fail"
+        );
 
         let next = run.case("chat::next");
         assert_eq!(next["verdict"], "skipped");
@@ -172,7 +201,9 @@ fn a_second_ctrl_c_leaves_at_once() {
 
 #[test]
 fn waiting_for_a_server_can_be_interrupted() {
-    let server = Server::with_models("503 Service Unavailable", "loading", |conn, _| conn.answer());
+    let server = Server::with_models("503 Service Unavailable", "loading", |conn, _| {
+        conn.answer()
+    });
     let text = suite(&server.url(), &easy("steady")).replace("timeout: 10s", "timeout: 10m");
     let place = Place::with_suite(&text);
     let running = place.start(["run"]);

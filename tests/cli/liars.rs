@@ -30,7 +30,11 @@ fn lies(kind: &str, script: impl Fn(&mut Conn) + Send + Sync + 'static) {
     assert_eq!(phase["requests"]["due"], 4, "{kind}");
     assert_eq!(phase["requests"]["ok"], 0, "{kind}");
     assert_eq!(phase["requests"]["failed"], 4, "{kind}");
-    assert_eq!(phase["errors"].as_array().map(Vec::len), Some(1), "{phase:#}");
+    assert_eq!(
+        phase["errors"].as_array().map(Vec::len),
+        Some(1),
+        "{phase:#}"
+    );
     assert_eq!(phase["errors"][0]["kind"], kind, "{phase:#}");
     assert_eq!(phase["errors"][0]["count"], 4, "{kind}");
     let verdicts: Vec<_> = case["assertions"]
@@ -40,7 +44,11 @@ fn lies(kind: &str, script: impl Fn(&mut Conn) + Send + Sync + 'static) {
         .map(|a| a["verdict"].as_str().unwrap_or("").to_owned())
         .collect();
     assert_eq!(verdicts, ["fail", "fail"], "{kind}");
-    assert_eq!(junit(&run.text("junit.xml"))[0].children[0], "failure", "{kind}");
+    assert_eq!(
+        junit(&run.text("junit.xml"))[0].children[0],
+        "failure",
+        "{kind}"
+    );
     for record in run.records("chat::steady") {
         assert!(!record.ok(), "{kind}: {record:?}");
     }
@@ -169,9 +177,17 @@ fn an_endless_stream_does_not_fill_the_memory() {
     let began = Instant::now();
     let ended = crate::support::Ended::of(assert_cmd::Command::from_std(command)).exits(101);
     let case = place.run().case("chat::steady");
-    assert_eq!(case["verdict"], "fail", "after {:?}: {ended}", began.elapsed());
+    assert_eq!(
+        case["verdict"],
+        "fail",
+        "after {:?}: {ended}",
+        began.elapsed()
+    );
     let kind = case["phases"][0]["errors"][0]["kind"].as_str();
-    assert!(matches!(kind, Some("too_large" | "first_token_timeout")), "{kind:?}");
+    assert!(
+        matches!(kind, Some("too_large" | "first_token_timeout")),
+        "{kind:?}"
+    );
 }
 
 /// Sets a limit of the process that `command` starts.

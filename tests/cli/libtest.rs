@@ -32,7 +32,10 @@ fn filters_and_skips_choose() {
         .prony(["run", "--", "burst", "long"])
         .exits(0)
         .out_has("running 2 tests\n");
-    assert_eq!(place.runs()[1].names(), ["chat::steady-long", "chat::burst"]);
+    assert_eq!(
+        place.runs()[1].names(),
+        ["chat::steady-long", "chat::burst"]
+    );
 }
 
 #[test]
@@ -101,7 +104,11 @@ fn the_json_format_is_json_on_every_line() {
         ]
     );
     let failed = events.iter().find(|e| e["event"] == "failed").expect("one");
-    assert!(failed["stdout"].as_str().is_some_and(|s| s.contains("ttft.p50 < 1us")));
+    assert!(
+        failed["stdout"]
+            .as_str()
+            .is_some_and(|s| s.contains("ttft.p50 < 1us"))
+    );
 }
 
 #[test]
@@ -116,7 +123,10 @@ fn wrong_libtest_arguments_are_a_usage_error() {
 #[test]
 fn help_of_libtest_is_help() {
     let place = Place::with_suite(&sim_suite(&three()));
-    place.prony(["run", "--", "--help"]).exits(0).out_has("--exact");
+    place
+        .prony(["run", "--", "--help"])
+        .exits(0)
+        .out_has("--exact");
     place.assert_no_results();
 }
 

@@ -32,7 +32,11 @@ fn the_seed_fixes_what_is_asked_and_the_salt_sets_it_apart() {
     let asked: Vec<Vec<Value>> = runs
         .iter()
         .map(|run| {
-            let sent = run.records("chat::steady").iter().filter(|r| r.sent_us.is_some()).count();
+            let sent = run
+                .records("chat::steady")
+                .iter()
+                .filter(|r| r.sent_us.is_some())
+                .count();
             let of_run: Vec<Value> = bodies.by_ref().take(sent).collect();
             of_run.into_iter().take(12).collect()
         })
@@ -41,16 +45,25 @@ fn the_seed_fixes_what_is_asked_and_the_salt_sets_it_apart() {
         bodies
             .iter()
             .map(|b| {
-                let most = b["max_completion_tokens"].as_u64().or(b["max_tokens"].as_u64());
+                let most = b["max_completion_tokens"]
+                    .as_u64()
+                    .or(b["max_tokens"].as_u64());
                 (words(b).len(), most)
             })
             .collect()
     };
     let due = |run: &Run| -> Vec<Option<u64>> {
-        run.window("chat::steady").iter().map(|r| r.due_us).collect()
+        run.window("chat::steady")
+            .iter()
+            .map(|r| r.due_us)
+            .collect()
     };
     assert_eq!(lengths(&asked[0]).len(), 12);
-    assert!(lengths(&asked[0]).iter().all(|(_, most)| most.is_some()), "{:?}", asked[0][0]);
+    assert!(
+        lengths(&asked[0]).iter().all(|(_, most)| most.is_some()),
+        "{:?}",
+        asked[0][0]
+    );
     assert_eq!(lengths(&asked[0]), lengths(&asked[1]), "the same seed");
     assert_ne!(lengths(&asked[0]), lengths(&asked[2]), "another seed");
     assert_eq!(due(&runs[0]), due(&runs[1]), "the same seed");
@@ -120,20 +133,32 @@ fn waiting_for_a_slot_is_recorded() {
         // Constant arrivals: one every 10 ms, however long the answers take.
         let first = records[0].due_us.expect("due");
         assert_eq!(record.due_us, Some(first + 10_000 * i as u64));
-        let lateness = record.sent_us.zip(record.due_us).map(|(sent, due)| sent - due);
-        assert!(record.wait_us.is_none_or(|w| Some(w) <= lateness), "{record:?}");
+        let lateness = record
+            .sent_us
+            .zip(record.due_us)
+            .map(|(sent, due)| sent - due);
+        assert!(
+            record.wait_us.is_none_or(|w| Some(w) <= lateness),
+            "{record:?}"
+        );
     }
     let waited = records.iter().filter(|r| r.wait_us > Some(40_000)).count();
     assert!(waited >= 20, "only {waited} waited for a slot");
     let case = run.case("chat::burst");
     let metrics = &case["phases"][0]["metrics"];
-    let number = |name: &str| metrics[name]["p50"].as_f64().unwrap_or_else(|| panic!("no {name}"));
+    let number = |name: &str| {
+        metrics[name]["p50"]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name}"))
+    };
     assert!(number("slot_wait") > 40.0);
     assert!(number("e2e_latency_scheduled") > number("e2e_latency") + 40.0);
     // At most two were under way at any time.
     for record in &records {
         let at = record.sent_us.expect("sent");
-        let others = records.iter().filter(|r| r.sent_us <= Some(at) && r.end_us > Some(at));
+        let others = records
+            .iter()
+            .filter(|r| r.sent_us <= Some(at) && r.end_us > Some(at));
         assert!(others.count() <= 2, "at {at} µs");
     }
 }
@@ -153,8 +178,7 @@ fn stages_follow_their_levels() {
     let place = Place::with_suite(&sim_suite(scenario));
     place.prony(["run"]);
     let records = place.run().window("chat::steps");
-    let (early, late): (Vec<_>, Vec<_>) =
-        records.iter().partition(|r| r.due_us < Some(500_000));
+    let (early, late): (Vec<_>, Vec<_>) = records.iter().partition(|r| r.due_us < Some(500_000));
     assert!((9..=11).contains(&early.len()), "{}", early.len());
     assert!((39..=41).contains(&late.len()), "{}", late.len());
 }
@@ -175,7 +199,10 @@ fn warm_up_and_tail_are_recorded_and_not_counted() {
     let records = run.records("chat::parts");
     let case = run.case("chat::parts");
     let of = |part: Part| records.iter().filter(|r| r.part == part).count();
-    assert!(of(Part::Warmup) > 0 && of(Part::Window) > 0 && of(Part::Tail) > 0, "{records:?}");
+    assert!(
+        of(Part::Warmup) > 0 && of(Part::Window) > 0 && of(Part::Tail) > 0,
+        "{records:?}"
+    );
     let phase = &case["phases"][0];
     assert_eq!(phase["requests"]["due"], of(Part::Window));
     assert_eq!(phase["window_s"], 0.5);
@@ -185,6 +212,9 @@ fn warm_up_and_tail_are_recorded_and_not_counted() {
         // Between being counted and being sent lies the time to connect.
         let margin = 20_000 + record.connect_us.unwrap_or(0);
         let near = sent.abs_diff(300_000) < margin || sent.abs_diff(800_000) < margin;
-        assert!(near || inside == (record.part == Part::Window), "{record:?}");
+        assert!(
+            near || inside == (record.part == Part::Window),
+            "{record:?}"
+        );
     }
 }

@@ -48,20 +48,35 @@ fn a_line_that_is_wrong() {
     let ended = refused(
         "p.jsonl",
         Some(b"{\"prompt\": \"Hi\"}\n\n{\"promt\": \"Hi\"}\n"),
-        &["suites/p.jsonl:3:1", "a line is {\"prompt\"", "suites/a.yaml:13:35"],
+        &[
+            "suites/p.jsonl:3:1",
+            "a line is {\"prompt\"",
+            "suites/a.yaml:13:35",
+        ],
     );
     Ended::marks(&ended.stderr, "{\"promt\"");
     refused(
         "p.jsonl",
         Some(b"{\"prompt\": \"Hi\"}\n{\"prompt\": \"Hi\", \"output_tokens\": 0}\n"),
-        &["suites/p.jsonl:2:1", "output_tokens must be a whole number above 0"],
+        &[
+            "suites/p.jsonl:2:1",
+            "output_tokens must be a whole number above 0",
+        ],
     );
-    refused("p.jsonl", Some(b"{\"prompt\": \"Hi\"\n"), &["suites/p.jsonl:1:1", "not JSON"]);
+    refused(
+        "p.jsonl",
+        Some(b"{\"prompt\": \"Hi\"\n"),
+        &["suites/p.jsonl:1:1", "not JSON"],
+    );
 }
 
 #[test]
 fn a_file_without_prompts() {
-    refused("p.txt", Some(b"\n \n"), &["suites/p.txt", "holds no prompt"]);
+    refused(
+        "p.txt",
+        Some(b"\n \n"),
+        &["suites/p.txt", "holds no prompt"],
+    );
     refused("p.txt", Some(b"caf\xe9\n"), &["suites/p.txt", "UTF-8"]);
 }
 
@@ -83,7 +98,8 @@ fn every_wrong_file_is_named_in_one_go() {
 #[test]
 fn prompts_are_sent_as_they_stand() {
     let server = Server::start(|conn, _| conn.answer());
-    let text = suite(&server.url(), &scenario("p.jsonl")).replace("output_tokens: 4 }", "salt: off }");
+    let text =
+        suite(&server.url(), &scenario("p.jsonl")).replace("output_tokens: 4 }", "salt: off }");
     let place = Place::with_suite(&text);
     place.file(
         "suites/p.jsonl",
@@ -94,5 +110,8 @@ fn prompts_are_sent_as_they_stand() {
     assert_eq!(bodies[0]["messages"][0]["content"], "Grüße, 世界");
     assert_eq!(bodies[1]["messages"][0]["content"], "Be brief.");
     assert_eq!(bodies[1]["messages"][1]["content"], "Hi");
-    assert_eq!(bodies[2]["messages"], bodies[0]["messages"], "again from the start");
+    assert_eq!(
+        bodies[2]["messages"], bodies[0]["messages"],
+        "again from the start"
+    );
 }

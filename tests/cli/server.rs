@@ -245,7 +245,8 @@ pub fn delta(text: &str) -> String {
 pub const FINISH: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 
 /// Its usage.
-pub const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
+pub const USAGE: &str =
+    r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
 
 /// An address at which nobody listens.
 pub fn closed_port() -> SocketAddr {

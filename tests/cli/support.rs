@@ -122,7 +122,10 @@ impl Place {
                     .slugs()
                     .iter()
                     .filter_map(|slug| {
-                        std::fs::read_to_string(run.path.join("cases").join(slug).join("requests.jsonl")).ok()
+                        std::fs::read_to_string(
+                            run.path.join("cases").join(slug).join("requests.jsonl"),
+                        )
+                        .ok()
                     })
                     .map(|text| text.lines().count())
                     .sum::<usize>();
@@ -437,8 +440,9 @@ pub fn junit(xml: &str) -> Vec<TestCase> {
                 match e.name().as_ref() {
                     "testsuites" => {}
                     "testsuite" => {
-                        for (total, name) in
-                            totals.iter_mut().zip(["tests", "failures", "errors", "skipped"])
+                        for (total, name) in totals
+                            .iter_mut()
+                            .zip(["tests", "failures", "errors", "skipped"])
                         {
                             *total += attribute(name).parse::<usize>().expect(name);
                         }

@@ -55,7 +55,10 @@ fn a_disk_that_fills_up_under_way() {
     let scenario = easy("steady").replace("requests: 8", "requests: 200");
     let place = Place::with_suite(&sim_suite(&scenario));
     let text = full_at(&place, 40 << 10);
-    let ended = text.exits(1).err_has("cannot write").err_has("requests.jsonl");
+    let ended = text
+        .exits(1)
+        .err_has("cannot write")
+        .err_has("requests.jsonl");
     // What was measured counts all the same.
     ended.out_has("test chat::steady ... ok");
     let run = place.run();
@@ -69,7 +72,5 @@ fn a_missed_limit_counts_more_than_a_full_disk() {
         .replace("requests: 8", "requests: 200")
         .replace("< 100s", "< 1us");
     let place = Place::with_suite(&sim_suite(&scenario));
-    full_at(&place, 12 << 10)
-        .exits(101)
-        .err_has("cannot write");
+    full_at(&place, 12 << 10).exits(101).err_has("cannot write");
 }

@@ -26,7 +26,10 @@ fn a_missed_limit_is_shown_where_it_stands() {
         .out_has("test result: FAILED. 1 passed; 1 failed;");
     Ended::marks(&ended.stdout, "ttft.p50 < 1us");
     for fact in ["observed", "limit", "margin", "interval", "sample"] {
-        assert!(ended.stdout.contains(&format!("= {fact}")), "no {fact}: {ended}");
+        assert!(
+            ended.stdout.contains(&format!("= {fact}")),
+            "no {fact}: {ended}"
+        );
     }
 
     let run = place.run();
@@ -36,7 +39,12 @@ fn a_missed_limit_is_shown_where_it_stands() {
         .as_array()
         .expect("assertions")
         .iter()
-        .map(|a| (a["text"].as_str().unwrap_or(""), a["verdict"].as_str().unwrap_or("")))
+        .map(|a| {
+            (
+                a["text"].as_str().unwrap_or(""),
+                a["verdict"].as_str().unwrap_or(""),
+            )
+        })
         .collect();
     assert_eq!(
         verdicts,
@@ -63,12 +71,18 @@ fn a_missed_limit_is_shown_where_it_stands() {
 fn the_printed_command_runs_just_that_case_again() {
     let place = Place::new();
     let text = sim_suite(&(easy("steady") + MISSED));
-    place.file("my suites/it's.yaml", text.replace("suite: chat", "suite: nightly"));
+    place.file(
+        "my suites/it's.yaml",
+        text.replace("suite: chat", "suite: nightly"),
+    );
     let ended = place
         .prony(["run", "my suites/it's.yaml", "--seed", "7", "--", "missed"])
         .exits(101);
     let line = ended.stdout.lines().find(|l| l.starts_with("run it again"));
-    let command = line.expect("a command").trim_start_matches("run it again").trim();
+    let command = line
+        .expect("a command")
+        .trim_start_matches("run it again")
+        .trim();
 
     let bin = std::path::Path::new(PRONY).parent().expect("a folder");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -81,7 +95,11 @@ fn the_printed_command_runs_just_that_case_again() {
     let runs = place.runs();
     assert_eq!(runs.len(), 2, "{command}");
     assert_eq!(runs[1].names(), ["nightly::missed"]);
-    assert_eq!(runs[1].summary()["run"]["seed"], 7, "flags are kept: {command}");
+    assert_eq!(
+        runs[1].summary()["run"]["seed"],
+        7,
+        "flags are kept: {command}"
+    );
 }
 
 #[test]
@@ -97,7 +115,10 @@ fn a_dead_target_is_an_error() {
     let run = place.run();
     let case = run.case("chat::steady");
     assert_eq!(case["verdict"], "error");
-    assert!(case["phases"].as_array().is_some_and(Vec::is_empty), "nothing was measured");
+    assert!(
+        case["phases"].as_array().is_some_and(Vec::is_empty),
+        "nothing was measured"
+    );
     let cases = junit(&run.text("junit.xml"));
     assert_eq!(cases[0].children[0], "error");
     assert_eq!(cases[0].file, "suites/a.yaml");
@@ -120,7 +141,11 @@ fn a_failed_case_outweighs_an_error() {
 #[test]
 fn a_server_that_was_ready_and_fails_everything_has_failed() {
     let server = Server::start(|conn, _| {
-        conn.respond("500 Internal Server Error", "application/json", r#"{"error":{"message":"out of memory"}}"#);
+        conn.respond(
+            "500 Internal Server Error",
+            "application/json",
+            r#"{"error":{"message":"out of memory"}}"#,
+        );
     });
     let place = Place::with_suite(&suite(&server.url(), &easy("steady")));
     place.prony(["run"]).exits(101).out_has("out of memory");
@@ -131,13 +156,18 @@ fn a_server_that_was_ready_and_fails_everything_has_failed() {
     assert_eq!(phase["requests"]["failed"], 8);
     assert_eq!(phase["requests"]["ok"], 0);
     assert_eq!(phase["errors"][0]["kind"], "http");
-    assert_eq!(phase["metrics"]["ttft"]["p50"], serde_json::Value::Null, "no number without data");
+    assert_eq!(
+        phase["metrics"]["ttft"]["p50"],
+        serde_json::Value::Null,
+        "no number without data"
+    );
     assert_eq!(junit(&run.text("junit.xml"))[0].children[0], "failure");
 }
 
 #[test]
 fn measuring_only_does_not_excuse_failures() {
-    let server = Server::start(|conn, _| conn.respond("503 Service Unavailable", "text/plain", "no"));
+    let server =
+        Server::start(|conn, _| conn.respond("503 Service Unavailable", "text/plain", "no"));
     let scenario = "  - name: look
     kind: latency
     load: { concurrency: 1 }

@@ -213,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_request_head() {
-        let text = head("http://[::1]:8000/v1/?key=a", &[("Authorization", "Bearer x")]);
+        let text = head(
+            "http://[::1]:8000/v1/?key=a",
+            &[("Authorization", "Bearer x")],
+        );
         let agent = concat!("prony/", env!("CARGO_PKG_VERSION"));
         assert_eq!(
             text,
@@ -230,7 +233,11 @@ mod tests {
     fn the_suites_own_host_replaces_pronys_but_not_the_length() {
         let text = head(
             "http://10.0.0.1/v1",
-            &[("Host", "llm.internal"), ("Content-Length", "7"), ("User-Agent", "me")],
+            &[
+                ("Host", "llm.internal"),
+                ("Content-Length", "7"),
+                ("User-Agent", "me"),
+            ],
         );
         assert_eq!(text.matches("host: ").count(), 1);
         assert!(text.contains("host: llm.internal\r\n"));
@@ -256,7 +263,9 @@ mod tests {
         assert!(matches!(both.framing, Framing::Chunked(_)) && !both.keep_alive);
         let open = parsed("");
         assert!(matches!(open.framing, Framing::UntilClose) && !open.keep_alive);
-        let (old, _) = parse(b"HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\n").unwrap().unwrap();
+        let (old, _) = parse(b"HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\n")
+            .unwrap()
+            .unwrap();
         assert!(!old.keep_alive);
         let (none, _) = parse(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap().unwrap();
         assert!(matches!(none.framing, Framing::Length(0)) && none.keep_alive);
@@ -265,8 +274,14 @@ mod tests {
     #[test]
     fn what_is_no_head() {
         let bad = |text: &str| parse(text.as_bytes()).unwrap_err();
-        assert!(matches!(bad("SSH-2.0-OpenSSH_9.9\r\n"), BadHead::Malformed(_)));
-        for fields in ["content-length: 5\r\ncontent-length: 6", "content-length: +5"] {
+        assert!(matches!(
+            bad("SSH-2.0-OpenSSH_9.9\r\n"),
+            BadHead::Malformed(_)
+        ));
+        for fields in [
+            "content-length: 5\r\ncontent-length: 6",
+            "content-length: +5",
+        ] {
             let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
             assert!(matches!(bad(&text), BadHead::Malformed(_)), "{fields}");
         }

@@ -175,8 +175,7 @@ fn receive(
                 && (*header).cmsg_type == libc::SCM_TIMESTAMPING
                 && long
             {
-                let time: libc::timespec =
-                    std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+                let time: libc::timespec = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
                 found = nanos(time).filter(|t| *t > 0);
             }
             header = libc::CMSG_NXTHDR(&raw const message, header);
@@ -248,7 +247,10 @@ mod tests {
     #[test]
     fn a_stamp_is_placed_by_its_age() {
         // 300 ns old by the wall clock, whatever that says.
-        assert_eq!(place(1_700_000_000, 1_700_000_300, 5_000, 1_000), Some(4_700));
+        assert_eq!(
+            place(1_700_000_000, 1_700_000_300, 5_000, 1_000),
+            Some(4_700)
+        );
         // Before the earliest possible time by the skew of two readings: then that time.
         assert_eq!(place(1_000, 5_000, 4_100, 500), Some(500));
     }

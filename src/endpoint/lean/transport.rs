@@ -159,9 +159,10 @@ impl<D: Driver> Inner<D> {
             return Ok(conn);
         }
         slot.set_connecting(self.driver.now());
-        let conn = self.open().await.map_err(|error| {
-            Failed::new(ErrorKind::Connect, format!("no connection: {error}"))
-        })?;
+        let conn = self
+            .open()
+            .await
+            .map_err(|error| Failed::new(ErrorKind::Connect, format!("no connection: {error}")))?;
         slot.set_connected(self.driver.now());
         Ok(conn)
     }
@@ -265,14 +266,7 @@ impl<D: Driver> Inner<D> {
         buffer: &mut [u8],
         floor: Nanos,
     ) -> Poll<io::Result<socket::Read>> {
-        let result = socket::poll_read(
-            &conn.stream,
-            cx,
-            &self.driver,
-            buffer,
-            conn.stamped,
-            floor,
-        );
+        let result = socket::poll_read(&conn.stream, cx, &self.driver, buffer, conn.stamped, floor);
         if let Poll::Ready(Ok(read)) = &result {
             let mut counts = self.stamps.get();
             if read.by_kernel {
@@ -303,11 +297,7 @@ struct Answer {
 }
 
 /// Looks for a head in `before` and `bytes` together; keeps both in `before` where it is not whole.
-fn take_head(
-    before: &mut Vec<u8>,
-    bytes: &[u8],
-    at: Nanos,
-) -> Result<Option<Answer>, Failed> {
+fn take_head(before: &mut Vec<u8>, bytes: &[u8], at: Nanos) -> Result<Option<Answer>, Failed> {
     let joined;
     let mut bytes = bytes;
     if !before.is_empty() {
