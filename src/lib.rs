@@ -22,4 +22,5 @@ pub mod workload;
 pub mod cli;
 pub mod exit;
 
-pub use runner::harness;
+pub use runner::{Harness, harness};
+pub use suite::builder;

@@ -15,9 +15,7 @@ fn page(name: &str) -> PathBuf {
 fn load_one(path: &str, text: &str) -> Suite {
     let options = LoadOptions {
         env: &|_| None,
-        seed: None,
-        target_url: None,
-        validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let input = SuiteInput {
         path: path.into(),
@@ -29,12 +27,38 @@ fn load_one(path: &str, text: &str) -> Suite {
         .remove(0)
 }
 
+/// Reads `text` as `prony.yaml`, under each of its profiles.
+fn load_project(text: &str) {
+    let suite = SuiteInput {
+        path: "docs.yaml".into(),
+        bytes: "scenarios:\n  - { name: one, kind: latency, load: { rate: 1/s }, measure_only: true, prompts: { type: synthetic, input_tokens: 9, output_tokens: 9 } }\n".into(),
+    };
+    for profile in [None, Some("quick"), Some("nightly")] {
+        let options = LoadOptions {
+            project: Some(SuiteInput {
+                path: "prony.yaml".into(),
+                bytes: text.into(),
+            }),
+            profile: profile.map(str::to_owned),
+            ..LoadOptions::default()
+        };
+        if let Err(problems) = load(std::slice::from_ref(&suite), &options) {
+            panic!("{}\n{text}", render_all(&problems, false));
+        }
+    }
+}
+
 #[test]
-fn every_example_of_the_suites_page_loads() {
-    let text = fs::read_to_string(page("suites.md")).unwrap();
+fn every_example_of_the_pages_on_suites_loads() {
+    let text = ["suites.md", "launch.md"].map(|name| fs::read_to_string(page(name)).unwrap());
+    let text = text.concat();
     let mut examples = 0;
     for block in text.split("```yaml\n").skip(1) {
         let (example, _) = block.split_once("```").unwrap();
+        if example.starts_with("# prony.yaml") {
+            load_project(example);
+            continue;
+        }
         let suite = load_one("docs.yaml", example);
         assert!(!suite.scenarios.is_empty());
         // And what a run writes of it says the same.
@@ -43,6 +67,9 @@ fn every_example_of_the_suites_page_loads() {
         for (a, b) in suite.scenarios.iter().zip(&again.scenarios) {
             assert_eq!(a.load, b.load);
             assert_eq!(a.sla.len(), b.sla.len());
+            assert_eq!(a.target.launch, b.target.launch);
+            assert_eq!(a.hooks, b.hooks);
+            assert_eq!(a.restart, b.restart);
             assert_eq!((a.duration, a.requests), (b.duration, b.requests));
         }
         examples += 1;

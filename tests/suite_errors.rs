@@ -53,9 +53,8 @@ fn validate_sim(engine: &SimOverrides) -> Result<(), SimProblem> {
 fn options() -> LoadOptions<'static> {
     LoadOptions {
         env: &env,
-        seed: None,
-        target_url: None,
         validate_sim: &validate_sim,
+        ..LoadOptions::default()
     }
 }
 

@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A declarative test runner for the performance of LLM serving endpoints.
 #[derive(Debug, Parser)]
@@ -16,29 +17,67 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run suites and write results/<run-id>/
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the cases that would run, without touching the network
-    List(SelectArgs),
+    List(ListArgs),
     /// Check suites and show the plan, without touching the network
-    Check(SelectArgs),
+    Check(CheckArgs),
     /// Render a report of a finished (or killed) run again
     Report(ReportArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),
+    /// Write a commented first suite, a prony.yaml and a CI workflow
+    Init(InitArgs),
+    /// Print the JSON Schema of suites or of prony.yaml, for editors
+    Schema(SchemaArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Which suites, and what overrides them.
 #[derive(Args, Debug, Default)]
 pub struct SelectArgs {
-    /// Suite files or folders of suites
+    /// Suite files or folders of suites; `run` also takes one URL to load
     #[arg(value_name = "PATHS", default_value = "suites")]
     pub paths: Vec<PathBuf>,
-    /// Replace every suite's target by this URL (http(s)://host:port/v1 or sim://PRESET)
-    #[arg(long, value_name = "URL")]
+    /// Replace every suite's target: by a URL (http(s)://host:port/v1 or sim://PRESET), or by a
+    /// target that prony.yaml names
+    #[arg(long, value_name = "NAME|URL")]
     pub target: Option<String>,
+    /// Put this profile of prony.yaml over its defaults [env: PRONY_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Set one setting of every scenario, such as load.rate=40/s; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Replace every scenario's seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// `prony list`
+#[derive(Args, Debug, Default)]
+pub struct ListArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// A line per case, or an array of objects for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `prony check`
+#[derive(Args, Debug, Default)]
+pub struct CheckArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Take assertions that cannot be proven with what is planned as errors
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `prony run`
@@ -62,12 +101,92 @@ pub struct RunArgs {
     /// Folder whose templates replace the built-in ones of the same name
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
+    /// Start no case after that time, such as 30m; cases left over are skipped, and the exit code is 3
+    #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
+    pub max_time: Option<MaxTime>,
+    /// Start no case after the first that did not pass
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Run only the cases that failed in an earlier run [default: latest]
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    pub rerun_failed: Option<Option<PathBuf>>,
     /// A label of the run, kept in its results
     #[arg(long = "label", value_name = "K=V", value_parser = parse_label)]
     pub labels: Vec<(String, String)>,
     /// libtest's own arguments: filters, --exact, --skip, --list, --format, …
     #[arg(last = true, value_name = "LIBTEST ARGS")]
     pub libtest: Vec<String>,
+    /// An ad-hoc run.
+    #[command(flatten)]
+    pub ad_hoc: AdHocArgs,
+}
+
+/// `prony run URL`: one load on one target, without a suite file.
+///
+/// Values are text: they go into a suite, and its loader says what is wrong with them.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "One load on a URL, without a suite file")]
+pub struct AdHocArgs {
+    /// Name of the model [default: the first that the server lists]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Protocol: chat or completions [default: chat]
+    #[arg(long, value_name = "API")]
+    pub api: Option<String>,
+    /// Closed loop: that many requests in flight at all times [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "rate")]
+    pub concurrency: Option<String>,
+    /// Open loop: requests are due at this rate, such as 20/s
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
+    /// With --rate: constant, poisson or gamma(SHAPE) [default: poisson]
+    #[arg(long, value_name = "ARRIVALS", requires = "rate")]
+    pub arrivals: Option<String>,
+    /// How long to measure, such as 30s [default: 1m, or until --requests]
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// How many requests to measure
+    #[arg(long, value_name = "N")]
+    pub requests: Option<String>,
+    /// Load before that, which is not measured [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub warmup: Option<String>,
+    /// Tokens of a prompt [default: 512]
+    #[arg(long, value_name = "N")]
+    pub input_tokens: Option<String>,
+    /// Tokens of an answer [default: 128]
+    #[arg(long, value_name = "N")]
+    pub output_tokens: Option<String>,
+    /// What has to hold, such as 'ttft.p99 < 1s'; may be given several times
+    #[arg(long, value_name = "ASSERTION", allow_hyphen_values = true)]
+    pub sla: Vec<String>,
+    /// Also write the suite that does the same
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Let --save overwrite a file
+    #[arg(long, requires = "save")]
+    pub force: bool,
+}
+
+/// `--max-time`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaxTime {
+    /// As written.
+    pub written: String,
+    /// What it says.
+    pub duration: Duration,
+}
+
+fn parse_max_time(text: &str) -> Result<MaxTime, String> {
+    Ok(MaxTime {
+        written: text.to_owned(),
+        duration: crate::suite::written_duration(text)?,
+    })
+}
+
+/// The suites that are meant where no path is given.
+pub fn default_paths() -> Vec<PathBuf> {
+    vec![PathBuf::from("suites")]
 }
 
 fn parse_label(text: &str) -> Result<(String, String), String> {
@@ -115,6 +234,51 @@ pub struct SimArgs {
     /// Print the presets and leave
     #[arg(long)]
     pub list_presets: bool,
+}
+
+/// `prony init`
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Folder to write into
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Ask this server what it is, and fill that in (http(s)://host:port/v1 or sim://PRESET).
+    /// Where it wants a key, it is taken from the variable API_KEY
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+}
+
+/// `prony schema`
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Schema of which file
+    #[arg(value_name = "WHICH", value_enum, default_value_t = SchemaOf::Suite)]
+    pub which: SchemaOf,
+}
+
+/// What `prony schema` describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Suites
+    Suite,
+    /// prony.yaml
+    Prony,
+}
+
+/// `prony completions`
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `prony man`
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Folder that receives prony.1, prony-run.1, …
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -1,13 +1,21 @@
 //! The command line: each command a thin file.
 
+mod adhoc;
 mod args;
 mod check;
+mod completions;
+mod init;
+mod introduce;
 mod list;
 mod main;
+mod man;
+mod reference;
 mod report;
 mod run;
+mod schema;
 mod sim;
 mod suites;
 
 pub use args::Cli;
 pub use main::main;
+pub use reference::reference;

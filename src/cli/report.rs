@@ -1,10 +1,9 @@
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::ReportArgs;
 use crate::exit;
 use crate::report::{REPORTS, Report, ReportInput};
-use crate::runner::{html_report, rebuild, write_atomically};
+use crate::runner::{find_run, html_report, print, rebuild, tell, write_atomically};
 
 /// `prony report`: renders a report from a results folder alone.
 pub fn report(args: &ReportArgs) -> i32 {
@@ -28,7 +27,7 @@ pub fn report(args: &ReportArgs) -> i32 {
             }
         }
     };
-    let Some(folder) = find(&args.run, &args.results) else {
+    let Some(folder) = find_run(&args.run, &args.results) else {
         let text = format!(
             "no results folder {}; give its path, or its name under {}",
             args.run.display(),
@@ -48,28 +47,18 @@ pub fn report(args: &ReportArgs) -> i32 {
         Ok(bytes) => bytes,
         Err(e) => return fail(exit::INTERNAL, &e.to_string()),
     };
-    let written = match &args.output {
-        Some(path) if path == Path::new("-") => std::io::stdout().write_all(&bytes),
-        Some(path) => write_atomically(path, &bytes).map(|()| println!("{}", path.display())),
-        None => {
-            let path = folder.join(reporter.file_name());
-            write_atomically(&path, &bytes).map(|()| println!("{}", path.display()))
-        }
+    let path = match &args.output {
+        Some(path) if path == Path::new("-") => return print(&bytes),
+        Some(path) => path.clone(),
+        None => folder.join(reporter.file_name()),
     };
-    match written {
-        Ok(()) => exit::OK,
+    match write_atomically(&path, &bytes) {
+        Ok(()) => print(format!("{}\n", path.display())),
         Err(e) => fail(exit::INTERNAL, &format!("cannot write the report: {e}")),
     }
 }
 
-/// The results folder that a person means by `run`.
-fn find(run: &Path, results: &Path) -> Option<PathBuf> {
-    [run.to_owned(), results.join(run)]
-        .into_iter()
-        .find(|dir| dir.join("summary.json").is_file())
-}
-
 fn fail(code: i32, what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     code
 }

@@ -1,23 +1,43 @@
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use libtest_mimic::Arguments;
-
-use super::args::RunArgs;
+use super::adhoc::AdHocRun;
+use super::args::{RunArgs, default_paths};
 use super::suites::load_cases;
 use crate::exit;
+use crate::plan::Case;
 use crate::runner::{
-    Context, Interrupt, Wanted, finish, html_report, new_nonce, resolved, run_cases, run_info,
+    Ci, Context, FailedCases, Interrupt, Limits, TestArguments, Wanted, finish, html_report,
+    new_nonce, resolved, run_cases, run_info, tell,
 };
 
 /// `prony run`: suites in, verdicts out.
-pub fn run(args: RunArgs) -> i32 {
-    let arguments = Arguments::from_iter(
-        std::iter::once("prony run --".to_owned()).chain(args.libtest.iter().cloned()),
-    );
-    let (suites, cases) = match load_cases(&args.select) {
+pub fn run(mut args: RunArgs) -> i32 {
+    let began = Instant::now();
+    let arguments = match TestArguments::from_words("prony run --", args.libtest.iter().cloned()) {
+        Ok(arguments) => arguments,
+        Err(refused) => return refused.print(),
+    };
+    let ad_hoc = match AdHocRun::of(&args) {
+        Ok(ad_hoc) => ad_hoc,
+        Err(code) => return code,
+    };
+    let failed = match failed_before(&mut args) {
+        Ok(failed) => failed,
+        Err(code) => return code,
+    };
+    let loaded = match &ad_hoc {
+        Some(ad_hoc) => ad_hoc.load(),
+        None => load_cases(&args.select),
+    };
+    let (suites, mut cases) = match loaded {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Some(failed) = &failed {
+        cases = still_there(failed, cases);
+    }
     if args.virtual_time
         && let Some(case) = cases.iter().find(|c| !c.is_simulated())
     {
@@ -38,32 +58,84 @@ pub fn run(args: RunArgs) -> i32 {
     let secrets: Vec<(String, String)> = suites.iter().flat_map(|s| s.secrets.clone()).collect();
     let redactor = crate::text::Redactor::new(&secrets);
     let clean = |text: &str| redactor.apply(text).into_owned();
-    let command = std::env::args().map(|a| clean(&a)).collect();
+    // The program and `run` itself are no secrets, whatever a secret looks like.
+    let words = std::env::args_os().enumerate();
+    let command = words.map(|(i, word)| match word.to_string_lossy() {
+        word if i < 2 => word.into_owned(),
+        word => clean(&word),
+    });
     let labels = args.labels.iter().map(|(k, v)| (clean(k), clean(v)));
-    let context = Arc::new(Context::new(
+    let mut context = Context::new(
         args.results.clone(),
-        run_info(command, args.select.seed, labels.collect()),
+        run_info(command.collect(), args.select.seed, labels.collect()),
         resolved(&suites),
         new_nonce(),
         args.virtual_time,
         interrupt,
-    ));
-    let outcome = match run_cases(cases, &context, arguments) {
-        Ok(outcome) => outcome,
-        Err(e) => return fail(exit::INTERNAL, &format!("cannot write results: {e}")),
+    );
+    context.limits = Limits {
+        max_time: args.max_time.map(|t| (t.written, began + t.duration)),
+        fail_fast: args.fail_fast || arguments.fail_fast,
     };
-    if outcome.code == exit::NOTHING_SELECTED && outcome.result.is_none() {
-        eprintln!("no case was selected; `prony list` names all cases");
+    let context = Arc::new(context);
+    let outcome = match run_cases(cases, &context, &arguments) {
+        Ok(outcome) => outcome,
+        Err(e) => return fail(exit::USAGE, &e.to_string()),
+    };
+    if outcome.code == exit::NOTHING_SELECTED {
+        tell("no case was selected; `prony list` names all cases");
     }
     let wanted = Wanted {
         junit: args.junit,
         html_file: args.html,
         html,
+        metrics: ad_hoc.is_some(),
+        ci: Ci::from_env(),
     };
     finish(&outcome, &context, &wanted)
 }
 
+/// The cases that `--rerun-failed` means. Where no paths are given, the suites are those that they
+/// stood in.
+fn failed_before(args: &mut RunArgs) -> Result<Option<FailedCases>, i32> {
+    let Some(run) = &args.rerun_failed else {
+        return Ok(None);
+    };
+    let run = run.as_deref().unwrap_or(Path::new("latest"));
+    let failed = FailedCases::of(run, &args.results).map_err(|e| fail(exit::USAGE, &e))?;
+    if failed.names.is_empty() {
+        tell(format_args!(
+            "no case of {} failed; there is nothing to run again",
+            failed.folder.display()
+        ));
+        return Err(exit::NOTHING_SELECTED);
+    }
+    if args.select.paths == default_paths() {
+        let there: Vec<PathBuf> = failed
+            .files
+            .iter()
+            .filter(|f| f.exists())
+            .cloned()
+            .collect();
+        if !there.is_empty() {
+            args.select.paths = there;
+        }
+    }
+    Ok(Some(failed))
+}
+
+fn still_there(failed: &FailedCases, cases: Vec<Case>) -> Vec<Case> {
+    let (cases, gone) = failed.among(cases);
+    for name in gone {
+        tell(format_args!(
+            "warning: {name} failed in {}, but the suites have no such case",
+            failed.folder.display()
+        ));
+    }
+    cases
+}
+
 fn fail(code: i32, what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     code
 }

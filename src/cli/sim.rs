@@ -2,16 +2,14 @@ use std::path::Path;
 
 use super::args::SimArgs;
 use crate::exit;
-use crate::runner::{Interrupt, stderr_color};
+use crate::runner::{Interrupt, print, stderr_color, tell};
 use crate::sim::{PRESETS, SimConfig, SimServer};
 
 /// `prony sim`: the embedded engine as a server, until Ctrl-C.
 pub fn sim(args: &SimArgs) -> i32 {
     if args.list_presets {
-        for preset in PRESETS {
-            println!("{:14} {}", preset.name, preset.about);
-        }
-        return exit::OK;
+        let lines = PRESETS.map(|p| format!("{:14} {}\n", p.name, p.about));
+        return print(lines.concat());
     }
     let overrides = match args.config.as_deref().map(read_config).transpose() {
         Ok(overrides) => overrides.unwrap_or_default(),
@@ -29,7 +27,7 @@ pub fn sim(args: &SimArgs) -> i32 {
         Ok(server) => server,
         Err(e) => return internal(&format!("cannot listen on {}: {e}", args.listen)),
     };
-    println!("serving {} (Ctrl-C to stop)", server.base_url());
+    print(format!("serving {} (Ctrl-C to stop)\n", server.base_url()));
     futures_executor(interrupt.signal.reached(1));
     exit::OK
 }
@@ -49,11 +47,11 @@ fn read_config(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>
 }
 
 fn usage(what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     exit::USAGE
 }
 
 fn internal(what: &str) -> i32 {
-    eprintln!("error: {what}");
+    tell(format_args!("error: {what}"));
     exit::INTERNAL
 }

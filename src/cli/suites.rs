@@ -2,8 +2,10 @@ use std::path::PathBuf;
 
 use super::args::SelectArgs;
 use crate::plan::{Case, expand};
-use crate::runner::{discover, load_options, stderr_color};
-use crate::suite::{Diagnostic, Suite, load, render_all};
+use crate::runner::{
+    Ci, check_prompt_files, discover, find_project, load_options, stderr_color, tell,
+};
+use crate::suite::{Diagnostic, LoadOptions, Suite, load, render_all};
 
 /// The suites and cases that the arguments name, or the exit code after every problem was printed.
 pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
@@ -17,12 +19,29 @@ pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
 
 fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec<Diagnostic>> {
     let files = discover(paths)?;
-    load(&files, &load_options(select.seed, select.target.clone()))
+    let mut options = LoadOptions {
+        project: find_project(paths).map_err(|problem| vec![problem])?,
+        set: select.set.clone(),
+        ..load_options(select.seed, select.target.clone())
+    };
+    if select.profile.is_some() {
+        options.profile.clone_from(&select.profile);
+    }
+    let suites = load(&files, &options)?;
+    match check_prompt_files(&suites) {
+        problems if problems.is_empty() => Ok(suites),
+        problems => Err(problems),
+    }
 }
 
-fn print_problems(problems: &[Diagnostic]) {
-    eprintln!("{}", render_all(problems, stderr_color()));
+/// Shows every problem, on standard error.
+pub fn print_problems(problems: &[Diagnostic]) {
+    tell(render_all(problems, stderr_color()));
     let n = problems.len();
     let s = if n == 1 { "" } else { "s" };
-    eprintln!("{n} problem{s}; nothing was sent");
+    tell(format_args!("{n} problem{s}; nothing was sent"));
+    let annotations = Ci::from_env().annotate_problems(problems);
+    if !annotations.is_empty() {
+        tell(annotations.trim_end());
+    }
 }

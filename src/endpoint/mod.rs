@@ -14,8 +14,8 @@ mod transport;
 pub use carrier::{CarrierExchange, HttpCarrier};
 pub use engine_transport::{EngineExchange, EngineTransport};
 pub use http::{
-    HttpExchange, HttpSettings, HttpTransport, ProbeError, ServerInfo, SettingsError, models,
-    probe_ready,
+    HttpExchange, HttpSettings, HttpTransport, ProbeError, ReadyCheck, ReadyWhen, ServerInfo,
+    SettingsError, max_model_len, models, probe_ready, probe_until,
 };
 pub use lean::{
     BadChunk, Choice, ChunkedDecoder, Decoded, LeanExchange, LeanTransport, StampCounts, choose,

@@ -1,11 +1,11 @@
 use crate::metrics::Unit;
 use crate::result::{AssertionKind, AssertionResult, Source, Warning};
 use crate::suite::assertion::{Assertion, BinaryOp, CmpOp};
-use crate::suite::{Location, Undecided};
+use crate::suite::{Location, Snippet, Undecided};
 
 use super::decide::decide;
 use super::estimate::{Estimate, Method, NoValue, estimate};
-use super::expression::{Measured, Node, bounds_above, compile, flipped, scale, symbol, unit_of};
+use super::expression::{Measured, Node, bounds_above, compile, flipped, scale};
 use super::leaf::{Leaf, LeafData, Missing};
 use super::measure::measure;
 use super::prepared::Prepared;
@@ -74,9 +74,7 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
     let mut leaves = Vec::new();
     let mut lhs = compile(&assertion.lhs, &mut leaves);
     let mut rhs = compile(&assertion.rhs, &mut leaves);
-    let unit = unit_of(&assertion.lhs)
-        .or_else(|| unit_of(&assertion.rhs))
-        .unwrap_or(Unit::Count);
+    let unit = assertion.unit();
     let mut op = assertion.op;
     // What is measured stands on the left: `500ms > ttft.p99` is `ttft.p99 < 500ms`.
     if matches!(lhs.affine(), Some((_, _, None))) && !matches!(rhs.affine(), Some((_, _, None))) {
@@ -287,7 +285,7 @@ impl Outcome {
             reason: self.reason,
             observed: self.observed,
             limit: self.limit,
-            op: symbol(self.op).to_owned(),
+            op: self.op.symbol().to_owned(),
             unit: self.unit,
             margin,
             interval: self.interval,
@@ -300,20 +298,13 @@ impl Outcome {
 }
 
 /// A place in a suite, as reports need it.
-pub(super) fn source_of(location: &Location) -> Source {
-    let (line, column) = location.line_column();
-    let text = location.line_text();
-    let file = &location.file.text;
-    let span = file
-        .get(location.span.start..location.span.end)
-        .unwrap_or("");
-    // A mark does not run past its line.
-    let length = span.lines().next().unwrap_or("").chars().count();
+pub fn source_of(location: &Location) -> Source {
+    let place = Snippet::of(location);
     Source {
-        file: location.file.path.to_string(),
-        line,
-        column: Some(column),
-        length: (length > 0).then_some(length),
-        text: Some(text.to_owned()),
+        file: place.file,
+        line: place.line,
+        column: Some(place.column),
+        length: (place.length > 0).then_some(place.length),
+        text: Some(place.text),
     }
 }

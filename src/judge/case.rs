@@ -14,12 +14,12 @@ use super::verdict::Verdict;
 use super::words::{percent, quantity};
 
 /// An assertion to judge, written or implicit.
-struct Claim {
-    assertion: Assertion,
-    location: Location,
-    implicit: bool,
+pub(super) struct Claim {
+    pub assertion: Assertion,
+    pub location: Location,
+    pub implicit: bool,
     /// Phases it is about, or why that cannot be said.
-    phases: Result<Vec<usize>, String>,
+    pub phases: Result<Vec<usize>, String>,
 }
 
 /// What was found out about a phase as a whole.
@@ -83,7 +83,7 @@ pub fn judge_case(input: JudgeInput<'_>) -> Judged {
     }
 }
 
-fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
+pub(super) fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
     let scenario = &input.case.scenario;
     let mut claims: Vec<Claim> = scenario
         .sla

@@ -68,7 +68,7 @@ fn observe(run: RunRecords, name: &str, statistic: Option<Statistic>) -> Estimat
         labels: vec![],
         statistic,
     });
-    let unit = measured.unit();
+    let unit = metric(name).unwrap().unit;
     let leaf = measure(&measured, &prepared).unwrap();
     let method = Method {
         confidence: 0.95,

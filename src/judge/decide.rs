@@ -3,7 +3,7 @@ use crate::suite::Undecided;
 use crate::suite::assertion::CmpOp;
 
 use super::estimate::Estimate;
-use super::expression::{bounds_above, holds};
+use super::expression::bounds_above;
 use super::verdict::Verdict;
 use super::words::quantity;
 
@@ -27,7 +27,7 @@ pub(super) fn decide(
     unit: Unit,
     policy: Undecided,
 ) -> Decision {
-    let point_holds = holds(op, estimate.point, limit);
+    let point_holds = op.holds(estimate.point, limit);
     let (far, near) = if bounds_above(op) {
         (estimate.bounds.upper, estimate.bounds.lower)
     } else {
@@ -48,10 +48,10 @@ pub(super) fn decide(
             })
         };
     }
-    if point_holds && holds(op, far, limit) {
+    if point_holds && op.holds(far, limit) {
         return clear(Verdict::Pass);
     }
-    if !point_holds && !holds(op, near, limit) {
+    if !point_holds && !op.holds(near, limit) {
         return clear(Verdict::Fail);
     }
     let (lower, upper) = (estimate.bounds.lower, estimate.bounds.upper);

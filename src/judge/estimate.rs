@@ -10,7 +10,7 @@ use crate::metrics::Unit;
 /// Resamples of a bootstrap.
 const REPLICATES: usize = 2000;
 /// Fewer requests than this fill 20 blocks too thinly for an interval from them.
-const MIN_REQUESTS: u64 = 2 * MIN_BATCHES as u64;
+pub(super) const MIN_REQUESTS: u64 = 2 * MIN_BATCHES as u64;
 
 /// A value with what is known of it. In the unit it is shown in.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-use crate::metrics::{Dimension, Unit};
+use crate::metrics::Unit;
 use crate::suite::assertion::{BinaryOp, CmpOp, Expr, ExprKind, Function, MetricRef, PhaseRef};
 
 /// A leaf of an expression: something that is measured.
@@ -11,19 +11,17 @@ pub(super) enum Measured {
 }
 
 impl Measured {
-    pub(super) fn unit(&self) -> Unit {
-        match self {
-            // A statistic has its metric's unit.
-            Measured::Metric(m) => m.metric.unit,
-            Measured::Call(_, Function::GoodputRate(_)) => Unit::PerSecond,
-            Measured::Call(..) => Unit::Ratio,
-        }
-    }
-
     pub(super) fn phase(&self) -> Option<&PhaseRef> {
         match self {
             Measured::Metric(m) => m.phase.as_ref(),
             Measured::Call(phase, _) => phase.as_ref(),
+        }
+    }
+
+    pub(super) fn unit(&self) -> Unit {
+        match self {
+            Measured::Metric(m) => m.metric.unit,
+            Measured::Call(_, function) => function.unit(),
         }
     }
 }
@@ -114,72 +112,6 @@ impl Node {
     }
 }
 
-/// The unit of `expr`; `None`: a bare number.
-pub(super) fn unit_of(expr: &Expr) -> Option<Unit> {
-    match &expr.kind {
-        ExprKind::Number(q) => q.unit,
-        ExprKind::Metric(m) => Some(Measured::Metric(m.clone()).unit()),
-        ExprKind::Call { phase, function } => {
-            Some(Measured::Call(phase.clone(), function.clone()).unit())
-        }
-        ExprKind::Neg(x) => unit_of(x),
-        ExprKind::Binary { op, lhs, rhs } => {
-            let (a, b) = (unit_of(lhs), unit_of(rhs));
-            match op {
-                BinaryOp::Add | BinaryOp::Sub => a.or(b),
-                BinaryOp::Mul => match (a, b) {
-                    (x, None) | (None, x) => x,
-                    (Some(x), Some(y)) if is_plain(y) => Some(x),
-                    (Some(x), Some(y)) if is_plain(x) => Some(y),
-                    (Some(x), Some(y)) => Some(unit_with(combine(x, y, 1))),
-                },
-                BinaryOp::Div => match (a, b) {
-                    (x, None) => x,
-                    (Some(x), Some(y)) if is_plain(y) => Some(x),
-                    (x, Some(y)) => Some(unit_with(combine(x.unwrap_or(Unit::Count), y, -1))),
-                },
-            }
-        }
-    }
-}
-
-fn is_plain(unit: Unit) -> bool {
-    unit.dimension() == Dimension::default()
-}
-
-fn combine(x: Unit, y: Unit, sign: i8) -> Dimension {
-    let (x, y) = (x.dimension(), y.dimension());
-    Dimension {
-        time: x.time + sign * y.time,
-        tokens: x.tokens + sign * y.tokens,
-    }
-}
-
-/// The unit in which values of `dimension` are shown. A dimension that no metric has is shown as a bare
-/// number of coherent units.
-fn unit_with(dimension: Dimension) -> Unit {
-    [
-        Unit::Ratio,
-        Unit::Milliseconds,
-        Unit::PerSecond,
-        Unit::TokensPerSecond,
-        Unit::Tokens,
-    ]
-    .into_iter()
-    .find(|u| u.dimension() == dimension)
-    .unwrap_or(Unit::Count)
-}
-
-/// Whether `a op b`.
-pub(super) fn holds(op: CmpOp, a: f64, b: f64) -> bool {
-    match op {
-        CmpOp::Lt => a < b,
-        CmpOp::Le => a <= b,
-        CmpOp::Gt => a > b,
-        CmpOp::Ge => a >= b,
-    }
-}
-
 /// The operator with its sides exchanged.
 pub(super) fn flipped(op: CmpOp) -> CmpOp {
     match op {
@@ -187,16 +119,6 @@ pub(super) fn flipped(op: CmpOp) -> CmpOp {
         CmpOp::Le => CmpOp::Ge,
         CmpOp::Gt => CmpOp::Lt,
         CmpOp::Ge => CmpOp::Le,
-    }
-}
-
-/// The operator as written.
-pub(super) fn symbol(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
     }
 }
 

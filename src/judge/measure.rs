@@ -6,7 +6,7 @@ use crate::record::RequestRecord;
 use crate::stats::{Batch, BlockedBuilder, Moments, effective_sample_size};
 use crate::suite::assertion::{Bound, Function, MetricRef, Statistic};
 
-use super::expression::{Measured, holds};
+use super::expression::Measured;
 use super::leaf::{Independent, Leaf, LeafData, Missing};
 use super::prepared::Prepared;
 
@@ -342,7 +342,7 @@ fn bounded(record: &RequestRecord, bound: &Bound) -> Option<f64> {
 /// lacks meets no bound.
 fn meets(record: &RequestRecord, bound: &Bound) -> bool {
     match bounded(record, bound) {
-        Some(value) => holds(bound.op, value, bound.limit),
+        Some(value) => bound.op.holds(value, bound.limit),
         None => {
             matches!(bound.metric.metric.name, "itl" | "tpot")
                 && record.first_us.is_some()

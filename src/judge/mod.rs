@@ -9,6 +9,7 @@ mod expression;
 mod input;
 mod leaf;
 mod measure;
+mod outlook;
 mod overload;
 mod prepared;
 mod scheduled;
@@ -25,6 +26,8 @@ mod coverage_tests;
 #[cfg(test)]
 mod test_support;
 
+pub use assertion::source_of;
 pub use case::judge_case;
 pub use input::{JudgeInput, JudgePhase, Judged};
+pub use outlook::{Outlook, Prospect, outlook, remedy};
 pub use verdict::Verdict;

@@ -115,6 +115,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
     };
     let scenario = Scenario {
         name: "steady".into(),
+        case: "steady".into(),
+        matrix: vec![],
         location: location("steady"),
         yaml: YAML.into(),
         kind: Kind::Latency,
@@ -128,7 +130,12 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             gpus: None,
             ca: None,
             insecure_tls: false,
-            ready_timeout: Duration::from_secs(1),
+            ready: Ready {
+                probe: Probe::Auto,
+                timeout: Duration::from_secs(1),
+                interval: Duration::from_secs(1),
+            },
+            launch: None,
         },
         load: load.clone(),
         requests: Some(1000),
@@ -160,6 +167,11 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         confidence: 0.95,
         undecided: Undecided::Lean,
         allow_errors: 0.01,
+        restart: Restart::Case,
+        hooks: Hooks::default(),
+        timeout: None,
+        skip: None,
+        known_issue: None,
     };
     Case {
         suite: "chat".into(),
@@ -173,6 +185,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         }],
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
+        suite_hooks: Arc::default(),
     }
 }
 

@@ -12,13 +12,19 @@ use crate::record::Part;
 use crate::workload::Schedule;
 
 /// Sends each request when it is due, however many are in flight, until the run is over. Past
-/// `max_concurrency` due requests wait their turn, and their waiting is recorded.
+/// `max_concurrency` due requests wait their turn, and their waiting is recorded. Takes over a
+/// [`Run::hold`] of the window: nothing that is due in it is left out, however late the client is.
 pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule: Schedule) {
     let slots = Rc::new(Slots {
         free: Cell::new(run.plan.load.max_concurrency.unwrap_or(u32::MAX)),
         waiting: RefCell::default(),
     });
+    let mut held = true;
     for due in schedule {
+        if held && run.past_window(due) {
+            held = false;
+            run.release();
+        }
         let ready = run.prepare();
         let time = run.driver.at(run.epoch.saturating_add(due));
         select(Box::pin(time), ended(&run)).await;
@@ -26,6 +32,10 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
             break;
         }
         let part = run.admit(due);
+        if held && part == Part::Tail {
+            held = false;
+            run.release();
+        }
         if !run.wants_more() {
             run.withdraw();
             break;
@@ -38,6 +48,9 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
                 run.driver.spawn(carry(run.clone(), slots.clone(), job));
             }
         }
+    }
+    if held {
+        run.release();
     }
     // What still waits when the run ends was never sent, and that is recorded too.
     ended(&run).await;

@@ -149,6 +149,7 @@ fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> bool {
             arrivals,
         } => {
             let schedule = Schedule::steady(*per_second, *arrivals, rng());
+            run.hold();
             run.driver.spawn(open::drive(run.clone(), schedule));
             true
         }
@@ -159,6 +160,7 @@ fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> bool {
             if by_rate {
                 let seconds = plan.warmup.as_secs_f64();
                 let schedule = Schedule::stages(seconds, stages, *arrivals, rng());
+                run.hold();
                 run.driver.spawn(open::drive(run.clone(), schedule));
             } else {
                 let steps = closed::steps(warmup, stages);

@@ -57,7 +57,7 @@ pub(super) struct WindowState {
     /// The planned end; moved forward when the count of requests ends the window first.
     pub end: Option<Nanos>,
     pub requests_left: Option<u64>,
-    /// Requests of the window that have not ended.
+    /// Requests of the window that have not ended, and the schedule while it may hold more of them.
     pub outstanding: u64,
     pub closed: bool,
 }
@@ -80,7 +80,9 @@ impl WindowState {
         if t < self.start {
             return Part::Warmup;
         }
-        if self.closed || self.end.is_some_and(|end| t >= end) {
+        // By its due time alone: one that a late client takes up after the end still belongs to the
+        // window it was due in.
+        if self.end.is_some_and(|end| t >= end) {
             return Part::Tail;
         }
         match &mut self.requests_left {
@@ -133,6 +135,29 @@ impl<D: Driver, T> Run<D, T> {
         if drained {
             self.drained.raise(1);
         }
+    }
+
+    /// Keeps the window from being drained until [`Run::release`]: a schedule may hold requests of it
+    /// that were not taken up yet.
+    pub fn hold(&self) {
+        self.window.borrow_mut().outstanding += 1;
+    }
+
+    /// Ends [`Run::hold`].
+    pub fn release(&self) {
+        let drained = {
+            let mut window = self.window.borrow_mut();
+            window.outstanding -= 1;
+            window.closed && window.outstanding == 0
+        };
+        if drained {
+            self.drained.raise(1);
+        }
+    }
+
+    /// Whether what is due at `t` lies past the window, as far as its end is known.
+    pub fn past_window(&self, t: Nanos) -> bool {
+        self.window.borrow().end.is_some_and(|end| t >= end)
     }
 
     /// Whether new requests are still wanted.

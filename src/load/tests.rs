@@ -130,8 +130,6 @@ fn constant(per_second: f64) -> LoadShape {
 /// is raised at the given time.
 fn drive_against(plan: RunPlan, first: u64, gap: u64, interrupt: Option<Nanos>) -> Run {
     let driver = VirtualDriver::new();
-    let records = Rc::new(RefCell::new(Vec::new()));
-    let sink = records.clone();
     let signal = Signal::new();
     if let Some(at) = interrupt {
         let (driver, signal) = (driver.clone(), signal.clone());
@@ -140,6 +138,19 @@ fn drive_against(plan: RunPlan, first: u64, gap: u64, interrupt: Option<Nanos>) 
             signal.raise(1);
         });
     }
+    drive_on(driver.clone(), &driver, plan, (first, gap), signal)
+}
+
+/// The same, the load engine seeing time as `client` does.
+fn drive_on<D: Driver>(
+    client: D,
+    driver: &VirtualDriver,
+    plan: RunPlan,
+    (first, gap): (u64, u64),
+    interrupt: Signal,
+) -> Run {
+    let records = Rc::new(RefCell::new(Vec::new()));
+    let sink = records.clone();
     let inputs = RunInputs {
         plan,
         transport: Pretended {
@@ -157,11 +168,61 @@ fn drive_against(plan: RunPlan, first: u64, gap: u64, interrupt: Option<Nanos>) 
         }),
         sink: Box::new(move |r| sink.borrow_mut().push(r)),
         progress: Arc::default(),
-        interrupt: signal,
+        interrupt,
     };
-    let outcome = driver.block_on(drive(driver.clone(), inputs));
+    let outcome = driver.block_on(drive(client, inputs));
     let records = records.take();
     Run { outcome, records }
+}
+
+/// A client that is stopped for a while: what would wake it meanwhile wakes it afterwards.
+#[derive(Clone)]
+struct Stalled {
+    driver: VirtualDriver,
+    from: Nanos,
+    to: Nanos,
+}
+
+impl Driver for Stalled {
+    fn now(&self) -> Nanos {
+        self.driver.now()
+    }
+
+    fn at(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        let stalled = (self.from..self.to).contains(&t);
+        self.driver.at(if stalled { self.to } else { t })
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        self.driver.spawn(future);
+    }
+}
+
+#[test]
+fn what_was_due_in_the_window_counts_however_late_the_client_is() {
+    let driver = VirtualDriver::new();
+    let client = Stalled {
+        driver: driver.clone(),
+        from: 1_850 * MS,
+        to: 2_250 * MS,
+    };
+    let plan = RunPlan {
+        duration: Some(Duration::from_secs(2)),
+        ..plan(constant(10.0))
+    };
+    // Answers are quick: when the client wakes up after the window's end, nothing is in flight.
+    let run = drive_on(client, &driver, plan, (20, 10), Signal::new());
+    let window = run.of(Part::Window);
+    assert_eq!(window.len(), 20);
+    assert_eq!(run.outcome.window.end_us, 2_000_000);
+    let last = window.last().expect("a request");
+    assert_eq!(last.due_us, Some(1_900_000));
+    assert_eq!(
+        last.sent_us,
+        Some(2_250_000),
+        "its lateness is the client's"
+    );
+    assert!(window[..19].iter().all(|r| r.sent_us == r.due_us));
 }
 
 #[test]

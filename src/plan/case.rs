@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::suite::{Load, Scenario, Target, TargetUrl};
+use crate::suite::{Load, Scenario, SuiteHooks, Target, TargetUrl};
 
 /// A scenario after expansion: one libtest test, one JUnit testcase, one slug.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Case {
     pub scenario: Arc<Scenario>,
     /// Values that no output may show, as `(NAME, value)`.
     pub secrets: Arc<[(String, String)]>,
+    /// What is done around all cases of the suite.
+    pub suite_hooks: Arc<SuiteHooks>,
     /// Phases, in the order in which they are first measured.
     pub phases: Vec<PhasePlan>,
 }

@@ -1,4 +1,5 @@
 use crate::suite::{LoadShape, PromptSource, Scenario, StageLevel};
+use crate::workload::{Schedule, stream};
 
 use super::case::{Case, PhasePlan};
 
@@ -6,8 +7,14 @@ use super::case::{Case, PhasePlan};
 /// loop of so many requests lasts is the server's doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
-    /// Seconds, warm-up included, draining not.
+    /// Seconds, where the load says how long it lasts: warm-up and window of all runs. What the
+    /// last requests take comes on top.
     pub seconds: Option<f64>,
+    /// Seconds that it takes at least.
+    pub least_seconds: f64,
+    /// Seconds that it takes at most, every wait used to the last: for the target to become ready, for
+    /// answers, for the drain. Absent where that is not known.
+    pub most_seconds: Option<f64>,
     /// Requests, warm-up included.
     pub requests: Option<f64>,
     /// Prompt tokens.
@@ -16,24 +23,45 @@ pub struct Estimate {
     pub output_tokens: Option<f64>,
 }
 
+/// Arrivals that are drawn to say when a count of them ends; past that their mean is as good.
+const MOST_DRAWN: u64 = 1_000_000;
+
+/// Seconds that requests under way are given when a case's timeout is used up.
+const BRIEF_DRAIN: f64 = 2.0;
+
 impl Case {
-    /// What the case will take: all phases, all runs.
+    /// What the case will take: all phases, all runs. Nothing for a case that is skipped.
     pub fn estimate(&self) -> Estimate {
-        let runs = f64::from(self.scenario.repeats);
+        let scenario = &self.scenario;
         let mut total = Estimate {
             seconds: Some(0.0),
+            most_seconds: Some(0.0),
             requests: Some(0.0),
             ..Estimate::default()
         };
-        for phase in &self.phases {
-            let (seconds, requests) = phase_estimate(phase, &self.scenario);
-            total.seconds = sum(total.seconds, seconds, runs);
-            total.requests = sum(total.requests, requests, runs);
+        if scenario.skip.is_none() {
+            total.most_seconds = Some(scenario.target.ready.timeout.as_secs_f64());
+            for phase in &self.phases {
+                for run in 0..scenario.repeats {
+                    let one = of_run(phase, scenario, run);
+                    total.seconds = sum(total.seconds, one.seconds);
+                    total.least_seconds += one.least_seconds;
+                    total.most_seconds = sum(total.most_seconds, one.most_seconds);
+                    total.requests = sum(total.requests, one.requests);
+                }
+            }
+        }
+        if let Some(timeout) = scenario.timeout.map(|t| t.as_secs_f64()) {
+            total.seconds = total.seconds.map(|s| s.min(timeout));
+            total.least_seconds = total.least_seconds.min(timeout);
+            let drain = scenario.drain.as_secs_f64().min(BRIEF_DRAIN);
+            let most = total.most_seconds.unwrap_or(f64::INFINITY);
+            total.most_seconds = Some(most.min(timeout + drain));
         }
         if let PromptSource::Synthetic {
             input_tokens,
             output_tokens,
-        } = &self.scenario.prompts.source
+        } = &scenario.prompts.source
         {
             total.input_tokens = total.requests.map(|n| n * input_tokens.mean());
             total.output_tokens = total.requests.map(|n| n * output_tokens.mean());
@@ -42,21 +70,60 @@ impl Case {
     }
 }
 
-fn sum(total: Option<f64>, part: Option<f64>, times: f64) -> Option<f64> {
-    Some(total? + part? * times)
+fn sum(total: Option<f64>, part: Option<f64>) -> Option<f64> {
+    Some(total? + part?)
 }
 
-/// Seconds and requests of one run of a phase.
-fn phase_estimate(phase: &PhasePlan, scenario: &Scenario) -> (Option<f64>, Option<f64>) {
+impl PhasePlan {
+    /// Requests that fall into the window of one run on average, where the plan says so: in a closed
+    /// loop only without a `duration` that may end it first.
+    pub fn window_requests(&self) -> Option<f64> {
+        let by_count = self.requests.map(|n| n as f64);
+        let Some(rate) = self.mean_rate() else {
+            return by_count.filter(|_| self.duration.is_none());
+        };
+        let by_time = self.duration.map(|d| d.as_secs_f64() * rate);
+        match (by_count, by_time) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// One run of a phase.
+fn of_run(phase: &PhasePlan, scenario: &Scenario, run: u32) -> Estimate {
     let warmup = scenario.warmup.as_secs_f64();
-    let duration = phase.duration.map(|d| d.as_secs_f64());
+    let drain = scenario.drain.as_secs_f64();
+    let total_timeout = scenario.timeouts.total.as_secs_f64();
+    let by_time = phase.duration.map(|d| warmup + d.as_secs_f64());
     let Some(rate) = phase.mean_rate() else {
         // Closed loop: a count of requests ends it at a time that only the server knows.
-        let seconds = match phase.requests {
-            None => duration.map(|d| warmup + d),
-            Some(_) => None,
+        let by_count = phase.requests.map(|n| {
+            let at_once = phase.max_in_flight().map_or(1.0, f64::from).max(1.0);
+            // Each takes its whole time at most, and the first one of the window may have to wait
+            // for one of the warm-up.
+            warmup + (1.0 + (n as f64 / at_once).ceil()) * total_timeout
+        });
+        let end = match (by_count, by_time) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
         };
-        return (seconds, None);
+        return Estimate {
+            seconds: by_time.filter(|_| phase.requests.is_none()),
+            least_seconds: match phase.requests {
+                Some(_) => warmup,
+                None => by_time.unwrap_or(warmup),
+            },
+            most_seconds: end.map(|end| end + drain),
+            ..Estimate::default()
+        };
+    };
+    let by_count = phase
+        .requests
+        .and_then(|n| end_of_count(n, phase, scenario, run, rate));
+    let end = match (by_count, by_time) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     };
     let start_rate = match &phase.load.shape {
         LoadShape::Stages { stages, .. } => match stages.first().map(|s| s.from) {
@@ -65,14 +132,114 @@ fn phase_estimate(phase: &PhasePlan, scenario: &Scenario) -> (Option<f64>, Optio
         },
         _ => rate,
     };
-    let by_count = phase.requests.map(|n| n as f64 / rate);
-    let window = match (by_count, duration) {
-        (Some(a), Some(b)) => a.min(b),
-        (Some(a), None) | (None, Some(a)) => a,
-        (None, None) => return (None, None),
+    Estimate {
+        seconds: end,
+        least_seconds: end.unwrap_or(warmup),
+        most_seconds: end.map(|end| end + drain),
+        requests: phase
+            .window_requests()
+            .map(|window| warmup * start_rate + window),
+        ..Estimate::default()
+    }
+}
+
+/// When the first request too many is due, in seconds since the run's start: that ends a window of
+/// `n` requests. The very arrivals of the run are drawn, since a hundred Poisson arrivals take 10 %
+/// more or less time from seed to seed.
+fn end_of_count(
+    n: u64,
+    phase: &PhasePlan,
+    scenario: &Scenario,
+    run: u32,
+    rate: f64,
+) -> Option<f64> {
+    let warmup = scenario.warmup.as_secs_f64();
+    if n > MOST_DRAWN {
+        return Some(warmup + n as f64 / rate);
+    }
+    let rng = stream(scenario.seed, "arrivals", u64::from(run));
+    let schedule = match &phase.load.shape {
+        LoadShape::Concurrency(_) => return None,
+        LoadShape::Rate {
+            per_second,
+            arrivals,
+        } => Schedule::steady(*per_second, *arrivals, rng),
+        LoadShape::Stages { stages, arrivals } => Schedule::stages(warmup, stages, *arrivals, rng),
     };
-    (
-        Some(warmup + window),
-        Some(warmup * start_rate + window * rate),
-    )
+    // A long warm-up at a high rate is not worth drawing either.
+    let most = usize::try_from(4 * MOST_DRAWN).unwrap_or(usize::MAX);
+    let due = schedule
+        .take(most)
+        .map(|ns| ns as f64 / 1e9)
+        .filter(|&due| due >= warmup)
+        .nth(usize::try_from(n).unwrap_or(usize::MAX));
+    due.or_else(|| match &phase.load.shape {
+        LoadShape::Rate { .. } => Some(warmup + n as f64 / rate),
+        // The stages end before so many have come.
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::expand;
+    use crate::suite::{LoadOptions, SuiteInput, load};
+
+    /// The estimate of a scenario with `lines`.
+    fn of(lines: &str) -> Estimate {
+        let text = format!(
+            "target: {{ url: \"sim://\", ready: {{ timeout: 1s }} }}\n\
+             scenarios:\n  - {{ name: one, kind: latency, measure_only: true, warmup: 2s, timeouts: {{ total: 10s }},\n\
+             \x20     prompts: {{ type: synthetic, input_tokens: 9, output_tokens: 9 }}, {lines} }}\n"
+        );
+        let input = SuiteInput {
+            path: "one.yaml".into(),
+            bytes: text.into(),
+        };
+        let suites = load(&[input], &LoadOptions::default()).unwrap();
+        expand(&suites)[0].estimate()
+    }
+
+    #[test]
+    fn a_load_that_says_how_long_it_lasts() {
+        let open = of("load: { rate: 10/s }, duration: 8s, repeats: 3");
+        assert_eq!(open.seconds, Some(30.0));
+        assert_eq!(open.requests, Some(300.0));
+        assert_eq!(open.most_seconds, Some(1.0 + 3.0 * 20.0));
+        let counted = of("load: { rate: 10/s, arrivals: constant }, requests: 80");
+        assert_eq!(counted.seconds, Some(10.0));
+        let closed = of("load: { concurrency: 4 }, duration: 8s");
+        assert_eq!((closed.seconds, closed.requests), (Some(10.0), None));
+    }
+
+    #[test]
+    fn counted_poisson_arrivals_are_those_of_the_seed() {
+        let seconds = |seed: u64| {
+            of(&format!(
+                "load: {{ rate: 10/s }}, requests: 100, seed: {seed}"
+            ))
+        };
+        let drawn: Vec<f64> = (0..20).filter_map(|seed| seconds(seed).seconds).collect();
+        let (least, most) = drawn
+            .iter()
+            .fold((f64::INFINITY, 0.0_f64), |(a, b), &s| (a.min(s), b.max(s)));
+        assert_eq!(drawn.len(), 20);
+        assert!(least < 11.5 && most > 12.5, "{least} to {most}");
+    }
+
+    #[test]
+    fn a_count_in_a_closed_loop_lasts_as_long_as_the_target_takes() {
+        let closed = of("load: { concurrency: 4 }, requests: 10");
+        assert_eq!(closed.seconds, None);
+        assert_eq!(closed.least_seconds, 2.0);
+        assert_eq!(closed.most_seconds, Some(1.0 + 2.0 + 4.0 * 10.0 + 10.0));
+        let limited = of("load: { concurrency: 4 }, requests: 10, timeout: 5s");
+        assert_eq!(limited.most_seconds, Some(7.0));
+        let skipped = of("load: { concurrency: 4 }, duration: 8s, skip: why");
+        assert_eq!(
+            (skipped.seconds, skipped.most_seconds),
+            (Some(0.0), Some(0.0))
+        );
+    }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::case::{Case, PhasePlan};
 use super::fixed::FixedRepeats;
 use super::procedure::Procedure;
-use crate::suite::Suite;
+use crate::suite::{Restart, Suite};
 use crate::text::slug;
 
 /// Every case of `suites`, in the order of the files.
@@ -11,12 +11,14 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
     let mut cases = Vec::new();
     for suite in suites {
         let secrets: Arc<[(String, String)]> = suite.secrets.clone().into();
+        let suite_hooks = Arc::new(suite.hooks.clone());
         for scenario in &suite.scenarios {
             cases.push(Case {
                 suite: suite.name.clone(),
-                name: scenario.name.clone(),
-                slug: slug(&format!("{}::{}", suite.name, scenario.name)),
+                name: scenario.case.clone(),
+                slug: slug(&format!("{}::{}", suite.name, scenario.case)),
                 secrets: secrets.clone(),
+                suite_hooks: suite_hooks.clone(),
                 phases: vec![PhasePlan {
                     name: "main".to_owned(),
                     load: scenario.load.clone(),
@@ -37,6 +39,8 @@ impl Case {
         Box::new(FixedRepeats {
             phase: self.phases[0].clone(),
             repeats: self.scenario.repeats,
+            session_each: self.scenario.restart == Restart::Repeat
+                || self.scenario.hooks.restart_between(),
         })
     }
 }

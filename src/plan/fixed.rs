@@ -8,6 +8,8 @@ pub struct FixedRepeats {
     pub phase: PhasePlan,
     /// How many runs.
     pub repeats: u32,
+    /// Every run is a session of its own, rather than all of one.
+    pub session_each: bool,
 }
 
 impl Procedure for FixedRepeats {
@@ -17,7 +19,7 @@ impl Procedure for FixedRepeats {
             return Step::Measure(Box::new(Measure {
                 phase: self.phase.clone(),
                 run,
-                session: 0,
+                session: if self.session_each { run } else { 0 },
             }));
         }
         Step::Done(Evidence {
@@ -35,9 +37,8 @@ mod tests {
     use crate::result::{Metrics, RequestCounts, RunPart};
     use crate::suite::{Load, LoadShape};
 
-    #[test]
-    fn measures_as_often_as_asked_and_then_is_done() {
-        let procedure = FixedRepeats {
+    fn procedure(session_each: bool) -> FixedRepeats {
+        FixedRepeats {
             phase: PhasePlan {
                 name: "main".to_owned(),
                 load: Load {
@@ -48,9 +49,14 @@ mod tests {
                 duration: None,
             },
             repeats: 3,
-        };
+            session_each,
+        }
+    }
+
+    /// Sessions of the runs, and the runs of the evidence.
+    fn carried_out(procedure: &FixedRepeats) -> (Vec<u32>, Vec<usize>) {
         let mut done = Vec::new();
-        let evidence = loop {
+        loop {
             match procedure.next(&done) {
                 Step::Measure(measure) => {
                     assert_eq!(measure.run as usize, done.len());
@@ -65,9 +71,23 @@ mod tests {
                         },
                     });
                 }
-                Step::Done(evidence) => break evidence,
+                Step::Done(evidence) => {
+                    let sessions = done.iter().map(|run| run.measure.session).collect();
+                    return (sessions, evidence.phases[0].runs.clone());
+                }
             }
-        };
-        assert_eq!(evidence.phases[0].runs, [0, 1, 2]);
+        }
+    }
+
+    #[test]
+    fn measures_as_often_as_asked_and_then_is_done() {
+        let (sessions, runs) = carried_out(&procedure(false));
+        assert_eq!(sessions, [0, 0, 0]);
+        assert_eq!(runs, [0, 1, 2]);
+    }
+
+    #[test]
+    fn every_run_is_a_session_where_that_is_asked_for() {
+        assert_eq!(carried_out(&procedure(true)).0, [0, 1, 2]);
     }
 }

@@ -253,6 +253,9 @@ pub fn case_table(case: &CaseResult, style: Style) -> String {
     if let Some(reason) = &case.reason {
         out.push(format!("  {}", one_line(reason)));
     }
+    if let Some(issue) = &case.known_issue {
+        out.push(format!("  {}", one_line(&issue.to_string())));
+    }
     if case.assertions.is_empty() {
         return out.text;
     }
@@ -339,8 +342,11 @@ pub fn summary_line(result: &RunResult, style: Style) -> String {
 }
 
 /// Why a case is not a plain `ok` although it does not fail, for libtest's `ignored (…)`:
-/// `undecided: …`, `skipped: …`. `None` for the other verdicts.
+/// `undecided: …`, `skipped: …`, `known issue: …`. `None` for the other verdicts.
 pub fn ignored_reason(case: &CaseResult) -> Option<String> {
+    if let Some(issue) = case.known_issue.as_ref().filter(|_| case.excused()) {
+        return Some(one_line(&issue.to_string()));
+    }
     let reason = || match &case.reason {
         Some(reason) => format!(": {}", one_line(reason)),
         None => String::new(),

@@ -1,4 +1,4 @@
-use super::order::rank;
+use super::order::rank_of;
 use crate::judge::Verdict;
 use crate::result::{CaseResult, RunResult};
 use crate::text::count;
@@ -22,6 +22,8 @@ pub struct Headline<'a> {
 pub struct Group<'a> {
     /// The verdict.
     pub verdict: Verdict,
+    /// They fail, and that is known: the run does not fail with them.
+    pub known: bool,
     /// The cases, in the order of the suites.
     pub cases: Vec<&'a CaseResult>,
 }
@@ -31,17 +33,20 @@ impl<'a> Headline<'a> {
     pub fn new(result: &'a RunResult) -> Self {
         let mut groups: Vec<Group<'a>> = Vec::new();
         for case in &result.cases {
-            match groups.iter_mut().find(|g| g.verdict == case.verdict) {
+            let known = case.excused();
+            let same = |g: &&mut Group<'_>| g.verdict == case.verdict && g.known == known;
+            match groups.iter_mut().find(same) {
                 Some(group) => group.cases.push(case),
                 None => groups.push(Group {
                     verdict: case.verdict,
+                    known,
                     cases: vec![case],
                 }),
             }
         }
-        groups.sort_by_key(|g| rank(g.verdict));
+        groups.sort_by_key(|g| g.cases.first().map(|c| rank_of(c)));
         let total = result.cases.len();
-        let worst = groups.first().map_or(Verdict::Error, |g| g.verdict);
+        let worst = groups.first().map_or(Verdict::Error, Group::weight);
         let interrupted = result.run.interrupted;
         let verdict = match worst {
             Verdict::Undecided | Verdict::Pass | Verdict::Skipped if interrupted => Verdict::Error,
@@ -87,8 +92,20 @@ impl<'a> Headline<'a> {
     }
 }
 
+impl Group<'_> {
+    /// What the cases mean for the run: a failure that is known is no failure of it, and no pass.
+    fn weight(&self) -> Verdict {
+        if self.known {
+            Verdict::Undecided
+        } else {
+            self.verdict
+        }
+    }
+}
+
 fn sentence(groups: &[Group<'_>], total: usize) -> String {
-    let words = |verdict, one: bool| match verdict {
+    let words = |group: &Group<'_>, one: bool| match group.verdict {
+        _ if group.known => "failed as known",
         Verdict::Pass => "passed",
         Verdict::Fail => "failed",
         Verdict::Undecided => "undecided",
@@ -109,7 +126,7 @@ fn sentence(groups: &[Group<'_>], total: usize) -> String {
             v => format!(
                 "The only case {}{}",
                 if is_adjective(v) { "is " } else { "" },
-                words(v, true)
+                words(only, true)
             ),
         },
         [only] => match only.verdict {
@@ -118,7 +135,7 @@ fn sentence(groups: &[Group<'_>], total: usize) -> String {
                 "All {} cases {}{}",
                 count(total as u64),
                 if is_adjective(v) { "are " } else { "" },
-                words(v, false)
+                words(only, false)
             ),
         },
         [first, rest @ ..] => {
@@ -126,13 +143,13 @@ fn sentence(groups: &[Group<'_>], total: usize) -> String {
                 "{} of {} {}",
                 first.cases.len(),
                 count(total as u64),
-                words(first.verdict, first.cases.len() == 1)
+                words(first, first.cases.len() == 1)
             );
             for group in rest {
                 text.push_str(&format!(
                     ", {} {}",
                     group.cases.len(),
-                    words(group.verdict, group.cases.len() == 1)
+                    words(group, group.cases.len() == 1)
                 ));
             }
             text

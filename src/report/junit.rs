@@ -161,6 +161,12 @@ fn testcase(case: &CaseResult, run: &RunResult) -> TestCase {
     let reason = case.reason.as_deref().unwrap_or(case.verdict.name());
     let result = match case.verdict {
         Verdict::Pass => TestResult::Success,
+        // Known until its day has passed: CI is not to turn red.
+        Verdict::Fail if case.excused() => TestResult::SkippedWithCause {
+            type_: "known issue".to_owned(),
+            message: attribute(&known_issue(case)),
+            cause: Some(cdata(&known_issue(case))),
+        },
         Verdict::Fail => {
             let text = text();
             TestResult::Failure {
@@ -203,6 +209,7 @@ fn attribute(text: &str) -> String {
 fn system_out(case: &CaseResult, text: &dyn Fn() -> String) -> String {
     let mut out = match case.verdict {
         Verdict::Undecided => text() + "\n",
+        Verdict::Fail if case.excused() => format!("{}\n\n{}\n", known_issue(case), text()),
         Verdict::Skipped => format!(
             "skipped: {}\n\n",
             case.reason.as_deref().unwrap_or("no reason given")
@@ -215,6 +222,16 @@ fn system_out(case: &CaseResult, text: &dyn Fn() -> String) -> String {
         out.push_str(&console::metrics_table(phase, Style::PLAIN));
     }
     out
+}
+
+/// The known issue of a case that fails, and why it fails.
+fn known_issue(case: &CaseResult) -> String {
+    let issue = case.known_issue.as_ref();
+    let issue = issue.map(ToString::to_string).unwrap_or_default();
+    match &case.reason {
+        Some(reason) => format!("{issue}; {reason}"),
+        None => issue,
+    }
 }
 
 /// Whole milliseconds: the schema allows three digits after the point.

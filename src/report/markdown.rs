@@ -86,7 +86,10 @@ fn row(case: &CaseResult) -> String {
         Some(MetricSummary::Value(v)) => number(Some(v.value), v.unit),
         _ => MISSING.to_owned(),
     };
-    let why = case.reason.as_deref().map(prose).unwrap_or_default();
+    let mut why = case.reason.as_deref().map(prose).unwrap_or_default();
+    if let Some(issue) = case.known_issue.as_ref().filter(|_| case.excused()) {
+        why = format!("{} {why}", prose(&issue.to_string()));
+    }
     format!(
         "| {} {} | {} | {} | {} | {} | {} | {} | {} |\n",
         sign(case.verdict),
@@ -114,7 +117,7 @@ fn detail(case: &CaseResult, result: &RunResult) -> String {
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
     format!(
         "\n<details{}><summary>{}: {}, {}</summary>\n\n{fence}text\n{text}{fence}\n\n</details>\n",
-        if case.verdict == Verdict::Fail {
+        if case.verdict == Verdict::Fail && !case.excused() {
             " open"
         } else {
             ""

@@ -4,6 +4,7 @@
 pub mod chart;
 pub mod console;
 mod facts;
+pub mod github;
 mod headline;
 mod html;
 mod json;

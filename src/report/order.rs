@@ -14,11 +14,20 @@ pub(super) fn rank(verdict: Verdict) -> u8 {
     }
 }
 
+/// Place of a case in a report: a known issue comes after what is new.
+pub(super) fn rank_of(case: &CaseResult) -> u8 {
+    if case.excused() {
+        rank(Verdict::Undecided)
+    } else {
+        rank(case.verdict)
+    }
+}
+
 /// Cases in the order of a report: failing, error, invalid, undecided, then the rest in the order of
 /// the suites.
 pub(super) fn by_attention(cases: &[CaseResult]) -> Vec<&CaseResult> {
     let mut sorted: Vec<_> = cases.iter().collect();
-    sorted.sort_by_key(|c| rank(c.verdict).min(4));
+    sorted.sort_by_key(|c| rank_of(c).min(4));
     sorted
 }
 

@@ -1,41 +1,42 @@
 use crate::result::Source;
+use crate::suite::{Snippet, render_snippet};
 use crate::text::printable;
 
 /// A place in a suite as lines of text: ` --> file:line:col`, the line, and carets below it. Without
-/// the line's text only the first; without a column no carets.
+/// the line's text or a column only the first.
+///
+/// Drawn as the suite's own errors are; what those say above the place is said elsewhere here.
 pub fn snippet(source: &Source) -> Vec<String> {
-    let number = source.line.to_string();
-    let gutter = " ".repeat(number.len());
-    let mut place = format!("{gutter}--> {}:{}", printable(&source.file), source.line);
-    if let Some(column) = source.column {
-        place.push_str(&format!(":{column}"));
-    }
-    let mut lines = vec![place];
-    let Some(text) = &source.text else {
-        return lines;
+    let (Some(text), Some(column)) = (&source.text, source.column) else {
+        return vec![place(source)];
     };
-    lines.push(format!("{gutter} |"));
-    lines.push(format!("{number} | {}", expand(text)));
-    if let Some(column) = source.column {
-        let before: String = text.chars().take(column.saturating_sub(1)).collect();
-        let after: String = text
-            .chars()
-            .skip(column.saturating_sub(1))
-            .take(source.length.unwrap_or(1).max(1))
-            .collect();
-        let carets = expand(after.trim_end()).chars().count().max(1);
-        lines.push(format!(
-            "{gutter} | {}{}",
-            " ".repeat(expand(&before).chars().count()),
-            "^".repeat(carets)
-        ));
-    }
-    lines
+    // Controls are gone before anything is counted: what is counted is what is shown.
+    let shown = |skip, take| {
+        let part: String = text.chars().skip(skip).take(take).collect();
+        printable(&part).chars().count()
+    };
+    let before = column.saturating_sub(1);
+    let snippet = Snippet {
+        file: printable(&source.file).into_owned(),
+        line: source.line,
+        column: shown(0, before) + 1,
+        length: shown(before, source.length.unwrap_or(1)),
+        text: printable(text).replace('\n', " "),
+    };
+    let drawn = render_snippet("error", "", Some(&snippet), &[], false);
+    drawn.lines().skip(1).map(str::to_owned).collect()
 }
 
-/// Tabs as spaces, controls gone: what is counted is what is shown.
-fn expand(text: &str) -> String {
-    printable(text).replace('\t', "    ").replace('\n', " ")
+fn place(source: &Source) -> String {
+    let gutter = " ".repeat(source.line.to_string().len());
+    let column = source
+        .column
+        .map_or_else(String::new, |column| format!(":{column}"));
+    format!(
+        "{gutter}--> {}:{}{column}",
+        printable(&source.file),
+        source.line
+    )
 }
 
 #[cfg(test)]
@@ -67,10 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn tabs_and_letters_beyond_ascii_do_not_move_it() {
+    fn tabs_and_wide_letters_do_not_move_it() {
         let lines = snippet(&source("\té: x", 5, 1));
         assert_eq!(lines[2], "14 |     é: x");
         assert_eq!(lines[3], "   |        ^");
+        let lines = snippet(&source("全部: x", 5, 1));
+        assert_eq!(lines[3], "   |       ^");
     }
 
     #[test]

@@ -96,6 +96,10 @@ pub struct CaseResult {
     /// Where the target's log is, and so on: lines a person should see with a failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// A failure that people know of, where it is in effect: until its day has passed this case does
+    /// not fail the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_issue: Option<KnownIssueResult>,
     /// The process was killed before the case ended: what there is comes from its records alone, and
     /// nothing was judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -106,6 +110,26 @@ impl CaseResult {
     /// `suite::name`, the libtest name.
     pub fn full_name(&self) -> String {
         format!("{}::{}", self.suite, self.name)
+    }
+
+    /// Whether the case fails and does not fail the run, because its issue is known.
+    pub fn excused(&self) -> bool {
+        self.verdict == Verdict::Fail && self.known_issue.is_some()
+    }
+}
+
+/// A failure that people know of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KnownIssueResult {
+    /// Where people can read about it.
+    pub url: String,
+    /// The last day on which it has an effect, `YYYY-MM-DD` in UTC.
+    pub until: String,
+}
+
+impl std::fmt::Display for KnownIssueResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "known issue: {} (until {})", self.url, self.until)
     }
 }
 

@@ -1,11 +1,15 @@
+use std::borrow::Cow;
+
 use super::assemble::MeasuredPhase;
 use super::live::shown;
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case};
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case, source_of};
 use crate::plan::{Case, PhasePlan};
 use crate::result::{
-    CaseResult, ClientHealth, LoadResult, Metrics, PhaseResult, RequestCounts, Source,
+    CaseResult, ClientHealth, KnownIssueResult, LoadResult, Metrics, PhaseResult, RequestCounts,
+    Warning,
 };
-use crate::suite::{LoadShape, Location};
+use crate::suite::LoadShape;
+use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
 pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
@@ -41,6 +45,34 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
     result
 }
 
+/// The result of a case whose target died after it had been ready.
+pub fn died(case: &Case, phases: &[MeasuredPhase], how: &str) -> CaseResult {
+    CaseResult {
+        reason: Some(how.to_owned()),
+        phases: phases.iter().map(MeasuredPhase::result).collect(),
+        ..blank(case, Verdict::Fail)
+    }
+}
+
+/// The result of a case that could not be measured to its end; what there is of it is kept.
+pub fn broken_off(case: &Case, phases: &[MeasuredPhase], reason: &str) -> CaseResult {
+    CaseResult {
+        phases: phases.iter().map(MeasuredPhase::result).collect(),
+        ..not_measured(case, reason)
+    }
+}
+
+/// Something went wrong after the case was judged: it is an error, unless it is worse.
+pub fn also_error(result: &mut CaseResult, reason: String) {
+    let verdict = result.verdict.and(Verdict::Error);
+    if verdict == result.verdict {
+        result.notes.push(reason);
+    } else {
+        result.verdict = verdict;
+        result.reason = Some(reason);
+    }
+}
+
 /// The result of a case that could not be measured.
 pub fn not_measured(case: &Case, reason: &str) -> CaseResult {
     CaseResult {
@@ -55,6 +87,32 @@ pub fn skipped(case: &Case, reason: &str) -> CaseResult {
         reason: Some(reason.to_owned()),
         ..blank(case, Verdict::Skipped)
     }
+}
+
+/// Says what the case's known issue, if it has one, makes of its result on the day `today`.
+pub fn note_known_issue(case: &Case, result: &mut CaseResult, today: jiff::civil::Date) {
+    let Some(issue) = &case.scenario.known_issue else {
+        return;
+    };
+    if today > issue.until {
+        result.notes.push(format!(
+            "the known issue {} has no effect any more: its last day was {}",
+            issue.url, issue.until
+        ));
+        return;
+    }
+    if result.verdict == Verdict::Pass
+        && let Some(phase) = result.phases.first_mut()
+    {
+        phase.warnings.push(Warning {
+            text: format!("the case passes although it has a known issue: {}", issue.url),
+            remedy: "if the issue is solved, take `known_issue` away, so that it cannot hide the next failure".to_owned(),
+        });
+    }
+    result.known_issue = Some(KnownIssueResult {
+        url: issue.url.clone(),
+        until: issue.until.to_string(),
+    });
 }
 
 /// What stands in the results folder while a case runs, and stays there when the process is killed.
@@ -97,6 +155,37 @@ pub fn load(plan: &PhasePlan) -> LoadResult {
     }
 }
 
+/// Takes secrets out of all that a result says in words of the target, of the system or of the suite.
+/// Names and numbers of prony's own stay, lest a secret such as `latency` spoil the format.
+pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
+    let clean = |text: &mut String| {
+        if let Cow::Owned(without) = redactor.apply(text) {
+            *text = without;
+        }
+    };
+    result.reason.iter_mut().for_each(clean);
+    result.notes.iter_mut().for_each(clean);
+    clean(&mut result.yaml);
+    result.source.text.iter_mut().for_each(clean);
+    for phase in &mut result.phases {
+        clean(&mut phase.target);
+        phase.model.iter_mut().for_each(clean);
+        for error in &mut phase.errors {
+            clean(&mut error.example);
+        }
+        for warning in &mut phase.warnings {
+            clean(&mut warning.text);
+            clean(&mut warning.remedy);
+        }
+    }
+    for assertion in &mut result.assertions {
+        clean(&mut assertion.text);
+        assertion.reason.iter_mut().for_each(clean);
+        assertion.source.text.iter_mut().for_each(clean);
+    }
+    result
+}
+
 fn blank(case: &Case, verdict: Verdict) -> CaseResult {
     CaseResult {
         suite: case.suite.clone(),
@@ -106,24 +195,13 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         verdict,
         reason: None,
         duration_s: 0.0,
-        source: source(&case.scenario.location),
+        source: source_of(&case.scenario.location),
         yaml: case.scenario.yaml.clone(),
         phases: Vec::new(),
         assertions: Vec::new(),
         baseline: None,
         notes: Vec::new(),
+        known_issue: None,
         unfinished: false,
-    }
-}
-
-/// A place in a suite for the result.
-pub fn source(location: &Location) -> Source {
-    let (line, column) = location.line_column();
-    Source {
-        file: location.file.path.to_string(),
-        line,
-        column: Some(column),
-        length: Some(location.span.end.saturating_sub(location.span.start)),
-        text: Some(location.line_text().to_owned()),
     }
 }

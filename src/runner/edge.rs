@@ -9,13 +9,18 @@ use crate::suite::{LoadOptions, SimOverrides, SimProblem, Suite};
 pub const REPORTS_OF_A_RUN: [&str; 2] = ["junit", "html"];
 
 /// How suites are loaded here: variables from the environment, engines checked against the
-/// embedded one.
-pub fn load_options(seed: Option<u64>, target_url: Option<String>) -> LoadOptions<'static> {
+/// embedded one, the profile that `PRONY_PROFILE` names. `target` is an address or the name of a
+/// target of `prony.yaml`.
+pub fn load_options(seed: Option<u64>, target: Option<String>) -> LoadOptions<'static> {
     LoadOptions {
         env: &|name| std::env::var(name).ok(),
         seed,
-        target_url,
+        target,
         validate_sim: &validate_sim,
+        profile: std::env::var("PRONY_PROFILE")
+            .ok()
+            .filter(|p| !p.is_empty()),
+        ..LoadOptions::default()
     }
 }
 
@@ -80,6 +85,16 @@ pub fn new_nonce() -> u64 {
     let state = std::collections::hash_map::RandomState::new();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     std::hash::BuildHasher::hash_one(&state, now.map_or(0, |d| d.as_nanos()))
+}
+
+/// Today's date in UTC.
+pub fn today() -> jiff::civil::Date {
+    day(jiff::Timestamp::now())
+}
+
+/// The date in UTC at `when`.
+pub fn day(when: jiff::Timestamp) -> jiff::civil::Date {
+    when.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// The time of day, RFC 3339 in UTC.

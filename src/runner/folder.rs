@@ -1,19 +1,20 @@
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
-use super::rebuild::rebuild;
+use super::rebuild::read_folder;
 use crate::result::{
     CaseResult, CaseSeries, RunInfo, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile,
 };
 
 /// A results folder that is being written: `results/<run-id>/`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ResultsFolder {
     path: PathBuf,
+    _claim: Option<Claim>,
 }
 
 /// A fresh run id: UTC to the second, and four letters that keep runs of one second apart.
@@ -35,21 +36,39 @@ pub fn new_run_id(now: jiff::Timestamp) -> String {
 
 impl ResultsFolder {
     /// Creates `results/<id>/` with its first `summary.json` and `suite.yaml`, and points
-    /// `results/latest` at it. A folder that another process of the same run has made is taken over.
+    /// `results/latest` at it. A folder that another process of the same run has made is taken over:
+    /// its `summary.json` stays, its `suite.yaml` gets the suites that are not in it yet.
     ///
     /// # Errors
     /// When something cannot be written.
     pub fn create(results: &Path, info: &RunInfo, suites: &str) -> io::Result<Self> {
         let path = results.join(&info.id);
-        std::fs::create_dir_all(path.join("cases"))?;
-        let folder = ResultsFolder { path };
-        folder.write("suite.yaml", suites.as_bytes())?;
-        let first = RunResult {
-            schema: SUMMARY_SCHEMA,
-            run: info.clone(),
-            cases: Vec::new(),
+        make_folder(&path.join("cases"))?;
+        // Shared: several processes can be at work on one run.
+        let claim = File::open(&path).ok();
+        let claim = claim.filter(|f| f.try_lock_shared().is_ok()).map(Claim);
+        let folder = ResultsFolder {
+            path,
+            _claim: claim,
         };
-        folder.write_json("summary.json", &first)?;
+        let locked = folder.lock()?;
+        match std::fs::read_to_string(folder.path.join("suite.yaml")) {
+            Ok(there) if there.contains(suites) => {}
+            Ok(there) => folder.write("suite.yaml", format!("{there}---\n{suites}").as_bytes())?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                folder.write("suite.yaml", suites.as_bytes())?;
+            }
+            Err(e) => return Err(named(&folder.path.join("suite.yaml"), &e)),
+        }
+        if !folder.path.join("summary.json").exists() {
+            let first = RunResult {
+                schema: SUMMARY_SCHEMA,
+                run: info.clone(),
+                cases: Vec::new(),
+            };
+            folder.write_json("summary.json", &first)?;
+        }
+        drop(locked);
         point_latest(results, &info.id)?;
         Ok(folder)
     }
@@ -65,7 +84,7 @@ impl ResultsFolder {
     /// When it cannot be written.
     pub fn begin_case(&self, placeholder: &CaseResult) -> io::Result<PathBuf> {
         let dir = self.path.join("cases").join(&placeholder.slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         write_atomically(&dir.join("result.json"), &json(placeholder)?)?;
         Ok(dir.join("requests.jsonl"))
     }
@@ -76,7 +95,7 @@ impl ResultsFolder {
     /// When it cannot be written.
     pub fn end_case(&self, case: &CaseResult, series: &CaseSeries) -> io::Result<()> {
         let dir = self.path.join("cases").join(&case.slug);
-        std::fs::create_dir_all(&dir)?;
+        make_folder(&dir)?;
         if !series.phases.is_empty() {
             write_atomically(&dir.join("series.json"), &json(series)?)?;
         }
@@ -84,28 +103,42 @@ impl ResultsFolder {
         self.refresh(|_| ()).map(drop)
     }
 
-    /// Makes `summary.json` and `metrics.json` anew from the folder's cases, `change` applied to the
-    /// run's own part. Under a lock, so that several processes can make one run.
+    /// Says to other processes, until it is dropped or this one ends, that the case is being measured
+    /// and not left behind. `None` where the system cannot lock folders.
     ///
     /// # Errors
-    /// When something cannot be read or written.
+    /// When the case's folder cannot be made.
+    pub fn claim_case(&self, slug: &str) -> io::Result<Option<Claim>> {
+        let dir = self.path.join("cases").join(slug);
+        make_folder(&dir)?;
+        let file = File::open(&dir).ok();
+        Ok(file.filter(|f| f.try_lock().is_ok()).map(Claim))
+    }
+
+    /// Takes the folder's lock, so that several processes can make one run.
+    ///
+    /// # Errors
+    /// When there is no getting it.
+    pub fn lock(&self) -> io::Result<LockedFolder<'_>> {
+        let path = self.path.join(".lock");
+        let lock = File::create(&path)
+            .and_then(|lock| lock.lock().map(|()| lock))
+            .map_err(|e| named(&path, &e))?;
+        Ok(LockedFolder {
+            folder: self,
+            _lock: lock,
+        })
+    }
+
+    /// [`LockedFolder::refresh`] for one who has nothing else to write.
+    ///
+    /// # Errors
+    /// As there.
     pub fn refresh(
         &self,
         change: impl FnOnce(&mut RunInfo),
     ) -> io::Result<(RunResult, SeriesFile)> {
-        let lock = File::create(self.path.join(".lock"))?;
-        lock.lock()?;
-        let (mut result, series) = rebuild(&self.path)?;
-        change(&mut result.run);
-        self.write_json("summary.json", &result)?;
-        self.write_json(
-            "metrics.json",
-            &SeriesFile {
-                schema: SERIES_SCHEMA,
-                cases: series.cases.clone(),
-            },
-        )?;
-        Ok((result, series))
+        self.lock()?.refresh(change)
     }
 
     /// Writes one file of the folder, whole or not at all.
@@ -119,6 +152,56 @@ impl ResultsFolder {
     fn write_json(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
         self.write(name, &json(value)?)
     }
+}
+
+/// A results folder that no other process changes meanwhile.
+#[derive(Debug)]
+pub struct LockedFolder<'a> {
+    folder: &'a ResultsFolder,
+    _lock: File,
+}
+
+impl LockedFolder<'_> {
+    /// Makes `summary.json` and `metrics.json` anew from the folder's cases, `change` applied to the
+    /// run's own part.
+    ///
+    /// # Errors
+    /// When something cannot be read or written.
+    pub fn refresh(
+        &self,
+        change: impl FnOnce(&mut RunInfo),
+    ) -> io::Result<(RunResult, SeriesFile)> {
+        let (mut result, series) = read_folder(&self.folder.path)?;
+        change(&mut result.run);
+        self.folder.write_json("summary.json", &result)?;
+        self.folder.write_json(
+            "metrics.json",
+            &SeriesFile {
+                schema: SERIES_SCHEMA,
+                cases: series.cases.clone(),
+            },
+        )?;
+        Ok((result, series))
+    }
+}
+
+/// A lock of the operating system on a folder: it says that a process is at work there, and goes
+/// with that process, however it ends.
+#[derive(Debug)]
+pub struct Claim(#[expect(dead_code, reason = "held, not used")] File);
+
+/// Whether a process is measuring the case of that folder right now.
+pub fn case_is_claimed(dir: &Path) -> bool {
+    // Systems that cannot open or lock folders have no claims.
+    File::open(dir).is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Whether the run of that results folder was left behind: it never said that it had finished, and no
+/// process is at work on it.
+pub fn run_is_left_behind(path: &Path, run: &RunInfo) -> bool {
+    let at_work =
+        || File::open(path).is_ok_and(|f| matches!(f.try_lock(), Err(TryLockError::WouldBlock)));
+    run.finished_at.is_none() && !at_work()
 }
 
 fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -136,15 +219,26 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
         .and_then(|()| std::fs::rename(&beside, path))
         .inspect_err(|_| drop(std::fs::remove_file(&beside)))
-        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+        .map_err(|e| named(path, &e))
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path).map_err(|e| named(path, &e))
+}
+
+/// The error, with the path it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(unix)]
 fn point_latest(results: &Path, id: &str) -> io::Result<()> {
     let beside = results.join(format!(".latest.{}.tmp", std::process::id()));
     drop(std::fs::remove_file(&beside));
-    std::os::unix::fs::symlink(id, &beside)?;
-    std::fs::rename(&beside, results.join("latest"))
+    let latest = results.join("latest");
+    std::os::unix::fs::symlink(id, &beside)
+        .and_then(|()| std::fs::rename(&beside, &latest))
+        .map_err(|e| named(&latest, &e))
 }
 
 #[cfg(not(unix))]

@@ -1,92 +1,114 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
+use libtest_mimic::{Completion, Failed};
 
-use super::context::Context;
-use super::measure::run_case;
-use super::{case_result, host};
+use super::arguments::TestArguments;
+use super::context::{Context, Skip};
+use super::libtest::{Test, run_tests};
+use super::lock::{MeasuringLock, Needs, acquire, lock_folder};
+use super::say::tell;
+use super::{case_result, host, suite_hooks};
 use crate::exit;
 use crate::judge::Verdict;
 use crate::plan::Case;
 use crate::report::console::{self, Pointers, Style};
-use crate::result::{CaseResult, CaseSeries, RunResult, SeriesFile};
+use crate::result::{CaseResult, CaseSeries};
 
 /// What an invocation came to.
 pub struct Outcome {
-    /// What libtest counted.
-    pub conclusion: Conclusion,
-    /// The whole result; absent when no case ran.
-    pub result: Option<(RunResult, SeriesFile)>,
-    /// The exit code by the results alone (no interrupt, no failure of prony's own).
-    pub code: i32,
-    /// Standard output is libtest's JSON, a line an event: whatever else is said goes elsewhere.
+    /// Whether standard output holds events for programs: what is said to people goes to standard
+    /// error then.
     pub json: bool,
+    /// The exit code by the cases of this process (no interrupt, no failure of prony's own).
+    pub code: i32,
 }
 
 /// Runs `cases` as libtest would, each as one test; results are written as cases end.
 ///
 /// # Errors
-/// When the results folder cannot be brought to its final state.
+/// When `--logfile` cannot be written.
 pub fn run_cases(
     cases: Vec<Case>,
     context: &Arc<Context>,
-    mut arguments: Arguments,
+    arguments: &TestArguments,
 ) -> io::Result<Outcome> {
-    // Two measurements at once would disturb each other.
-    arguments.test_threads.get_or_insert(1);
-    let trials = cases
+    let tests = cases
         .into_iter()
-        .map(|case| {
-            let context = context.clone();
-            Trial::ignorable_test(case.full_name(), move || run_one(&case, &context))
-        })
+        .map(|case| test_of(case, context, arguments))
         .collect();
-    let listing = arguments.list;
-    let json = arguments.format == Some(FormatSetting::Json);
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    let Some(folder) = context.folder_if_made() else {
-        let code = if listing {
-            exit::OK
-        } else {
-            exit::NOTHING_SELECTED
-        };
-        return Ok(Outcome {
-            conclusion,
-            result: None,
-            code,
-            json,
-        });
+    run_as_tests(tests, context, arguments)
+}
+
+/// [`run_cases`] for tests that are cases or stand in for them.
+pub(super) fn run_as_tests(
+    tests: Vec<Test>,
+    context: &Context,
+    arguments: &TestArguments,
+) -> io::Result<Outcome> {
+    let lost = run_tests(tests, arguments)?;
+    suite_hooks::finish(context);
+    context.launched.stop_all();
+    if let Some(e) = lost {
+        context.note_internal(format!(
+            "cannot write to standard output: {e}; the cases that were left were not run"
+        ));
+        context.note_broken_off();
+    }
+    let ended = context.ended();
+    let none = if arguments.list || !context.internal().is_empty() {
+        exit::OK
+    } else {
+        exit::NOTHING_SELECTED
     };
-    let (result, series) = folder.refresh(|run| {
-        run.finished_at = Some(super::now());
-        run.interrupted |= context.interrupt.raised();
-    })?;
-    let code = exit_code(&result);
+    let code = ended.iter().map(|e| e.code).reduce(exit::stronger);
     Ok(Outcome {
-        conclusion,
-        result: Some((result, series)),
-        code,
-        json,
+        json: arguments.json,
+        code: code.unwrap_or(none),
     })
 }
 
-fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
-    if context.interrupt.raised() {
-        let result = case_result::skipped(case, "interrupted before it began");
-        if let Ok(folder) = context.folder()
-            && let Err(e) = folder.end_case(&result, &CaseSeries::default())
-        {
-            context.note_internal(format!("cannot write results: {e}"));
-        }
-        return Ok(Completion::ignored_with(
-            "skipped: interrupted before it began",
-        ));
+/// A case as one of libtest's tests.
+pub(super) fn test_of(case: Case, context: &Arc<Context>, arguments: &TestArguments) -> Test {
+    let context = context.clone();
+    let show = arguments.no_capture;
+    let source = &case.scenario.location;
+    Test {
+        name: case.full_name(),
+        source: Some((source.file.path.to_string(), source.line_column().0)),
+        run: Box::new(move || run_one(&case, &context, show)),
     }
-    let result = run_case(case, context);
+}
+
+fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Failed> {
+    if let Some(skip) = context.skip() {
+        return Ok(skip_case(case, context, &skip));
+    }
+    let lock = lock_for(case, context);
+    // Waiting for it may have used up the time.
+    if let Some(skip) = context.skip() {
+        return Ok(skip_case(case, context, &skip));
+    }
+    let claim = context
+        .folder()
+        .and_then(|folder| folder.claim_case(&case.slug));
+    let measured = catch_unwind(AssertUnwindSafe(|| {
+        suite_hooks::run_in_suite(case, context)
+    }));
+    drop(claim);
+    drop(lock);
+    let Ok(result) = measured else {
+        let what = format!("prony panicked while it measured {}", case.full_name());
+        context.note_internal(format!("{what}; that is a bug of prony's"));
+        return Err(Failed::from(what));
+    };
     if context.interrupt.raised() && result.verdict == Verdict::Error {
         return Ok(Completion::ignored_with("interrupted"));
+    }
+    if show {
+        tell(format_args!("\n{}", shown(&result).trim_end()));
     }
     if let Some(reason) = console::ignored_reason(&result) {
         return Ok(Completion::ignored_with(reason));
@@ -97,7 +119,46 @@ fn run_one(case: &Case, context: &Context) -> Result<Completion, Failed> {
     }
 }
 
-fn failure_text(result: &CaseResult, context: &Context) -> String {
+/// Waits until nobody else measures what `case` is about to measure.
+fn lock_for(case: &Case, context: &Context) -> Option<MeasuringLock> {
+    // Nothing can disturb what is computed.
+    if context.is_virtual(case) {
+        return None;
+    }
+    let mut say = |line: &str| tell(format_args!("{}: {line}", case.full_name()));
+    let stop = || context.skip().is_some();
+    acquire(&Needs::of(case), &lock_folder(), &stop, &mut say).unwrap_or_else(|e| {
+        say(&format!(
+            "warning: {e}; whoever else measures here now disturbs this case"
+        ));
+        None
+    })
+}
+
+fn skip_case(case: &Case, context: &Context, skip: &Skip) -> Completion {
+    let skipped = case_result::skipped(case, &skip.reason);
+    let result = case_result::redacted(skipped, &context.redactor(case));
+    let written = context
+        .folder()
+        .and_then(|folder| folder.end_case(&result, &CaseSeries::default()));
+    if let Err(e) = written {
+        context.note_internal(format!("cannot write results: {e}"));
+    }
+    context.note_ended(&result, skip.code);
+    Completion::ignored_with(format!("skipped: {}", skip.reason))
+}
+
+/// What a case measured, for `--no-capture`.
+fn shown(result: &CaseResult) -> String {
+    let mut text = console::case_table(result, Style::PLAIN);
+    for phase in &result.phases {
+        text.push_str(&console::metrics_table(phase, Style::PLAIN));
+    }
+    text
+}
+
+/// The text of a case that did not pass.
+pub(super) fn failure_text(result: &CaseResult, context: &Context) -> String {
     let report = context
         .folder_if_made()
         .map(|f| f.path().join("report.html").display().to_string());
@@ -118,24 +179,15 @@ pub fn stdout_style() -> Style {
     }
 }
 
-/// The exit code of a result, by the verdicts of its cases.
-pub fn exit_code(result: &RunResult) -> i32 {
-    result
-        .cases
-        .iter()
-        .map(|case| match case.verdict {
-            Verdict::Fail => exit::FAILED,
-            Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
-            Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,
-        })
-        .fold(
-            if result.cases.is_empty() {
-                exit::NOTHING_SELECTED
-            } else {
-                exit::OK
-            },
-            exit::stronger,
-        )
+/// The exit code that a case of this verdict asks for. Why a case was skipped is not part of it: a
+/// budget that was used up asks for [`exit::NOT_MEASURED`] when it happens.
+pub fn exit_code(case: &CaseResult) -> i32 {
+    match case.verdict {
+        _ if case.excused() => exit::OK,
+        Verdict::Fail => exit::FAILED,
+        Verdict::Error | Verdict::Invalid => exit::NOT_MEASURED,
+        Verdict::Pass | Verdict::Undecided | Verdict::Skipped => exit::OK,
+    }
 }
 
 /// The run's part of the summary as an invocation begins.

@@ -60,12 +60,13 @@ impl Interrupt {
                             _ = term.recv() => exit::SIGTERM,
                         };
                         if shared.raised() {
+                            super::launch::kill_all();
                             std::process::exit(code);
                         }
                         shared.code.store(code, Ordering::Release);
-                        eprintln!(
-                            "\ninterrupted: no new requests; saving what was measured (once more to leave at once)"
-                        );
+                        super::say::tell(
+"\ninterrupted: no new requests; saving what was measured (once more to leave at once)",
+);
                         shared.signal.raise(1);
                     }
                 });

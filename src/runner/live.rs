@@ -1,20 +1,27 @@
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use futures_util::future::{Either, select};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::context::Context;
-use crate::driver::{RealDriver, VirtualDriver};
+use super::launch::LaunchedServer;
+use super::progress::WaitingLine;
+use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
-    EngineTransport, HttpCarrier, HttpSettings, Protocol, ServerInfo, openai::Chat,
-    openai::Completions, probe_ready,
+    EngineTransport, HttpCarrier, HttpSettings, Protocol, ReadyCheck, ReadyWhen, Transport,
+    openai::Chat, openai::Completions, perform, probe_until,
 };
+use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
-use crate::suite::{Api, SimOverrides, Target, TargetUrl};
+use crate::suite::{Api, Probe, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts};
+use crate::text::seconds;
+use crate::workload::{PlannedRequest, Prompt};
 
 /// Why a case could not be measured; makes it `error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +32,8 @@ const POOL: usize = 4096;
 
 /// A target that is up: requests can go to it.
 pub struct LiveTarget<T> {
+    /// Base URL of its API; absent in process.
+    url: Option<Url>,
     /// Its address for people.
     pub shown: String,
     /// The model asked for.
@@ -48,76 +57,108 @@ enum Engine {
     InProcess(EngineTransport<VirtualDriver>),
 }
 
-impl LiveTarget<HttpCarrier<RealDriver>> {
+/// Where a case is measured: a clock, and the network that goes with it.
+pub trait World {
+    /// The clock.
+    type Driver: Driver;
+    /// The network.
+    type Transport: Transport;
+
     /// Starts the target of `phase` where it is the embedded engine, and waits until it is ready.
     ///
     /// # Errors
     /// When it does not become ready, or its settings cannot be used.
-    pub async fn open(
+    fn open(
         case: &Case,
         phase: &PhasePlan,
+        at: Whereabouts,
+        driver: &Self::Driver,
+        context: &Context,
+    ) -> impl Future<Output = Result<LiveTarget<Self::Transport>, NotMeasured>>;
+}
+
+/// Real time and sockets.
+pub struct RealWorld;
+
+/// Virtual time and the embedded engine in process.
+pub struct VirtualWorld;
+
+/// Where a target is found, and how to know that it will not come any more.
+#[derive(Clone, Debug, Default)]
+pub struct Whereabouts {
+    /// The program that should serve it, where prony has started one.
+    pub server: Option<Arc<LaunchedServer>>,
+    /// Index of the session within the case.
+    pub session: u32,
+}
+
+impl World for RealWorld {
+    type Driver = RealDriver;
+    type Transport = HttpCarrier<RealDriver>;
+
+    async fn open(
+        case: &Case,
+        phase: &PhasePlan,
+        at: Whereabouts,
         driver: &RealDriver,
         context: &Context,
-    ) -> Result<Self, NotMeasured> {
+    ) -> Result<LiveTarget<Self::Transport>, NotMeasured> {
         let target = phase.target(case);
-        let (base_url, engine) = match &target.url {
-            TargetUrl::Http(url) => (url.clone(), Engine::None),
-            TargetUrl::Sim(which) => {
-                let (url, server) = start_engine(case, which)?;
+        let (base_url, engine) = match (&at.server, &target.url) {
+            (Some(server), _) => (server.url().clone(), Engine::None),
+            (None, TargetUrl::Http(url)) => (url.clone(), Engine::None),
+            (None, TargetUrl::Sim(which)) => {
+                let (url, server) = start_engine(case, which, at.session)?;
                 (url, Engine::Server(server))
             }
         };
         let shown = shown(target);
         let settings = HttpSettings {
-            headers: headers(target)?,
+            headers: secret_headers(&target.headers)?,
             pool: phase.max_in_flight().map_or(POOL, |n| n as usize),
-            ca: authority(target)?,
+            ca: authority(target.ca.as_deref())?,
             insecure_tls: target.insecure_tls,
             ..HttpSettings::new(base_url)
         };
-        let info = ready(&settings, target.ready_timeout, context)
-            .await
-            .map_err(|why| NotMeasured(format!("{shown} never became ready: {why}")))?;
-        let model = match target
-            .model
-            .clone()
-            .or_else(|| info.models.first().cloned())
-        {
-            Some(model) => model,
-            None => {
-                return Err(NotMeasured(format!(
-                    "{shown} lists no model under `models`; name one with `model:` in the target"
-                )));
-            }
+        let line = WaitingLine::start(match target.launch {
+            Some(_) => "starting the target",
+            None => "waiting for the target",
+        });
+        let redactor = context.redactor(case);
+        // What a program says while it starts tells more than that it does not answer yet.
+        let say = |why: &str| {
+            let said = at.server.as_ref().and_then(|server| server.last_line());
+            line.say(said.unwrap_or_else(|| redactor.apply(why).into_owned()));
         };
-        let wish = std::env::var("PRONY_TRANSPORT").ok();
-        let transport = HttpCarrier::new(settings, driver.clone(), wish.as_deref())
-            .map_err(|e| NotMeasured(e.to_string()))?;
-        transport
-            .open_ahead(phase.max_in_flight().map_or(0, |n| n as usize))
-            .await;
-        Ok(LiveTarget {
-            transport_name: transport.name(),
-            transport,
-            gpus: target.gpus,
-            protocol: protocol(target, &model),
-            shown,
-            model,
-            engine,
-        })
+        let asking = until_ready(target, settings, shown.clone(), driver, &say, engine);
+        let ended = match &at.server {
+            Some(server) => server.ended().clone(),
+            None => Signal::new(),
+        };
+        let stop = select(context.interrupt.signal.reached(1), ended.reached(1));
+        match select(Box::pin(asking), stop).await {
+            Either::Left((live, _)) => live,
+            Either::Right((Either::Left(_), _)) => Err(NotMeasured(format!(
+                "{shown} never became ready: interrupted while waiting"
+            ))),
+            Either::Right((Either::Right(_), _)) => Err(NotMeasured(format!(
+                "{shown} never became ready: its program has ended"
+            ))),
+        }
     }
 }
 
-impl LiveTarget<EngineTransport<VirtualDriver>> {
-    /// Starts the embedded engine in process, in virtual time.
-    ///
-    /// # Errors
-    /// When the target is none, or its settings cannot be used.
-    pub fn in_process(
+impl World for VirtualWorld {
+    type Driver = VirtualDriver;
+    type Transport = EngineTransport<VirtualDriver>;
+
+    async fn open(
         case: &Case,
         phase: &PhasePlan,
+        at: Whereabouts,
         driver: &VirtualDriver,
-    ) -> Result<Self, NotMeasured> {
+        _: &Context,
+    ) -> Result<LiveTarget<Self::Transport>, NotMeasured> {
         let target = phase.target(case);
         let shown = shown(target);
         let TargetUrl::Sim(which) = &target.url else {
@@ -125,11 +166,12 @@ impl LiveTarget<EngineTransport<VirtualDriver>> {
                 "{shown} cannot be measured in virtual time: only sim:// targets can"
             )));
         };
-        let (config, session) = engine_of(case, which)?;
+        let (config, session) = engine_of(case, which, at.session)?;
         let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
         let models = listed_models(&transport.ask("GET", "/v1/models").1);
         let model = model(target, &shown, models)?;
         Ok(LiveTarget {
+            url: None,
             transport_name: "in process",
             gpus: target.gpus,
             protocol: protocol(target, &model),
@@ -141,28 +183,123 @@ impl LiveTarget<EngineTransport<VirtualDriver>> {
     }
 }
 
+/// Asks `target` until it is ready.
+async fn until_ready(
+    target: &Target,
+    settings: HttpSettings,
+    shown: String,
+    driver: &RealDriver,
+    say: &dyn Fn(&str),
+    engine: Engine,
+) -> Result<LiveTarget<HttpCarrier<RealDriver>>, NotMeasured> {
+    let began = Instant::now();
+    let check = ReadyCheck {
+        when: match &target.ready.probe {
+            Probe::Auto | Probe::Token => ReadyWhen::NotLoading,
+            Probe::Models => ReadyWhen::Models,
+            Probe::Path(path) => ReadyWhen::Path(path.clone()),
+        },
+        timeout: target.ready.timeout,
+        interval: target.ready.interval,
+    };
+    let info = probe_until(&settings, &check, &mut |why| say(&why.to_string()))
+        .await
+        .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
+    let model = model(target, &shown, info.models)?;
+    let wish = std::env::var("PRONY_TRANSPORT").ok();
+    let url = settings.base_url.clone();
+    let transport = HttpCarrier::new(settings, driver.clone(), wish.as_deref())
+        .map_err(|e| NotMeasured(e.to_string()))?;
+    let live = LiveTarget {
+        url: Some(url),
+        transport_name: transport.name(),
+        transport,
+        gpus: target.gpus,
+        protocol: protocol(target, &model),
+        shown,
+        model,
+        engine,
+    };
+    if target.ready.probe == Probe::Token {
+        live.until_a_token(target, began, driver, say).await?;
+    }
+    Ok(live)
+}
+
+fn never_ready(shown: &str, target: &Target, why: &str) -> NotMeasured {
+    NotMeasured(format!(
+        "{shown} never became ready: {why} (waited at most {}; `ready: {{ timeout: … }}` says how long)",
+        seconds(Some(target.ready.timeout.as_secs_f64()))
+    ))
+}
+
+impl LiveTarget<HttpCarrier<RealDriver>> {
+    /// Sends small requests until one is answered.
+    async fn until_a_token(
+        &self,
+        target: &Target,
+        began: Instant,
+        driver: &RealDriver,
+        say: &dyn Fn(&str),
+    ) -> Result<(), NotMeasured> {
+        let request = PlannedRequest {
+            prompt: Prompt::Text("Say hello.".to_owned()),
+            input_tokens: None,
+            output_tokens: Some(1),
+            labels: BTreeMap::new(),
+        };
+        let body = self.protocol.encode(&request);
+        let mut why = "no token came".to_owned();
+        loop {
+            let left = target.ready.timeout.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Err(never_ready(&self.shown, target, &why));
+            }
+            let timeouts = Timeouts {
+                connect: left,
+                first_token: left,
+                total: left,
+            };
+            let seen = perform(
+                driver,
+                &self.transport,
+                self.protocol.as_ref(),
+                body.clone(),
+                timeouts,
+            )
+            .await;
+            match seen.error {
+                None => return Ok(()),
+                // A first token is all that is asked for, whatever became of the rest.
+                Some(_) if seen.output => return Ok(()),
+                Some(error) => why = format!("no token came: {}", error.message),
+            }
+            say(&why);
+            tokio::time::sleep(target.ready.interval.min(left)).await;
+        }
+    }
+}
+
 impl<T> LiveTarget<T> {
+    /// Base URL of its API; absent in process.
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    /// The engine that answers in process, where there is one.
+    pub fn in_process(&self) -> Option<&EngineTransport<VirtualDriver>> {
+        match &self.engine {
+            Engine::InProcess(transport) => Some(transport),
+            Engine::None | Engine::Server(_) => None,
+        }
+    }
+
     /// Tells the embedded engine that a run of a phase begins, so that it draws its speed anew.
     pub fn begin_run(&self, run: u64) {
         match &self.engine {
             Engine::None => {}
             Engine::Server(server) => server.begin_run(run),
             Engine::InProcess(transport) => transport.begin_run(run),
-        }
-    }
-}
-
-/// The target's address as a person may see it: without user, password, query.
-pub fn shown(target: &Target) -> String {
-    match &target.url {
-        TargetUrl::Sim(which) => format!("sim://{}", which.preset),
-        TargetUrl::Http(url) => {
-            let mut url = url.clone();
-            // Both fail only for URLs that cannot have a host, which a target's cannot be.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            url.set_query(None);
-            url.to_string()
         }
     }
 }
@@ -191,13 +328,38 @@ fn protocol(target: &Target, model: &str) -> Arc<dyn Protocol> {
     }
 }
 
-/// The engine's configuration, and the seed of its session: each case has a start of its own.
-fn engine_of(case: &Case, which: &SimOverrides) -> Result<(SimConfig, u64), NotMeasured> {
+/// The target's address as a person may see it: without user, password, query.
+pub fn shown(target: &Target) -> String {
+    match &target.url {
+        TargetUrl::Sim(which) => format!("sim://{}", which.preset),
+        TargetUrl::Http(url) => {
+            let mut url = url.clone();
+            // Both fail only for URLs that cannot have a host, which a target's cannot be.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            TargetUrl::Http(url).shown()
+        }
+    }
+}
+
+/// The engine's configuration and the seed of its session, so that each session has a speed of its
+/// own. Under `restart: never` all cases draw the same one, as if one engine had served them.
+fn engine_of(
+    case: &Case,
+    which: &SimOverrides,
+    session: u32,
+) -> Result<(SimConfig, u64), NotMeasured> {
     let config = SimConfig::resolve(&which.preset, &which.overrides)
         .map_err(|e| NotMeasured(format!("the embedded engine did not start: {e}")))?;
     let mut hash = Sha256::new();
     hash.update(case.scenario.seed.to_le_bytes());
-    hash.update(case.full_name());
+    if case.scenario.restart != Restart::Never {
+        hash.update(case.full_name());
+    }
+    if session > 0 {
+        hash.update(session.to_le_bytes());
+    }
     let digest = hash.finalize();
     let mut session = [0; 8];
     session.copy_from_slice(&digest[..8]);
@@ -205,19 +367,22 @@ fn engine_of(case: &Case, which: &SimOverrides) -> Result<(SimConfig, u64), NotM
 }
 
 /// Starts the embedded engine on a free port.
-fn start_engine(case: &Case, which: &SimOverrides) -> Result<(Url, SimServer), NotMeasured> {
+fn start_engine(
+    case: &Case,
+    which: &SimOverrides,
+    session: u32,
+) -> Result<(Url, SimServer), NotMeasured> {
     let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
-    let (config, session) = engine_of(case, which)?;
+    let (config, session) = engine_of(case, which, session)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = SimServer::start(config, session, listen).map_err(|e| failed(e.to_string()))?;
     let url = Url::parse(&server.base_url()).map_err(|e| failed(e.to_string()))?;
     Ok((url, server))
 }
 
-/// The target's headers with their values; variables that are not set stop the case here.
-fn headers(target: &Target) -> Result<Vec<(String, String)>, NotMeasured> {
-    target
-        .headers
+/// Headers with their values; variables that are not set stop the case here.
+pub fn secret_headers(headers: &[(String, Secret)]) -> Result<Vec<(String, String)>, NotMeasured> {
+    headers
         .iter()
         .map(|(name, secret)| match &secret.value {
             Ok(value) => Ok((name.clone(), value.clone())),
@@ -228,8 +393,9 @@ fn headers(target: &Target) -> Result<Vec<(String, String)>, NotMeasured> {
         .collect()
 }
 
-fn authority(target: &Target) -> Result<Option<Vec<u8>>, NotMeasured> {
-    let Some(path) = &target.ca else {
+/// The certificates of `ca:`.
+pub fn authority(ca: Option<&Path>) -> Result<Option<Vec<u8>>, NotMeasured> {
+    let Some(path) = ca else {
         return Ok(None);
     };
     std::fs::read(path).map(Some).map_err(|e| {
@@ -238,16 +404,4 @@ fn authority(target: &Target) -> Result<Option<Vec<u8>>, NotMeasured> {
             path.display()
         ))
     })
-}
-
-async fn ready(
-    settings: &HttpSettings,
-    timeout: Duration,
-    context: &Context,
-) -> Result<ServerInfo, String> {
-    let probe = Box::pin(probe_ready(settings, timeout));
-    match select(probe, context.interrupt.signal.reached(1)).await {
-        Either::Left((info, _)) => info.map_err(|e| e.to_string()),
-        Either::Right(_) => Err("interrupted while waiting".to_owned()),
-    }
 }

@@ -1,23 +1,30 @@
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::select;
+
 use super::assemble::MeasuredPhase;
 use super::case_result;
 use super::context::Context;
+use super::harness::exit_code;
 use super::host::cpu_seconds;
-use super::live::{LiveTarget, NotMeasured};
+use super::live::{LiveTarget, NotMeasured, RealWorld, VirtualWorld, World};
 use super::progress::ProgressLine;
+use super::prompts::prompts_of;
+use super::sessions::Sessions;
+use super::time_limit::TimeLimit;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::Transport;
-use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, drive};
+use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
 use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
 use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, parse_prompt_file, salt};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -32,89 +39,142 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let records = match folder.begin_case(&case_result::placeholder(case)) {
+    let clean = |result| case_result::redacted(result, &context.redactor(case));
+    if let Some(reason) = &case.scenario.skip {
+        let result = clean(case_result::skipped(case, reason));
+        context.note_ended(&result, exit_code(&result));
+        if let Err(e) = folder.end_case(&result, &CaseSeries::default()) {
+            context.note_internal(format!("cannot write results: {e}"));
+        }
+        return result;
+    }
+    let records = match folder.begin_case(&clean(case_result::placeholder(case))) {
         Ok(path) => path,
         Err(e) => {
             context.note_internal(format!("cannot write results: {e}"));
             return case_result::not_measured(case, &format!("cannot write results: {e}"));
         }
     };
-    let (measured, virtual_s) = if context.is_virtual(case) {
+    let limit = TimeLimit::new(case, context);
+    let (mut result, series) = if context.is_virtual(case) {
         let driver = VirtualDriver::new();
-        let measured = driver.block_on(async {
-            let live = LiveTarget::in_process(case, &case.phases[0], &driver)?;
-            measure_all(&driver, case, context, &live, &records).await
+        let sessions = Sessions::<VirtualWorld>::new(case, context, folder);
+        let (mut result, series) = measured_by(sessions, case, &limit, |sessions| {
+            Ok(driver.block_on(measure_all(
+                driver.clone(),
+                case,
+                context,
+                &limit,
+                &records,
+                sessions,
+            )))
         });
-        (measured, Some(driver.now() as f64 / 1e9))
+        result.duration_s = driver.now() as f64 / 1e9;
+        (result, series)
     } else {
-        let measured = RealDriver::run(async |driver| {
-            let live = LiveTarget::open(case, &case.phases[0], &driver, context).await?;
-            measure_all(&driver, case, context, &live, &records).await
+        let sessions = Sessions::<RealWorld>::new(case, context, folder);
+        let (mut result, series) = measured_by(sessions, case, &limit, |sessions| {
+            RealDriver::run(|driver| measure_all(driver, case, context, &limit, &records, sessions))
         });
-        let failed = |e| Err(NotMeasured(format!("cannot start measuring: {e}")));
-        (measured.unwrap_or_else(failed), None)
+        result.duration_s = began.elapsed().as_secs_f64();
+        (result, series)
     };
-    let (mut result, series) = match measured {
-        Ok(phases) => {
-            let series = CaseSeries {
-                slug: case.slug.clone(),
-                phases: phases
-                    .iter()
-                    .map(|p| PhaseSeries {
-                        name: p.name.clone(),
-                        runs: p.runs.iter().map(crate::metrics::series).collect(),
-                    })
-                    .collect(),
-            };
-            (case_result::judged(case, &phases), series)
-        }
-        Err(NotMeasured(reason)) => (
-            case_result::not_measured(case, &reason),
-            CaseSeries::default(),
-        ),
-    };
-    result.duration_s = virtual_s.unwrap_or_else(|| began.elapsed().as_secs_f64());
-    context.redact(case, &mut result);
+    case_result::note_known_issue(case, &mut result, context.today());
+    let result = clean(result);
+    context.note_ended(&result, exit_code(&result));
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
     }
     result
 }
 
+/// What came of a case that `measure` measures in `sessions`.
+fn measured_by<W: World>(
+    mut sessions: Sessions<'_, W>,
+    case: &Case,
+    limit: &TimeLimit,
+    measure: impl FnOnce(&mut Sessions<'_, W>) -> std::io::Result<Measured>,
+) -> (CaseResult, CaseSeries) {
+    // A panic is prony's own failure; what the case has started ends all the same, and `after` is done.
+    let measured = catch_unwind(AssertUnwindSafe(|| measure(&mut sessions)));
+    let after = sessions.finish();
+    let measured = match measured {
+        Ok(Ok(measured)) => measured,
+        Ok(Err(e)) => Measured {
+            phases: Vec::new(),
+            ending: Ending::Failed(format!("cannot start measuring: {e}")),
+        },
+        Err(panic) => resume_unwind(panic),
+    };
+    let interrupted = measured.phases.iter().any(|p| p.interrupted);
+    let (mut result, series) = judged(case, measured);
+    if interrupted && let Some(used_up) = limit.used_up() {
+        result.reason = Some(format!(
+            "{used_up}: what was measured is kept, nothing was judged"
+        ));
+    }
+    if let Err(NotMeasured(reason)) = after {
+        case_result::also_error(&mut result, reason);
+    }
+    result.notes.extend(sessions.notes());
+    (result, series)
+}
+
+/// What was measured of a case, and how that ended.
+struct Measured {
+    phases: Vec<MeasuredPhase>,
+    ending: Ending,
+}
+
+enum Ending {
+    /// As planned, or interrupted by the user, which its phases tell.
+    Regular,
+    /// The target died after it had been ready.
+    Died(String),
+    /// prony could not go on.
+    Failed(String),
+}
+
+fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
+    let phases = measured.phases;
+    let series = CaseSeries {
+        slug: case.slug.clone(),
+        phases: phases
+            .iter()
+            .map(|p| PhaseSeries {
+                name: p.name.clone(),
+                runs: p.runs.iter().map(crate::metrics::series).collect(),
+            })
+            .collect(),
+    };
+    let result = match measured.ending {
+        Ending::Regular => case_result::judged(case, &phases),
+        Ending::Died(reason) => case_result::died(case, &phases, &reason),
+        Ending::Failed(reason) => case_result::broken_off(case, &phases, &reason),
+    };
+    (result, series)
+}
+
 /// The one measuring loop: asks the procedure what to measure next until it is done, whatever the
-/// kind of case.
-async fn measure_all<D: Driver, T: Transport>(
-    driver: &D,
+/// kind of case. What was measured before something went wrong is kept.
+async fn measure_all<W: World>(
+    driver: W::Driver,
     case: &Case,
     context: &Context,
-    live: &LiveTarget<T>,
+    limit: &TimeLimit,
     records: &Path,
-) -> Result<Vec<MeasuredPhase>, NotMeasured> {
-    let entries = prompt_entries(case)?;
-    let gpus = live.gpus;
-    let procedure = case.procedure();
-    let mut runs: Vec<MeasuredRun> = Vec::new();
-    let mut measured: Vec<OneRun> = Vec::new();
-    let evidence = loop {
-        match procedure.next(&runs) {
-            Step::Done(evidence) => break evidence,
-            Step::Measure(measure) => {
-                let one =
-                    measure_one(driver, case, context, &measure, live, &entries, records).await?;
-                let interrupted = one.outcome.interrupted;
-                runs.push(MeasuredRun {
-                    result: summarize_run(&one.records, gpus, interrupted),
-                    measure: *measure,
-                });
-                measured.push(one);
-                if interrupted {
-                    break Evidence::everything(&runs);
-                }
-            }
-        }
-    };
+    sessions: &mut Sessions<'_, W>,
+) -> Measured {
+    limit.start(&driver);
+    let (mut runs, mut measured) = (Vec::new(), Vec::new());
+    let so_far = (&mut runs, &mut measured);
+    let (evidence, ending) = measure_runs(&driver, case, context, limit, records, sessions, so_far)
+        .await
+        .unwrap_or_else(|NotMeasured(reason)| {
+            (Evidence::everything(&runs), Ending::Failed(reason))
+        });
     let mut measured: Vec<Option<OneRun>> = measured.into_iter().map(Some).collect();
-    Ok(evidence
+    let phases = evidence
         .phases
         .into_iter()
         .map(|phase| {
@@ -123,35 +183,79 @@ async fn measure_all<D: Driver, T: Transport>(
                 .iter()
                 .filter_map(|&i| measured.get_mut(i).and_then(Option::take))
                 .collect();
-            phase_of(case, phase.name, of_phase, live)
+            phase_of(case, phase.name, of_phase, sessions)
         })
-        .collect())
+        .collect();
+    Measured { phases, ending }
 }
 
-fn phase_of<T: Transport>(
+async fn measure_runs<W: World>(
+    driver: &W::Driver,
+    case: &Case,
+    context: &Context,
+    limit: &TimeLimit,
+    records: &Path,
+    sessions: &mut Sessions<'_, W>,
+    (runs, measured): (&mut Vec<MeasuredRun>, &mut Vec<OneRun>),
+) -> Result<(Evidence, Ending), NotMeasured> {
+    let entries = prompts_of(&case.scenario.prompts.source)
+        .map_err(|problem| NotMeasured(problem.message))?;
+    let procedure = case.procedure();
+    loop {
+        let measure = match procedure.next(runs) {
+            Step::Done(evidence) => return Ok((evidence, Ending::Regular)),
+            Step::Measure(measure) => measure,
+        };
+        limit.during(sessions.ready_for(&measure, driver)).await??;
+        let live = sessions.live()?;
+        let ended = sessions.ended();
+        let gpus = live.gpus;
+        let one = measure_one(
+            driver, case, context, limit, &measure, live, ended, &entries, records,
+        )
+        .await?;
+        let interrupted = one.outcome.interrupted;
+        runs.push(MeasuredRun {
+            result: summarize_run(&one.records, gpus, interrupted),
+            measure: *measure,
+        });
+        measured.push(one);
+        if limit.stop.level() > 0 && interrupted {
+            return Ok((Evidence::everything(runs), Ending::Regular));
+        }
+        let last = measured.last().map(|one| &one.records);
+        if let Some(how) = sessions.died(last) {
+            return Ok((Evidence::everything(runs), Ending::Died(how)));
+        }
+    }
+}
+
+fn phase_of<W: World>(
     case: &Case,
     name: String,
     runs: Vec<OneRun>,
-    live: &LiveTarget<T>,
+    sessions: &Sessions<'_, W>,
 ) -> MeasuredPhase {
     let plan = case.phases.iter().find(|p| p.name == name);
+    let plan = plan.unwrap_or(&case.phases[0]);
     let health = health(&runs);
+    let (target, model) = sessions.about();
     MeasuredPhase {
-        warnings: stale_connections(live),
-        target: live.shown.clone(),
-        model: Some(live.model.clone()),
-        gpus: live.gpus,
+        warnings: stale_connections(sessions.stale_connections()),
+        target,
+        model,
+        gpus: plan.target(case).gpus,
         interrupted: runs.iter().any(|r| r.outcome.interrupted),
         salts: runs.iter().map(|r| r.salt.clone()).collect(),
-        load: case_result::load(plan.unwrap_or(&case.phases[0])),
+        load: case_result::load(plan),
         name,
         health,
         runs: runs.into_iter().map(|r| r.records).collect(),
     }
 }
 
-fn stale_connections<T: Transport>(live: &LiveTarget<T>) -> Vec<Warning> {
-    match live.transport.stale_connections() {
+fn stale_connections(n: u32) -> Vec<Warning> {
+    match n {
         0 => Vec::new(),
         n => vec![Warning {
             text: format!(
@@ -172,12 +276,18 @@ struct OneRun {
     cpu: Option<f64>,
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all of one call, and each of another origin"
+)]
 async fn measure_one<D: Driver, T: Transport>(
     driver: &D,
     case: &Case,
     context: &Context,
+    limit: &TimeLimit,
     measure: &Measure,
     live: &LiveTarget<T>,
+    ended: Signal,
     entries: &Arc<[FileEntry]>,
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
@@ -214,6 +324,7 @@ async fn measure_one<D: Driver, T: Transport>(
         progress.clone(),
     );
     let (began, cpu_before) = (Instant::now(), cpu_seconds());
+    let stop = Signal::new();
     let inputs = RunInputs {
         plan,
         transport: live.transport.clone(),
@@ -221,9 +332,9 @@ async fn measure_one<D: Driver, T: Transport>(
         source: source(case, measure, salt.clone(), entries),
         sink: redacting(context, case, recorder.sink()),
         progress,
-        interrupt: context.interrupt.signal.clone(),
+        interrupt: stop.clone(),
     };
-    let outcome = drive(driver.clone(), inputs).await;
+    let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
     // Virtual time has no processor time to hold against it.
@@ -249,8 +360,27 @@ async fn measure_one<D: Driver, T: Transport>(
     })
 }
 
-/// What servers say can repeat a key back: error messages and finish reasons pass the case's redactor
-/// before they are written anywhere.
+/// Drives a run that the user or the death of the target ends before its time.
+async fn drive_until<D: Driver, T: Transport>(
+    driver: &D,
+    inputs: RunInputs<T>,
+    stop: Signal,
+    user: &Signal,
+    ended: &Signal,
+) -> RunOutcome {
+    let watch = Box::pin(async {
+        select(user.reached(1), ended.reached(1)).await;
+        stop.raise(1);
+        std::future::pending::<RunOutcome>().await
+    });
+    select(Box::pin(drive(driver.clone(), inputs)), watch)
+        .await
+        .factor_first()
+        .0
+}
+
+/// What servers say can repeat a key back: error messages pass the case's redactor before they are
+/// written anywhere.
 fn redacting(
     context: &Context,
     case: &Case,
@@ -299,19 +429,6 @@ fn source(
             output_tokens: *output_tokens,
         }),
     }
-}
-
-/// Reads the prompt file, where the case has one.
-fn prompt_entries(case: &Case) -> Result<Arc<[FileEntry]>, NotMeasured> {
-    let PromptSource::File { path, .. } = &case.scenario.prompts.source else {
-        return Ok(Arc::new([]));
-    };
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| NotMeasured(format!("cannot read prompts from {name}: {e}")))?;
-    parse_prompt_file(&name, &text)
-        .map(Into::into)
-        .map_err(NotMeasured)
 }
 
 /// Health of the client over all runs of a phase: the worst of each.

@@ -3,16 +3,26 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::folder::{case_is_claimed, run_is_left_behind};
 use super::recover::recover;
 use crate::result::{CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
 
-/// Reads a results folder: the run's part from `summary.json`, the cases from their own folders.
-/// Cases that a killed process left behind are made from their records, and the run is marked
-/// interrupted.
 ///
 /// # Errors
 /// When the folder is no results folder, was written by a newer prony, or cannot be read.
 pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
+    let (mut result, series) = read_folder(folder)?;
+    let left_behind =
+        |c: &CaseResult| c.unfinished && !case_is_claimed(&folder.join("cases").join(&c.slug));
+    result.run.interrupted |=
+        run_is_left_behind(folder, &result.run) || result.cases.iter().any(left_behind);
+    Ok((result, series))
+}
+
+/// Reads a results folder as it stands, the run under way or over: the run's part from
+/// `summary.json`, the cases from their own folders. Those that have no end yet are made from their
+/// records.
+pub(super) fn read_folder(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     let mut result: RunResult = read_json(&folder.join("summary.json"))?;
     let mut series = SeriesFile {
         schema: SERIES_SCHEMA,
@@ -31,8 +41,11 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
         if !dir.join("result.json").exists() {
             continue;
         }
-        let case: CaseResult = read_json(&dir.join("result.json"))?;
-        let (case, case_series) = if case.unfinished {
+        let mut case: CaseResult = read_json(&dir.join("result.json"))?;
+        let (case, case_series) = if case.unfinished && case_is_claimed(&dir) {
+            case.reason = Some("still being measured".to_owned());
+            (case, None)
+        } else if case.unfinished {
             recover(&dir, case)?
         } else {
             let path = dir.join("series.json");
@@ -46,8 +59,6 @@ pub fn rebuild(folder: &Path) -> io::Result<(RunResult, SeriesFile)> {
     cases.sort_by(|a: &CaseResult, b| {
         (&a.source.file, a.source.line, &a.name).cmp(&(&b.source.file, b.source.line, &b.name))
     });
-    result.run.interrupted |=
-        result.run.finished_at.is_none() && cases.iter().any(|c| c.unfinished);
     result.cases = cases;
     Ok((result, series))
 }

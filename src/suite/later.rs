@@ -6,7 +6,9 @@ use super::model::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Suite,
+    Project,
     Target,
+    Launch,
     Defaults,
     Scenario,
     Load,
@@ -14,33 +16,22 @@ pub(super) enum Place {
     Other,
 }
 
-const HOOKS: &str = "hooks around suites and cases";
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
-const MATRIX: &str = "the expansion of scenarios into cases";
 
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("baseline", BASELINES),
-    ("matrix", MATRIX),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("before", HOOKS),
-    ("after", HOOKS),
-    ("between", HOOKS),
-    ("known_issue", "the handling of known issues"),
-    ("skip", "the skipping of cases"),
-    ("timeout", "time limits per case"),
     ("extend", "measuring on where the data cannot decide"),
-    ("restart", "restarts between repeats"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
     ("scrape", "the server's own counters"),
     ("telemetry", "the server's own counters"),
 ];
 
-const TARGET: [(&str, &str); 5] = [
-    ("launch", "the starting of servers"),
+const TARGET: [(&str, &str); 4] = [
     ("tokenizer", "exact token counts"),
     ("metrics", "the server's own counters"),
     ("scrape", "the server's own counters"),
@@ -54,23 +45,18 @@ const PROMPTS: [(&str, &str); 2] = [
     ("tokenizer", "exact token counts"),
 ];
 
-const SUITE: [(&str, &str); 5] = [
-    ("before", HOOKS),
-    ("after", HOOKS),
-    ("between", HOOKS),
-    ("matrix", MATRIX),
-    ("targets", "`prony.yaml`"),
-];
+const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
 /// What `key` comes with, where it is taken.
 pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
-        Place::Suite => &SUITE,
+        Place::Suite => &[],
+        Place::Project => &PROJECT,
         Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
         Place::Prompts => &PROMPTS,
-        Place::Other => &[],
+        Place::Launch | Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
@@ -93,17 +79,28 @@ pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
 /// Where a key belongs that people write in a wrong place.
 pub(super) fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim" => {
-            "under `target:`"
-        }
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
+        | "launch" => "under `target:`",
         "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" => "in a scenario or under `defaults:`",
+        | "measure_only" | "restart" | "between" | "timeout" | "skip" | "known_issue" => {
+            "in a scenario or under `defaults:`"
+        }
+        "name" | "matrix" => "in a scenario",
+        "include" | "exclude" => "under `matrix:`",
+        "until" => "under `known_issue:`",
+        "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
+        "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
         _ => return None,
     })
+}
+
+/// Whether `key` is one of `prony.yaml` and of nothing else, so that it is no typing error.
+pub(super) fn only_in_projects(key: &str) -> bool {
+    matches!(key, "targets" | "profiles")
 }
 
 /// What a prompt source comes with, where its name is taken.

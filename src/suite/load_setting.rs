@@ -11,7 +11,7 @@ use super::units::Rate;
 use super::yaml::{Node, NodeValue};
 
 /// Most requests in flight, or per second, that a suite may ask for.
-const MOST: u32 = 1_000_000;
+pub(super) const MOST: u32 = 1_000_000;
 const EXAMPLE: &str = "load: { rate: 20/s }";
 
 pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Load>> {

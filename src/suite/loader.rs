@@ -5,13 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::Diagnostic;
-use super::interpolate::{Env, is_variable, replace};
+use super::expansion::{self, Expansion};
+use super::hooks_setting;
+use super::interpolate::{Variables, is_variable, replace};
 use super::later::Place;
+use super::matrix::MOST_CASES;
 use super::model::{SimOverrides, Suite, TargetUrl};
 use super::names::{is_name, nearest};
+use super::project::{self, Project};
 use super::reader::{Fields, Placed, Problems};
-use super::resolve;
+use super::resolve::Layers;
 use super::resolved::resolved_yaml;
+use super::set_flag::{self, Overrides};
 use super::settings::{Settings, Surroundings};
 use super::source::{Location, SourceFile, Span};
 use super::target_setting::{self, TargetLayer};
@@ -46,14 +51,36 @@ pub type ValidateSim<'a> = &'a dyn Fn(&SimOverrides) -> Result<(), SimProblem>;
 pub struct LoadOptions<'a> {
     /// Looks up environment variables.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// `prony.yaml`, where there is one.
+    pub project: Option<SuiteInput>,
+    /// `--profile`: the profile of `prony.yaml` that is put over its defaults.
+    pub profile: Option<String>,
+    /// `--set`: `key=value` each, put over what every scenario says.
+    pub set: Vec<String>,
     /// `--seed`: stands in for every seed of every suite.
     pub seed: Option<u64>,
-    /// `--target URL`: stands in for every target, whole. Nothing of what suites say under `target:`
-    /// is used then, headers and keys included; what they say elsewhere (`stream`, `body` and
-    /// `headers` of `defaults:` and scenarios) is.
-    pub target_url: Option<String>,
+    /// `--target`: an address, or the name of a target of `prony.yaml`, that stands in for every
+    /// target, whole. Nothing of what suites say under `target:` is used then, headers and keys
+    /// included; what they say elsewhere (`stream`, `body` and `headers` of `defaults:` and
+    /// scenarios) is.
+    pub target: Option<String>,
     /// Checks `sim://` targets.
     pub validate_sim: ValidateSim<'a>,
+}
+
+impl Default for LoadOptions<'_> {
+    /// No variables, no flags, no `prony.yaml`; every engine is a good one.
+    fn default() -> Self {
+        LoadOptions {
+            env: &|_| None,
+            project: None,
+            profile: None,
+            set: Vec::new(),
+            seed: None,
+            target: None,
+            validate_sim: &|_| Ok(()),
+        }
+    }
 }
 
 /// Largest suite file, in bytes.
@@ -65,18 +92,25 @@ const TARGET_FLAG: &str = "`--target`";
 /// Reads `files`.
 ///
 /// # Errors
-/// Every problem of every file, in the order of the files and of their lines.
+/// Every problem: of `prony.yaml` and the flags, then of every file, in the order of the files and
+/// of their lines.
 pub fn load(
     files: &[SuiteInput],
     options: &LoadOptions<'_>,
 ) -> Result<Vec<Suite>, Vec<Diagnostic>> {
-    let each = load_each(files, options).map_err(|diagnostic| vec![*diagnostic])?;
+    let (mut found, each) = load_all(files, options);
     let mut suites = Vec::new();
-    let mut found = Vec::new();
     for result in each {
         match result {
             Ok(suite) => suites.push(suite),
-            Err(problems) => found.extend(problems),
+            Err(problems) => {
+                for problem in problems {
+                    // What is wrong with `--set` is found with every suite anew.
+                    if !found.contains(&problem) {
+                        found.push(problem);
+                    }
+                }
+            }
         }
     }
     if found.is_empty() {
@@ -90,16 +124,59 @@ pub fn load(
 /// one failing test beside the good ones.
 ///
 /// # Errors
-/// When `--target` is wrong, which concerns all files.
+/// When `prony.yaml` or a flag is wrong, which concerns all files.
 pub fn load_each(
     files: &[SuiteInput],
     options: &LoadOptions<'_>,
-) -> Result<Vec<Result<Suite, Vec<Diagnostic>>>, Box<Diagnostic>> {
-    // Whether suites may lack a target depends on the flag, so that a wrong one ends it here.
-    let flag_target = flag_target(options).map_err(Box::new)?;
+) -> Result<Vec<Result<Suite, Vec<Diagnostic>>>, Vec<Diagnostic>> {
+    let (found, each) = load_all(files, options);
+    if found.is_empty() {
+        Ok(each)
+    } else {
+        Err(found)
+    }
+}
+
+/// The problems that concern all files, and the result of each.
+fn load_all(
+    files: &[SuiteInput],
+    options: &LoadOptions<'_>,
+) -> (Vec<Diagnostic>, Vec<Result<Suite, Vec<Diagnostic>>>) {
+    let mut found = Vec::new();
+    let wanted = project::Wanted {
+        env: options.env,
+        validate_sim: options.validate_sim,
+        profile: options.profile.as_deref(),
+        ignore_targets: options.target.is_some(),
+    };
+    let project = project::read(options.project.as_ref(), &wanted, &mut found);
+    let around = Surroundings {
+        env: options.env,
+        validate_sim: options.validate_sim,
+        ignore_targets: options.target.is_some(),
+        targets: &project.targets,
+        secrets: &project.secrets,
+    };
+    let set = set_flag::read(&options.set, options.env, &around, &mut found);
+    let mut flags = Settings {
+        seed: options.seed.map(from_flag),
+        ..Settings::default()
+    };
+    if let Some(text) = &options.target {
+        flags.target = flag_target(text, options, &project, &mut found).map(from_flag);
+        if flags.target.is_none() {
+            flags.broken.push("target");
+        }
+    }
+    let shared = Shared {
+        project: &project,
+        set: &set,
+        flags: &flags,
+        around,
+    };
     let mut names: HashMap<String, Location> = HashMap::new();
-    let results = files.iter().map(|input| {
-        let (suite, name, mut problems) = load_one(input, options, flag_target.as_ref());
+    let each = files.iter().map(|input| {
+        let (suite, name, mut problems) = load_one(input, &shared);
         if let Some((name, location)) = name {
             if let Some(first) = names.get(&name) {
                 problems.push(
@@ -117,35 +194,63 @@ pub fn load_each(
             _ => Err(problems),
         }
     });
-    Ok(results.collect())
+    let each = each.collect();
+    (found, each)
 }
 
-fn flag_target(options: &LoadOptions<'_>) -> Result<Option<TargetLayer>, Diagnostic> {
-    let Some(text) = &options.target_url else {
-        return Ok(None);
+/// What all files have in common.
+struct Shared<'a> {
+    project: &'a Project,
+    set: &'a Overrides,
+    flags: &'a Settings,
+    around: Surroundings<'a>,
+}
+
+fn flag_target(
+    text: &str,
+    options: &LoadOptions<'_>,
+    project: &Project,
+    found: &mut Vec<Diagnostic>,
+) -> Option<TargetLayer> {
+    if is_name(text) {
+        return match project.targets.find(text) {
+            Ok(target) => {
+                let mut layer = target.layer.clone()?;
+                found.append(&mut layer.unset);
+                Some(layer)
+            }
+            Err(wrong) => {
+                found.extend(wrong.map(|(message, help)| {
+                    Diagnostic::new(format!("{TARGET_FLAG}: {message}")).help(help)
+                }));
+                None
+            }
+        };
+    }
+    let url = match target_setting::parse_url(text) {
+        Ok(url) => url,
+        Err((message, help)) => {
+            let wrong = Diagnostic::new(format!("{TARGET_FLAG} `{text}`: {message}"));
+            found.push(wrong.help(help));
+            return None;
+        }
     };
-    let url = target_setting::parse_url(text).map_err(|(message, help)| {
-        Diagnostic::new(format!("{TARGET_FLAG} `{text}`: {message}")).help(help)
-    })?;
-    if let TargetUrl::Sim(engine) = &url {
-        (options.validate_sim)(engine).map_err(|problem| Diagnostic {
+    if let TargetUrl::Sim(engine) = &url
+        && let Err(problem) = (options.validate_sim)(engine)
+    {
+        found.push(Diagnostic {
             help: problem.help,
             ..Diagnostic::new(format!("{TARGET_FLAG} `{text}`: {}", problem.message))
-        })?;
+        });
+        return None;
     }
-    Ok(Some(TargetLayer {
-        target: target_setting::plain(url),
-        headers: Vec::new(),
-    }))
+    Some(TargetLayer::plain(url))
 }
 
 type Loaded = (Option<Suite>, Option<(String, Location)>, Vec<Diagnostic>);
 
-fn load_one(
-    input: &SuiteInput,
-    options: &LoadOptions<'_>,
-    flag_target: Option<&TargetLayer>,
-) -> Loaded {
+fn load_one(input: &SuiteInput, shared: &Shared<'_>) -> Loaded {
+    let around = &shared.around;
     let file = match decode(input) {
         Ok(file) => file,
         Err(diagnostic) => return (None, None, vec![*diagnostic]),
@@ -155,19 +260,19 @@ fn load_one(
         Err(diagnostic) => return (None, None, vec![diagnostic]),
     };
     let mut problems = Problems::new(file);
-    let secret_names = secret_names(&root, &mut problems);
-    interpolate(
-        &mut root,
-        options.env,
-        &secret_names,
-        flag_target.is_some(),
-        &mut problems,
-    );
-    let around = Surroundings {
-        env: options.env,
-        validate_sim: options.validate_sim,
-        ignore_targets: flag_target.is_some(),
+    let mut secret_names = secret_names(&root, &mut problems);
+    secret_names.extend(shared.project.secrets.iter().cloned());
+    let secret = |name: &str| secret_names.iter().any(|s| s == name);
+    let variables = Variables {
+        env: around.env,
+        secret: &secret,
+        matrix: None,
     };
+    let around = &Surroundings {
+        secrets: &secret_names,
+        ..*around
+    };
+    interpolate(&mut root, &variables, around.ignore_targets, &mut problems);
     let example = "suite: chat";
     let Some(mut fields) = Fields::of(&root, example, &mut problems) else {
         return (None, None, problems.into_found());
@@ -176,23 +281,23 @@ fn load_one(
     fields.take("secrets");
     let mut top = Settings::default();
     match fields.take("target") {
-        Some(node) if flag_target.is_none() => {
-            let layer = target_setting::read(node, &around, &mut problems);
-            if layer.is_none() {
-                top.broken.push("target");
-            }
-            top.target = layer.map(|value| problems.placed(value, node.span));
+        Some(node) if !around.ignore_targets => {
+            top.read_target(node, around, &mut problems);
         }
         _ => {}
     }
     let defaults = fields.take("defaults").and_then(|node| {
         let mut fields = Fields::of(node, "defaults: { warmup: 5s }", &mut problems)?;
-        let mut settings = Settings::read(&mut fields, &around, &mut problems);
+        let mut settings = Settings::read(&mut fields, around, &mut problems);
         settings
             .broken
             .extend(fields.finish(Place::Defaults, &mut problems));
         Some(settings)
     });
+    let flag_target = shared.flags.target.as_ref();
+    let of_suite = flag_target.or(top.target.as_ref()).map(|t| &t.value);
+    let (suite_hooks, hidden) = hooks_setting::suite(&mut fields, of_suite, around, &mut problems);
+    top.between = hooks_setting::read("between", &mut fields, around, &mut problems);
     let scenarios_node = fields.take("scenarios");
     let meant = fields.finish(Place::Suite, &mut problems);
     if meant.contains(&"defaults") {
@@ -201,24 +306,28 @@ fn load_one(
             .extend(["kind", "target", "load", "prompts", "sla"]);
     }
     top.broken.extend(&meant);
-    let flags = Settings {
-        seed: options.seed.map(from_flag),
-        target: flag_target.cloned().map(from_flag),
-        ..Settings::default()
-    };
-    let below = Settings::default()
+    let below = shared
+        .project
+        .settings
+        .clone()
         .overlay(&top)
         .overlay(&defaults.unwrap_or_default());
+    let layers = Layers {
+        below: &below,
+        set: shared.set,
+        flags: shared.flags,
+    };
     let (scenarios, mut secrets) = scenarios(
         &root,
         scenarios_node,
-        &below,
-        &flags,
-        &around,
+        layers,
+        &variables,
+        around,
         &mut problems,
     );
+    secrets.extend(hidden);
     for secret in &secret_names {
-        let value = (options.env)(secret).filter(|v| !v.is_empty());
+        let value = (around.env)(secret).filter(|v| !v.is_empty());
         secrets.extend(value.map(|v| (secret.clone(), v)));
     }
     // A secret may be part of another one: the longer comes first, so that nothing of it is left.
@@ -226,11 +335,12 @@ fn load_one(
     secrets.dedup();
     let suite = match (&name, problems.is_empty()) {
         (Some(name), true) => Some(Suite {
-            resolved_yaml: resolved_yaml(&name.value, &scenarios, &secrets),
+            resolved_yaml: resolved_yaml(&name.value, &scenarios, &suite_hooks, &secrets),
             name: name.value.clone(),
             location: name.location.clone(),
             scenarios,
             secrets: secrets.clone(),
+            hooks: suite_hooks,
         }),
         _ => None,
     };
@@ -260,8 +370,8 @@ fn without_secrets(mut diagnostic: Diagnostic, secrets: &[(String, String)]) -> 
 fn scenarios(
     root: &Node,
     node: Option<&Node>,
-    below: &Settings,
-    flags: &Settings,
+    layers: Layers<'_>,
+    variables: &Variables<'_>,
     around: &Surroundings<'_>,
     problems: &mut Problems,
 ) -> (Vec<super::model::Scenario>, Vec<(String, String)>) {
@@ -269,7 +379,7 @@ fn scenarios(
     let mut secrets = Vec::new();
     let help = "write `scenarios:`, and below it `- name: steady` with `kind`, `load` and `sla`";
     let Some(node) = node else {
-        if below.broken.contains(&"scenarios") {
+        if layers.below.broken.contains(&"scenarios") {
             return (scenarios, secrets);
         }
         let start = Span {
@@ -292,30 +402,43 @@ fn scenarios(
         problems.add(node.span, "this suite has no scenarios", help);
     }
     let mut seen: HashMap<String, Span> = HashMap::new();
+    let mut room = MOST_CASES;
     for item in items {
-        let Some(resolved) = resolve::scenario(item, below, flags, around, problems) else {
-            continue;
+        let expansion = Expansion {
+            layers,
+            variables,
+            around,
         };
-        if let Some(first) = seen.get(&resolved.name.value) {
-            let diagnostic = Diagnostic::new(format!(
-                "there are two scenarios of the name `{}`",
-                resolved.name.value
-            ))
-            .at(resolved.name.location.clone())
-            .related(problems.location(*first), "the other one stands here")
-            .help("give one of them another name");
-            problems.push(diagnostic);
-        } else {
-            seen.insert(resolved.name.value.clone(), resolved.name.span());
+        let cases = expansion.cases(item, room, problems);
+        room = room.saturating_sub(cases.len());
+        if let Some(first) = cases.first() {
+            let name = &first.name;
+            if let Some(first) = seen.get(&name.value) {
+                let diagnostic = Diagnostic::new(format!(
+                    "there are two scenarios of the name `{}`",
+                    name.value
+                ))
+                .at(name.location.clone())
+                .related(problems.location(*first), "the other one stands here")
+                .help("give one of them another name");
+                problems.push(diagnostic);
+            } else {
+                seen.insert(name.value.clone(), name.span());
+            }
         }
-        scenarios.extend(resolved.scenario);
-        secrets.extend(resolved.secrets);
+        for resolved in cases {
+            scenarios.extend(resolved.scenario);
+            secrets.extend(resolved.secrets);
+        }
+        // Every case of a matrix has the same ones, mostly.
+        secrets.sort();
+        secrets.dedup();
     }
     (scenarios, secrets)
 }
 
 /// The text of a file.
-fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
+pub(super) fn decode(input: &SuiteInput) -> Result<SourceFile, Box<Diagnostic>> {
     let bytes = input
         .bytes
         .strip_prefix(b"\xef\xbb\xbf")
@@ -381,7 +504,7 @@ fn start_of(path: Arc<str>) -> Location {
 }
 
 /// The variables that `secrets:` names.
-fn secret_names(root: &Node, problems: &mut Problems) -> Vec<String> {
+pub(super) fn secret_names(root: &Node, problems: &mut Problems) -> Vec<String> {
     let mut names = Vec::new();
     let entry = root
         .entries()
@@ -403,15 +526,14 @@ fn secret_names(root: &Node, problems: &mut Problems) -> Vec<String> {
     names
 }
 
-/// Replaces variables everywhere but in `secrets:`, and but in targets that are not used.
+/// Replaces variables everywhere but in `secrets:`, in targets that are not used, and in scenarios
+/// with a matrix: those are replaced case by case.
 fn interpolate(
     root: &mut Node,
-    env: Env<'_>,
-    secrets: &[String],
+    variables: &Variables<'_>,
     ignore_targets: bool,
     problems: &mut Problems,
 ) {
-    let secret = |name: &str| secrets.iter().any(|s| s == name);
     if ignore_targets {
         drop_targets(root, 0);
     }
@@ -419,10 +541,21 @@ fn interpolate(
         return;
     };
     for entry in entries {
-        if entry.key != "secrets" {
-            replace(&mut entry.value, env, &secret, problems);
+        match (entry.key.as_str(), &mut entry.value.value) {
+            ("secrets", _) => {}
+            ("scenarios", NodeValue::Sequence(items)) => {
+                for item in items.iter_mut().filter(|i| expansion::matrix(i).is_none()) {
+                    replace(item, variables, problems, None);
+                }
+            }
+            _ => replace(&mut entry.value, variables, problems, None),
         }
     }
+}
+
+/// Empties the `target` of a layer.
+pub(super) fn drop_target(layer: &mut Node) {
+    drop_targets(layer, 2);
 }
 
 /// Empties the `target`s of the suite, of `defaults` and of scenarios.

@@ -2,20 +2,33 @@
 //! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+pub mod builder;
+mod compose;
 mod de;
 mod diagnostic;
+mod exceptions;
+mod expansion;
+mod hooks;
+mod hooks_setting;
 mod interpolate;
 mod later;
+mod launch;
+mod launch_setting;
 mod load_setting;
 mod loader;
+mod matrix;
 mod model;
+mod named_targets;
 mod names;
 mod plain;
+mod project;
 mod prompts_setting;
 mod reader;
 mod resolve;
 mod resolved;
+pub mod schema;
 mod secrets;
+mod set_flag;
 mod settings;
 mod sla;
 mod snippet;
@@ -27,13 +40,17 @@ mod units;
 mod yaml;
 mod yaml_help;
 
+pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
+pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
-    Api, Arrivals, Kind, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario,
-    Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl, Timeouts,
-    Undecided,
+    Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
+    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl,
+    Timeouts, Undecided,
 };
 pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
+pub use units::{show_duration, written_duration};

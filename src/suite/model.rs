@@ -2,20 +2,25 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Assertion;
+use super::hooks::{Hooks, SuiteHooks};
+use super::launch::{Launch, Ready, Restart};
 use super::source::Location;
 
-/// One suite file, checked and resolved: every scenario carries all its settings, defaults merged.
+/// One suite file, checked and resolved: every scenario carries all its settings, layers merged and
+/// matrices expanded.
 #[derive(Clone, Debug)]
 pub struct Suite {
     /// Unique among the suites of an invocation.
     pub name: String,
     /// Where it stands; the span covers the `suite:` value or the start of the file.
     pub location: Location,
-    /// In the order of the file.
+    /// In the order of the file, those of a matrix once for each of its combinations.
     pub scenarios: Vec<Scenario>,
     /// Values that must not appear in any output: what stands under `headers`, `auth`, and what
     /// `secrets:` names, as `(NAME, value)`.
     pub secrets: Vec<(String, String)>,
+    /// What is done around all its cases.
+    pub hooks: SuiteHooks,
     /// The suite as run: defaults merged, variables replaced, secrets as `${NAME}`.
     pub resolved_yaml: String,
 }
@@ -23,8 +28,12 @@ pub struct Suite {
 /// One named test, all settings resolved.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// `[A-Za-z0-9][A-Za-z0-9_.-]*`, unique in its suite.
+    /// `[A-Za-z0-9][A-Za-z0-9_.-]*`; the cases of a matrix share it.
     pub name: String,
+    /// The name of the case, unique in its suite: `name`, with a matrix `name[k=v,…]`.
+    pub case: String,
+    /// Variables of the matrix with their values as written, in the order of the case's name.
+    pub matrix: Vec<(String, String)>,
     /// Where it stands: the scenario's `name` value.
     pub location: Location,
     /// The lines of the scenario in the file as written.
@@ -61,6 +70,27 @@ pub struct Scenario {
     pub undecided: Undecided,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
+    /// When the target is started anew.
+    pub restart: Restart,
+    /// What is done around the case and between its runs.
+    pub hooks: Hooks,
+    /// How long the whole case may take.
+    pub timeout: Option<Duration>,
+    /// Why the case is not run.
+    pub skip: Option<String>,
+    /// A failure that people know of.
+    pub known_issue: Option<KnownIssue>,
+}
+
+/// A failure that people know of: until its day has passed it does not fail the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIssue {
+    /// Where people can read about it.
+    pub url: String,
+    /// The last day on which it has an effect, in UTC.
+    pub until: jiff::civil::Date,
+    /// Where it stands.
+    pub location: Location,
 }
 
 /// Kinds of scenario.
@@ -121,14 +151,17 @@ pub struct Target {
     pub ca: Option<PathBuf>,
     /// Accept any certificate.
     pub insecure_tls: bool,
-    /// How long to wait for the target to become ready.
-    pub ready_timeout: Duration,
+    /// When it counts as ready, and how long prony waits for that.
+    pub ready: Ready,
+    /// How prony starts it; `None`: it is there already.
+    pub launch: Option<Launch>,
 }
 
 /// A target's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetUrl {
     /// Base URL of an OpenAI-compatible API, such as `http://127.0.0.1:8000/v1`; no trailing slash.
+    /// Port 0, written `{port}`: one that prony finds free when it launches the target.
     Http(url::Url),
     /// The embedded engine.
     Sim(SimOverrides),
@@ -265,6 +298,8 @@ pub enum PromptSource {
     File {
         /// As resolved against the suite's folder.
         path: PathBuf,
+        /// Where the suite names it.
+        location: Location,
         /// Output tokens asked for where a line does not say.
         output_tokens: Option<Length>,
         /// Order drawn from the seed rather than the file's.

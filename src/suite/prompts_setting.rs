@@ -9,7 +9,14 @@ use super::yaml::Node;
 
 const EXAMPLE: &str = "prompts: { type: synthetic, input_tokens: 500, output_tokens: 200 }";
 /// Longest prompt or answer that a suite may ask for, in tokens.
-const LONGEST: u32 = 10_000_000;
+pub(super) const LONGEST: u32 = 10_000_000;
+/// Types of prompts.
+pub(super) const TYPES: [&str; 2] = ["synthetic", "file"];
+/// Values of `salt`.
+pub(super) const SALTS: [(&str, SaltMode); 2] = [("on", SaltMode::On), ("off", SaltMode::Off)];
+/// Distributions of lengths by name.
+pub(super) const DISTRIBUTIONS: [(&str, char); 3] =
+    [("normal", 'n'), ("lognormal", 'l'), ("uniform", 'u')];
 /// How many standard deviations above its mean a distribution ends, where it does not say.
 const TAIL: f64 = 5.0;
 
@@ -24,13 +31,9 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Prompt
         return None;
     };
     let kind = problems.text_of(type_node)?;
-    let salt = fields.take("salt").and_then(|node| {
-        problems.one_of(
-            node,
-            "a value of `salt`",
-            &[("on", SaltMode::On), ("off", SaltMode::Off)],
-        )
-    });
+    let salt = fields
+        .take("salt")
+        .and_then(|node| problems.one_of(node, "a value of `salt`", &SALTS));
     let source = match kind.value.as_str() {
         "synthetic" => synthetic(fields, problems)?,
         "file" => file(fields, problems)?,
@@ -42,7 +45,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Prompt
                     "use `synthetic` or `file`",
                 );
             } else {
-                let help = nearest(other, ["synthetic", "file"]).map_or_else(
+                let help = nearest(other, TYPES).map_or_else(
                     || "one of `synthetic`, `file`".to_owned(),
                     |name| format!("did you mean `{name}`?"),
                 );
@@ -114,8 +117,10 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
         Some(node) => Some(length(node, problems)?),
         None => None,
     };
+    let path = path?;
     Some(PromptSource::File {
-        path: beside(problems.file(), &path?.value),
+        path: beside(&path.location.file, &path.value),
+        location: path.location.clone(),
         output_tokens,
         shuffle: shuffle.is_some_and(|s| s.value),
     })
@@ -128,10 +133,9 @@ fn length(node: &Node, problems: &mut Problems) -> Option<Length> {
         return in_range(tokens, problems).map(Length::Fixed);
     }
     let mut fields = Fields::of(node, "{ mean: 500, stddev: 100 }", problems)?;
-    let distribution = fields.take("distribution").map(|node| {
-        let names = [("normal", 'n'), ("lognormal", 'l'), ("uniform", 'u')];
-        problems.one_of(node, "a distribution", &names)
-    });
+    let distribution = fields
+        .take("distribution")
+        .map(|node| problems.one_of(node, "a distribution", &DISTRIBUTIONS));
     let [mean, stddev] =
         ["mean", "stddev"].map(|key| fields.entry(key).map(|e| (e, number(&e.value, problems))));
     let [min, max] = ["min", "max"].map(|key| {

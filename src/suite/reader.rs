@@ -26,6 +26,8 @@ impl<T> Placed<T> {
 /// The problems of one file.
 pub(super) struct Problems {
     file: SourceFile,
+    /// Files whose nodes stand among those of `file`, each with what its spans are shifted by.
+    others: Vec<(usize, SourceFile)>,
     found: Vec<Diagnostic>,
     /// There were more than are kept.
     more: bool,
@@ -38,6 +40,7 @@ impl Problems {
     pub fn new(file: SourceFile) -> Self {
         Problems {
             file,
+            others: Vec::new(),
             found: Vec::new(),
             more: false,
         }
@@ -47,10 +50,32 @@ impl Problems {
         &self.file
     }
 
+    /// Lets nodes of `other` stand among those of this file: their spans are to be shifted by what is
+    /// returned, so that every span says which file it is of.
+    pub fn also(&mut self, other: SourceFile) -> usize {
+        let end = |at: usize, file: &SourceFile| at + file.text.len() + 1;
+        let at = match self.others.last() {
+            Some((at, file)) => end(*at, file),
+            None => end(0, &self.file),
+        };
+        self.others.push((at, other));
+        at
+    }
+
     pub fn location(&self, span: Span) -> Location {
-        Location {
-            file: self.file.clone(),
-            span,
+        let other = self.others.iter().rev().find(|(at, _)| span.start >= *at);
+        match other {
+            Some((at, file)) => Location {
+                file: file.clone(),
+                span: Span {
+                    start: span.start - at,
+                    end: span.end.saturating_sub(*at),
+                },
+            },
+            None => Location {
+                file: self.file.clone(),
+                span,
+            },
         }
     }
 
@@ -64,7 +89,11 @@ impl Problems {
 
     /// The text at `span` as written.
     pub fn text(&self, span: Span) -> &str {
-        self.file.text.get(span.start..span.end).unwrap_or("")
+        let other = self.others.iter().rev().find(|(at, _)| span.start >= *at);
+        let (at, file) = other.map_or((0, &self.file), |(at, file)| (*at, file));
+        file.text
+            .get(span.start - at..span.end.saturating_sub(at))
+            .unwrap_or("")
     }
 
     pub fn add(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
@@ -96,10 +125,14 @@ impl Problems {
         }
     }
 
-    /// All problems, in the order of the file.
+    /// All problems, in the order of the file; those of other files last.
     pub fn into_found(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|d| d.location.as_ref().map(|l| (l.span.start, l.span.end)));
+        let own = self.file.path.clone();
+        self.found.sort_by_key(|d| {
+            d.location
+                .as_ref()
+                .map(|l| (l.file.path != own, l.span.start, l.span.end))
+        });
         if self.more {
             let end = Span {
                 start: self.file.text.len(),
@@ -115,6 +148,11 @@ impl Problems {
 
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// How many problems there are so far.
+    pub fn known(&self) -> usize {
+        self.found.len()
     }
 
     /// `node` as a `T`, or a problem.
@@ -271,6 +309,14 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|e| e.key == key)
     }
 
+    /// `key` where it does not belong, which the caller says better than [`Self::finish`] could; it
+    /// is not named among the keys that are known.
+    pub fn misplaced(&mut self, key: &'static str) -> Option<&'n Entry> {
+        let entry = self.entries.iter().find(|e| e.key == key)?;
+        self.known.push(key);
+        Some(entry)
+    }
+
     /// The value of `key` as a `T`.
     pub fn typed<T: DeserializeOwned>(
         &mut self,
@@ -305,7 +351,8 @@ impl<'n> Fields<'n> {
                 );
                 continue;
             }
-            let help = match nearest(key, self.known.iter().copied()) {
+            let near = nearest(key, self.known.iter().copied());
+            let help = match near.filter(|_| !later::only_in_projects(key)) {
                 Some(name) => {
                     meant.push(name);
                     format!("did you mean `{name}`?")

@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use super::assertion::AssertionContext;
+use super::hooks::{Hook, Hooks};
+use super::hooks_setting::HookList;
 use super::later::{self, Place};
+use super::launch::Restart;
+use super::launch_setting::PORT;
+use super::matrix::{Combination, split_case_name};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
 use super::secrets;
+use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
 use super::sla;
 use super::source::Span;
@@ -17,6 +23,7 @@ use super::yaml::Node;
 pub(super) mod builtin {
     use std::time::Duration;
 
+    use crate::suite::launch::Restart;
     use crate::suite::model::Undecided;
 
     pub const WARMUP: Duration = Duration::from_secs(10);
@@ -29,6 +36,7 @@ pub(super) mod builtin {
     pub const CONFIDENCE: f64 = 0.95;
     pub const UNDECIDED: Undecided = Undecided::Lean;
     pub const ALLOW_ERRORS: f64 = 0.01;
+    pub const RESTART: Restart = Restart::Case;
 }
 
 /// A scenario as far as it could be made out.
@@ -40,24 +48,54 @@ pub(super) struct Resolved {
     pub secrets: Vec<(String, String)>,
 }
 
+/// The layers below and above a scenario.
+#[derive(Clone, Copy)]
+pub(super) struct Layers<'a> {
+    /// What `prony.yaml`, the profile and the suite say.
+    pub below: &'a Settings,
+    /// What `--set` says.
+    pub set: &'a Overrides,
+    /// The other flags.
+    pub flags: &'a Settings,
+}
+
+/// The scenario `node`, its variables replaced; `cell` is its combination where it has a matrix.
 pub(super) fn scenario(
     node: &Node,
-    below: &Settings,
-    flags: &Settings,
+    layers: Layers<'_>,
+    cell: Option<&Combination>,
     around: &Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Resolved> {
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
-    if let Some(kind) = later_kind(&mut fields, below, problems) {
+    fields.take("matrix");
+    if let Some(kind) = later_kind(&mut fields, layers.below, problems) {
         return refuse_kind(node, name, kind, problems);
     }
     let mut own = Settings::read(&mut fields, around, problems);
     own.broken.extend(fields.finish(Place::Scenario, problems));
     let name = name?;
-    let settings = below.clone().overlay(&own).overlay(flags);
+    let mut settings = layers
+        .below
+        .clone()
+        .overlay(&own)
+        .overlay(&layers.set.settings);
+    layers.set.apply(&mut settings, around, problems);
+    let settings = settings.overlay(layers.flags);
     let secrets = hidden(&settings);
-    let scenario = build(node, &name, settings, &own, problems);
+    let mut scenario = build(node, &name, settings, &own, problems);
+    let mut case = name.value.clone();
+    if let Some(scenario) = &mut scenario {
+        if let Some(cell) = cell {
+            case = format!("{}[{}]", name.value, cell.label);
+            scenario.matrix.clone_from(&cell.values);
+        } else if let Some((base, values)) = split_case_name(&name.value) {
+            scenario.name = base.to_owned();
+            scenario.matrix = values;
+        }
+        scenario.case.clone_from(&case);
+    }
     Some(Resolved {
         name,
         scenario,
@@ -77,7 +115,9 @@ fn name(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Placed<Strin
         return None;
     };
     let name = problems.text_of(node)?;
-    if is_name(&name.value) {
+    // What a run writes down of a matrix is a scenario for each of its cases.
+    let base = split_case_name(&name.value).map_or(name.value.as_str(), |(base, _)| base);
+    if is_name(base) {
         return Some(name);
     }
     problems.add(
@@ -142,8 +182,12 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 28] = [
     "name",
+    "matrix",
+    "timeout",
+    "skip",
+    "known_issue",
     "kind",
     "target",
     "load",
@@ -160,6 +204,10 @@ pub(super) const KEYS: [&str; 20] = [
     "confidence",
     "undecided",
     "allow_errors",
+    "restart",
+    "before",
+    "after",
+    "between",
     "stream",
     "headers",
     "body",
@@ -170,7 +218,45 @@ fn hidden(settings: &Settings) -> Vec<(String, String)> {
     of_target
         .chain(&settings.headers)
         .flat_map(secrets::Header::hidden)
+        .chain(settings.target.iter().flat_map(|t| t.value.hidden.clone()))
+        .chain(hook_lists(settings).flat_map(|list| list.value.hidden.clone()))
         .collect()
+}
+
+fn hook_lists(settings: &Settings) -> impl Iterator<Item = &Placed<HookList>> {
+    [&settings.before, &settings.after, &settings.between]
+        .into_iter()
+        .flatten()
+}
+
+fn hooks(list: &Option<Placed<HookList>>) -> Vec<Hook> {
+    list.as_ref()
+        .map_or_else(Vec::new, |list| list.value.hooks.clone())
+}
+
+/// Restarts that nobody could carry out.
+fn check_restart(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
+    let Some(target) = target else {
+        return;
+    };
+    let own = target.launch.is_some() || matches!(target.url, TargetUrl::Sim(_));
+    let between = settings.between.as_ref().filter(|list| {
+        let mut hooks = list.value.hooks.iter();
+        hooks.any(|hook| hook.restarts)
+    });
+    match (&settings.restart, between) {
+        (_, Some(list)) if own => problems.add(
+            list.span(),
+            "this hook restarts the target, which prony itself starts",
+            "leave `restarts` out, and write `restart: repeat`",
+        ),
+        (Some(restart), None) if restart.value == Restart::Repeat && !own => problems.add(
+            restart.span(),
+            "this target cannot be restarted: prony does not start it",
+            "add `launch: { command: … }` to the target, or restart it in a hook: `between: { command: …, restarts: true }`",
+        ),
+        _ => {}
+    }
 }
 
 fn build(
@@ -211,16 +297,25 @@ fn build(
         );
     }
     check_sla_present(name, &settings, problems);
+    if let Some(target) = &settings.target {
+        for unset in &target.value.unset {
+            let at = target.location.clone();
+            problems.push(unset.clone().related(at, "the target is named here"));
+        }
+    }
     let target = settings
         .target
         .as_ref()
         .map(|t| target(&t.value, &settings));
     check_assertions(&settings, target.as_ref(), problems);
+    check_restart(&settings, target.as_ref(), problems);
     let timeouts = timeouts(&settings, own, at, problems);
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
     Some(Scenario {
         name: name.value.clone(),
+        case: name.value.clone(),
+        matrix: Vec::new(),
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
@@ -243,6 +338,15 @@ fn build(
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        restart: or(&settings.restart, builtin::RESTART),
+        hooks: Hooks {
+            before: hooks(&settings.before),
+            after: hooks(&settings.after),
+            between: hooks(&settings.between),
+        },
+        timeout: settings.timeout.as_ref().map(|t| t.value),
+        skip: settings.skip.and_then(|skip| skip.value),
+        known_issue: settings.known_issue.and_then(|issue| issue.value),
     })
 }
 
@@ -365,7 +469,14 @@ impl TargetUrl {
     /// As written in suites; the embedded engine without its `sim:` settings.
     pub fn shown(&self) -> String {
         match self {
-            TargetUrl::Http(url) => url.as_str().trim_end_matches('/').to_owned(),
+            TargetUrl::Http(url) => {
+                let text = url.as_str().trim_end_matches('/');
+                match url.port() {
+                    // The address of a host never holds `:0` followed by anything but the path.
+                    Some(0) => text.replacen(":0", &format!(":{PORT}"), 1),
+                    _ => text.to_owned(),
+                }
+            }
             TargetUrl::Sim(engine) => format!("sim://{}", engine.preset),
         }
     }

@@ -1,11 +1,16 @@
 //! A suite written out as it runs: defaults merged, variables replaced, secrets as `${NAME}`.
 
+use std::path::Path;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::de;
+use super::hooks::SuiteHooks;
+use super::hooks_setting;
+use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
-    Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, StageLevel,
-    Target, TargetUrl, Undecided,
+    Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, Secret,
+    StageLevel, Target, TargetUrl, Undecided,
 };
 use super::units::{show_duration, show_rate, show_share};
 
@@ -13,6 +18,7 @@ use super::units::{show_duration, show_rate, show_share};
 pub(super) fn resolved_yaml(
     name: &str,
     scenarios: &[Scenario],
+    hooks: &SuiteHooks,
     secrets: &[(String, String)],
 ) -> String {
     let mut suite = Map::new();
@@ -25,6 +31,10 @@ pub(super) fn resolved_yaml(
             "/target/sim",
             "/target/body",
             "/target/ca",
+            "/target/launch",
+            "/before",
+            "/after",
+            "/between",
             "/prompts/path",
             "/sla",
         ] {
@@ -33,8 +43,34 @@ pub(super) fn resolved_yaml(
             }
         }
     }
+    put_suite_hooks(&mut suite, hooks, secrets);
     suite.insert("scenarios".into(), Json::Array(written));
     de::to_yaml(&Json::Object(suite))
+}
+
+/// The suite's own hooks, and the target that their paths belong to.
+fn put_suite_hooks(
+    suite: &mut Map<String, Json>,
+    hooks: &SuiteHooks,
+    secrets: &[(String, String)],
+) {
+    let mut put = |key: &str, mut value: Json| {
+        hide(&mut value, secrets);
+        suite.insert(key.to_owned(), value);
+    };
+    if let Some(t) = &hooks.target {
+        let mut out = Map::new();
+        let url = TargetUrl::Http(t.url.clone()).shown();
+        out.insert("url".into(), json!(plain(&url)));
+        put_headers(&mut out, &t.headers);
+        put_tls(&mut out, t.ca.as_deref(), t.insecure_tls);
+        put("target", Json::Object(out));
+    }
+    for (key, hooks) in [("before", &hooks.before), ("after", &hooks.after)] {
+        if !hooks.is_empty() {
+            put(key, hooks_setting::written(hooks, &show_duration));
+        }
+    }
 }
 
 fn scenario(s: &Scenario) -> Json {
@@ -42,7 +78,7 @@ fn scenario(s: &Scenario) -> Json {
     let mut put = |key: &str, value: Json| {
         out.insert(key.to_owned(), value);
     };
-    put("name", json!(s.name));
+    put("name", json!(s.case));
     put("kind", json!(s.kind.name()));
     put("target", target(&s.target));
     put("load", load(&s.load));
@@ -81,15 +117,37 @@ fn scenario(s: &Scenario) -> Json {
     };
     put("undecided", json!(undecided));
     put("allow_errors", json!(show_share(s.allow_errors)));
+    put("restart", json!(s.restart.name()));
+    for (key, hooks) in [
+        ("before", &s.hooks.before),
+        ("after", &s.hooks.after),
+        ("between", &s.hooks.between),
+    ] {
+        if !hooks.is_empty() {
+            put(key, hooks_setting::written(hooks, &show_duration));
+        }
+    }
+    if let Some(timeout) = s.timeout {
+        put("timeout", json!(show_duration(timeout)));
+    }
+    if let Some(reason) = &s.skip {
+        put("skip", json!({ "reason": plain(reason) }));
+    }
+    if let Some(issue) = &s.known_issue {
+        put(
+            "known_issue",
+            json!({ "url": plain(&issue.url), "until": issue.until.to_string() }),
+        );
+    }
     Json::Object(out)
 }
 
 /// `text` so that loading it again gives `text`: a plain `${` is escaped.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace("${", "$${")
 }
 
-fn plain_json(value: &Json) -> Json {
+pub(super) fn plain_json(value: &Json) -> Json {
     match value {
         Json::String(text) => json!(plain(text)),
         Json::Array(items) => Json::Array(items.iter().map(plain_json).collect()),
@@ -123,31 +181,83 @@ fn target(t: &Target) -> Json {
         out.insert("model".into(), json!(plain(model)));
     }
     out.insert("stream".into(), json!(t.stream));
-    if !t.headers.is_empty() {
-        let headers: Map<_, _> = t
-            .headers
-            .iter()
-            .map(|(name, secret)| (name.clone(), json!(secret.shown)))
-            .collect();
-        out.insert("headers".into(), Json::Object(headers));
-    }
+    put_headers(&mut out, &t.headers);
     if !t.body.is_empty() {
         out.insert("body".into(), plain_json(&Json::Object(t.body.clone())));
     }
     if let Some(gpus) = t.gpus {
         out.insert("gpus".into(), json!(gpus));
     }
-    if let Some(ca) = &t.ca {
+    put_tls(&mut out, t.ca.as_deref(), t.insecure_tls);
+    out.insert("ready".into(), ready(&t.ready));
+    if let Some(launch) = &t.launch {
+        let mut inner = Map::new();
+        let cwd = launch.cwd.as_deref();
+        put_command(&mut inner, &launch.command, &launch.env, cwd);
+        inner.insert(
+            "stop".into(),
+            json!({ "timeout": show_duration(launch.stop_timeout) }),
+        );
+        out.insert("launch".into(), Json::Object(inner));
+    }
+    Json::Object(out)
+}
+
+/// Headers as they are shown.
+pub(super) fn put_headers(out: &mut Map<String, Json>, headers: &[(String, Secret)]) {
+    if !headers.is_empty() {
+        let headers: Map<_, _> = headers
+            .iter()
+            .map(|(name, secret)| (name.clone(), json!(secret.shown)))
+            .collect();
+        out.insert("headers".into(), Json::Object(headers));
+    }
+}
+
+fn put_tls(out: &mut Map<String, Json>, ca: Option<&Path>, insecure_tls: bool) {
+    if let Some(ca) = ca {
         out.insert("ca".into(), json!(plain(&ca.to_string_lossy())));
     }
-    if t.insecure_tls {
+    if insecure_tls {
         out.insert("insecure_tls".into(), json!(true));
     }
-    out.insert(
-        "ready".into(),
-        json!({ "timeout": show_duration(t.ready_timeout) }),
-    );
+}
+
+fn ready(ready: &Ready) -> Json {
+    let mut out = Map::new();
+    match &ready.probe {
+        Probe::Auto => {}
+        Probe::Models => drop(out.insert("probe".into(), json!("models"))),
+        Probe::Token => drop(out.insert("probe".into(), json!("token"))),
+        Probe::Path(path) => drop(out.insert("path".into(), json!(plain(path)))),
+    }
+    out.insert("timeout".into(), json!(show_duration(ready.timeout)));
+    out.insert("interval".into(), json!(show_duration(ready.interval)));
     Json::Object(out)
+}
+
+/// `command`, `env` and `cwd`.
+pub(super) fn put_command(
+    out: &mut Map<String, Json>,
+    command: &CommandLine,
+    env: &[(String, String)],
+    cwd: Option<&Path>,
+) {
+    let command = match command {
+        CommandLine::Shell(text) => json!(plain(text)),
+        CommandLine::Program(words) => words.iter().map(|w| json!(plain(w))).collect(),
+    };
+    out.insert("command".into(), command);
+    if !env.is_empty() {
+        let env: Map<_, _> = env
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(plain(value))))
+            .collect();
+        out.insert("env".into(), Json::Object(env));
+    }
+    if let Some(cwd) = cwd {
+        out.insert("cwd".into(), json!(plain(&cwd.to_string_lossy())));
+    }
 }
 
 fn load(l: &Load) -> Json {
@@ -222,6 +332,7 @@ fn prompts(p: &Prompts) -> Json {
             path,
             output_tokens,
             shuffle,
+            ..
         } => {
             out.insert("type".into(), json!("file"));
             out.insert("path".into(), json!(plain(&path.to_string_lossy())));

@@ -101,8 +101,8 @@ fn header(
     let text = problems.text_of(node)?;
     let expanded = match expand(&text.value, env, &|_| true) {
         Ok(expanded) => expanded,
-        Err((message, help)) => {
-            problems.add(node.span, message, help);
+        Err(malformed) => {
+            problems.add(node.span, malformed.message, malformed.help);
             return None;
         }
     };

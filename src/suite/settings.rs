@@ -1,27 +1,39 @@
 //! One layer of settings: what `defaults:` or a scenario says, and nothing else.
 //!
-//! Built-in values, `defaults:` and a scenario are layers; later ones (profiles, `--set`) are more of
-//! the same. [`Settings::overlay`] is the one place that knows how layers combine.
+//! Built-in values, those of `prony.yaml`, a profile, `defaults:`, a scenario, `--set` and the flags are
+//! layers. [`Settings::overlay`] is the one place that knows how layers combine.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
-use super::model::{Kind, Load, LoadShape, Prompts, Undecided};
+use super::launch::Restart;
+use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, Undecided};
+use super::named_targets::NamedTargets;
 use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
+use super::source::SourceFile;
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
-use super::{load_setting, prompts_setting, sla, target_setting};
+use super::{exceptions, load_setting, prompts_setting, sla, target_setting};
 
 /// Most requests of a window.
-const MOST_REQUESTS: u64 = 100_000_000;
+pub(super) const MOST_REQUESTS: u64 = 100_000_000;
 /// Most runs of a phase.
-const MOST_REPEATS: u32 = 1000;
+pub(super) const MOST_REPEATS: u32 = 1000;
+
+/// Policies for `undecided` by name.
+pub(super) const UNDECIDED: [(&str, Undecided); 3] = [
+    ("lean", Undecided::Lean),
+    ("warn", Undecided::Warn),
+    ("fail", Undecided::Fail),
+];
 
 /// What one layer says.
 #[derive(Clone, Debug, Default)]
@@ -44,21 +56,43 @@ pub(super) struct Settings {
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
     pub allow_errors: Option<Placed<f64>>,
+    pub restart: Option<Placed<Restart>>,
+    pub before: Option<Placed<HookList>>,
+    pub after: Option<Placed<HookList>>,
+    pub between: Option<Placed<HookList>>,
     pub stream: Option<Placed<bool>>,
+    pub timeout: Option<Placed<Duration>>,
+    pub skip: Option<Placed<Option<String>>>,
+    pub known_issue: Option<Placed<Option<KnownIssue>>>,
     pub headers: Vec<Header>,
     pub body: BTreeMap<String, Json>,
+    /// What `target`, `load` and `prompts` were read from: `--set` changes single values in it.
+    pub target_from: Option<Rc<Origin>>,
+    pub load_from: Option<Rc<Origin>>,
+    pub prompts_from: Option<Rc<Origin>>,
     /// Keys that were there but could not be read: their problems are known, and that they are
     /// missing is not another one.
     pub broken: Vec<&'static str>,
+}
+
+/// A setting as written.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub file: SourceFile,
+    pub node: Node,
 }
 
 /// What reading settings depends on besides their text.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub env: Env<'a>,
+    /// What `secrets:` names.
+    pub secrets: &'a [String],
     pub validate_sim: super::loader::ValidateSim<'a>,
     /// `--target` stands in for whatever suites say.
     pub ignore_targets: bool,
+    /// Targets that have a name.
+    pub targets: &'a NamedTargets,
 }
 
 impl Settings {
@@ -83,12 +117,11 @@ impl Settings {
         if let Some(node) = fields.take("target")
             && !around.ignore_targets
         {
-            s.target = target_setting::read(node, around, problems)
-                .map(|value| problems.placed(value, node.span));
-            s.note_broken("target", s.target.is_none());
+            s.read_target(node, around, problems);
         }
         if let Some(node) = fields.take("load") {
             s.load = load_setting::read(node, problems);
+            s.load_from = Some(origin(node, problems));
             s.note_broken("load", s.load.is_none());
         }
         if let Some(node) = fields.take("requests") {
@@ -125,6 +158,7 @@ impl Settings {
         s.seed = fields.typed("seed", problems);
         if let Some(node) = fields.take("prompts") {
             s.prompts = prompts_setting::read(node, problems);
+            s.prompts_from = Some(origin(node, problems));
             s.note_broken("prompts", s.prompts.is_none());
         }
         if let Some(node) = fields.take("sla") {
@@ -136,21 +170,28 @@ impl Settings {
         s.confidence = fields
             .take("confidence")
             .and_then(|n| confidence(n, problems));
-        s.undecided = fields.take("undecided").and_then(|node| {
-            problems.one_of(
-                node,
-                "a policy for `undecided`",
-                &[
-                    ("lean", Undecided::Lean),
-                    ("warn", Undecided::Warn),
-                    ("fail", Undecided::Fail),
-                ],
-            )
-        });
+        s.undecided = fields
+            .take("undecided")
+            .and_then(|node| problems.one_of(node, "a policy for `undecided`", &UNDECIDED));
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));
+        s.restart = fields
+            .take("restart")
+            .and_then(|node| problems.one_of(node, "a way to restart", &Restart::ALL));
+        s.before = hooks_setting::read("before", fields, around, problems);
+        s.after = hooks_setting::read("after", fields, around, problems);
+        s.between = hooks_setting::read("between", fields, around, problems);
         s.stream = fields.typed("stream", problems);
+        s.timeout = fields
+            .take("timeout")
+            .and_then(|node| duration(node, true, problems));
+        s.skip = fields
+            .take("skip")
+            .and_then(|node| exceptions::skip(node, problems));
+        s.known_issue = fields
+            .take("known_issue")
+            .and_then(|node| exceptions::known_issue(node, problems));
         if let Some(node) = fields.take("headers") {
             s.headers = secrets::headers(node, around.env, problems);
         }
@@ -158,6 +199,20 @@ impl Settings {
             s.body = target_setting::body(node, problems);
         }
         s
+    }
+
+    /// Reads `target:`, or looks up the target that it names.
+    pub fn read_target(&mut self, node: &Node, around: &Surroundings<'_>, problems: &mut Problems) {
+        let read = match around.targets.named_by(node) {
+            Some(name) => around.targets.look_up(name, node.span, problems),
+            None => target_setting::read(node, around, problems)
+                .map(|layer| (layer, origin(node, problems))),
+        };
+        self.note_broken("target", read.is_none());
+        if let Some((layer, origin)) = read {
+            self.target = Some(problems.placed(layer, node.span));
+            self.target_from = Some(origin);
+        }
     }
 
     fn note_broken(&mut self, key: &'static str, broken: bool) {
@@ -201,7 +256,17 @@ impl Settings {
             confidence,
             undecided,
             allow_errors,
-            stream
+            restart,
+            before,
+            after,
+            between,
+            stream,
+            timeout,
+            skip,
+            known_issue,
+            target_from,
+            load_from,
+            prompts_from
         );
         for header in &above.headers {
             secrets::set_header(&mut self.headers, header.clone());
@@ -212,6 +277,13 @@ impl Settings {
         self.broken.extend(&above.broken);
         self
     }
+}
+
+fn origin(node: &Node, problems: &Problems) -> Rc<Origin> {
+    Rc::new(Origin {
+        file: problems.file().clone(),
+        node: node.clone(),
+    })
 }
 
 fn positive<T: PartialEq + From<u8> + Copy>(

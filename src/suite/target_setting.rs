@@ -2,23 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use super::diagnostic::Diagnostic;
 use super::later::Place;
+use super::launch_setting::{self, PORT};
 use super::model::{Api, SimOverrides, Target, TargetUrl};
 use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
-use super::settings::{Surroundings, duration};
+use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
 use super::yaml::Node;
 
-/// How long to wait for a target to become ready, where it does not say.
-pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Protocols by name.
+pub(super) const APIS: [(&str, Api); 2] = [("chat", Api::Chat), ("completions", Api::Completions)];
 
 /// Fields of the body that prony writes itself.
-const OWN_FIELDS: [(&str, &str); 4] = [
+pub(super) const OWN_FIELDS: [(&str, &str); 4] = [
     ("model", "say `model:` under `target:`"),
     ("stream", "say `stream:` under `target:` or in the scenario"),
     ("messages", "prompts come from `prompts:`"),
@@ -30,10 +31,26 @@ const OWN_FIELDS: [(&str, &str); 4] = [
 pub(super) struct TargetLayer {
     pub target: Target,
     pub headers: Vec<Header>,
+    /// What else must not be shown, as `(NAME, value)`.
+    pub hidden: Vec<(String, String)>,
+    /// Variables that are not set: problems of the scenarios that go there.
+    pub unset: Vec<Diagnostic>,
+}
+
+impl TargetLayer {
+    /// A target that speaks chat at `url` and says nothing else.
+    pub fn plain(url: TargetUrl) -> Self {
+        TargetLayer {
+            target: plain(url),
+            headers: Vec::new(),
+            hidden: Vec::new(),
+            unset: Vec::new(),
+        }
+    }
 }
 
 /// A target that speaks chat at `url` and says nothing else.
-pub(super) fn plain(url: TargetUrl) -> Target {
+fn plain(url: TargetUrl) -> Target {
     Target {
         url,
         api: Api::Chat,
@@ -44,7 +61,8 @@ pub(super) fn plain(url: TargetUrl) -> Target {
         gpus: None,
         ca: None,
         insecure_tls: false,
-        ready_timeout: READY_TIMEOUT,
+        ready: launch_setting::plain_ready(),
+        launch: None,
     }
 }
 
@@ -54,21 +72,14 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Option<TargetLayer> {
     if let Some(scalar) = node.scalar()
-        && !node.is_null()
+        && scalar.text.contains("://")
         && !node.is_broken()
     {
-        let (message, help) = if scalar.text.contains("://") {
-            (
-                "a target is a mapping".to_owned(),
-                format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
-            )
-        } else {
-            (
-                "named targets come in a later version, with `prony.yaml`".to_owned(),
-                "write the target out: `target: { url: \"http://…/v1\" }`".to_owned(),
-            )
-        };
-        problems.add(node.span, message, help);
+        problems.add(
+            node.span,
+            "a target is a mapping",
+            format!("write `target: {{ url: \"{}\" }}`", scalar.shown),
+        );
         return None;
     }
     let mut fields = Fields::of(
@@ -85,13 +96,16 @@ pub(super) fn read(
             "write `url: http://localhost:8000/v1`, or `url: sim://` for the embedded engine",
         );
     }
-    let mut url = text.and_then(|text| match parse_url(&text.value) {
-        Ok(url) => Some(problems.placed(url, text.span())),
-        Err((message, help)) => {
-            problems.add(text.span(), message, help);
-            None
-        }
-    });
+    let mut url =
+        text.and_then(
+            |text| match parse_url(&text.value.replace(&format!(":{PORT}"), ":0")) {
+                Ok(url) => Some(problems.placed(url, text.span())),
+                Err((message, help)) => {
+                    problems.add(text.span(), message, help);
+                    None
+                }
+            },
+        );
     let sim = fields.entry("sim");
     let overrides = sim.and_then(|e| problems.typed_exactly::<Map<String, Json>>(&e.value));
     if let Some(url) = &mut url {
@@ -112,13 +126,9 @@ pub(super) fn read(
         }
     }
     let mut target = plain(TargetUrl::Sim(SimOverrides::default()));
-    let api = fields.take("api").and_then(|n| {
-        problems.one_of(
-            n,
-            "an API",
-            &[("chat", Api::Chat), ("completions", Api::Completions)],
-        )
-    });
+    let api = fields
+        .take("api")
+        .and_then(|n| problems.one_of(n, "an API", &APIS));
     if let Some(api) = api {
         target.api = api.value;
     }
@@ -134,25 +144,23 @@ pub(super) fn read(
         .and_then(|gpus| positive_gpus(gpus, problems));
     target.ca = fields
         .text("ca", problems)
-        .map(|ca| beside(problems.file(), &ca.value));
+        .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
     }
-    if let Some(node) = fields.take("ready")
-        && let Some(mut ready) = Fields::of(node, "ready: { timeout: 5m }", problems)
-    {
-        if let Some(timeout) = ready
-            .take("timeout")
-            .and_then(|n| duration(n, true, problems))
-        {
-            target.ready_timeout = timeout.value;
-        }
-        ready.finish(Place::Other, problems);
-    }
+    let at = url.as_ref().map(|url| (&url.value, url.span()));
+    let started = launch_setting::read(&mut fields, at, around, problems);
+    target.ready = started.ready;
+    target.launch = started.launch;
     let headers = read_headers(&mut fields, around, problems);
     fields.finish(Place::Target, problems);
     target.url = url?.value;
-    Some(TargetLayer { target, headers })
+    Some(TargetLayer {
+        target,
+        headers,
+        hidden: started.hidden,
+        unset: Vec::new(),
+    })
 }
 
 fn read_headers(
@@ -214,8 +222,7 @@ fn check_sim(
         Some(entry) => entry.key_span,
         None => url,
     };
-    let mut diagnostic =
-        super::diagnostic::Diagnostic::new(problem.message).at(problems.location(span));
+    let mut diagnostic = Diagnostic::new(problem.message).at(problems.location(span));
     diagnostic.help = problem.help;
     problems.push(diagnostic);
 }

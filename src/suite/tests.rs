@@ -19,9 +19,7 @@ fn env(name: &str) -> Option<String> {
 fn load_with(text: &str, change: impl FnOnce(&mut LoadOptions<'_>)) -> Result<Suite, String> {
     let mut options = LoadOptions {
         env: &env,
-        seed: None,
-        target_url: None,
-        validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     change(&mut options);
     let input = SuiteInput {
@@ -206,11 +204,17 @@ fn files_are_looked_for_beside_the_suite() {
     let scenario = scenario(
         "load: { concurrency: 1 }\nprompts: { type: file, path: data/chats.jsonl, output_tokens: 64, shuffle: true, salt: off }",
     );
+    let PromptSource::File { location, .. } = &scenario.prompts.source else {
+        panic!("a file: {:?}", scenario.prompts);
+    };
+    let text = &location.file.text[location.span.start..location.span.end];
+    assert_eq!(text, "data/chats.jsonl");
     assert_eq!(
         scenario.prompts,
         Prompts {
             source: PromptSource::File {
                 path: "suites/data/chats.jsonl".into(),
+                location: location.clone(),
                 output_tokens: Some(Length::Fixed(64)),
                 shuffle: true
             },
@@ -355,7 +359,7 @@ scenarios:
 "#;
     let suite = load_with(text, |options| {
         options.seed = Some(3);
-        options.target_url = Some("http://other:1/v1".into());
+        options.target = Some("http://other:1/v1".into());
     })
     .unwrap();
     for scenario in &suite.scenarios {
@@ -367,7 +371,7 @@ scenarios:
         );
         assert!(!scenario.target.stream);
     }
-    let wrong = load_with(text, |options| options.target_url = Some("other:1".into()));
+    let wrong = load_with(text, |options| options.target = Some("other:1".into()));
     insta::assert_snapshot!(wrong.unwrap_err(), @r"
     error: `--target` `other:1`: this address has no protocol
      |
@@ -440,9 +444,7 @@ fn two_suites_of_one_name_are_an_error() {
     };
     let options = LoadOptions {
         env: &env,
-        seed: None,
-        target_url: None,
-        validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let problems = load(&[input("a/chat.yaml"), input("b/chat.yml")], &options).unwrap_err();
     insta::assert_snapshot!(render_all(&problems, false), @r#"
@@ -461,9 +463,7 @@ fn two_suites_of_one_name_are_an_error() {
 fn a_broken_suite_does_not_hide_the_good_ones() {
     let options = LoadOptions {
         env: &env,
-        seed: None,
-        target_url: None,
-        validate_sim: &|_| Ok(()),
+        ..LoadOptions::default()
     };
     let input = |path: &str, text: &str| SuiteInput {
         path: path.into(),
@@ -576,9 +576,7 @@ mod any_bytes {
     fn try_load(bytes: Vec<u8>) {
         let options = LoadOptions {
             env: &env,
-            seed: None,
-            target_url: None,
-            validate_sim: &|_| Ok(()),
+            ..LoadOptions::default()
         };
         let path = "fuzz.yaml".to_owned();
         if let Err(problems) = load(&[SuiteInput { path, bytes }], &options) {

@@ -50,6 +50,14 @@ fn number(text: &str) -> Option<(f64, &str)> {
     (value.is_finite()).then_some((value, &text[end..]))
 }
 
+/// The duration that a person wrote outside of a suite, as in one: `10s`, `1m30s`, `500ms`.
+///
+/// # Errors
+/// What is wrong with it, and what to write instead.
+pub fn written_duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|(what, help)| format!("{what}: {help}"))
+}
+
 pub(super) fn parse_duration(text: &str) -> Result<Duration, Wrong> {
     let form =
         || "write a duration such as `10s`, `1m30s` or `500ms` (units: us, ms, s, m, h)".to_owned();
@@ -217,7 +225,7 @@ from_scalar!(
 );
 
 /// A duration as suites write it, in the largest unit that keeps it whole.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     if nanos == 0 {
         return "0s".into();

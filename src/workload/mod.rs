@@ -12,4 +12,6 @@ pub use arrivals::Schedule;
 pub use request::{PlannedRequest, Prompt};
 pub use salt::{SALT_WORDS, salt};
 pub use seed::stream;
-pub use source::{FileEntry, FromFile, RequestSource, Synthetic, parse_prompt_file};
+pub use source::{
+    FileEntry, FromFile, PromptFileError, RequestSource, Synthetic, parse_prompt_file,
+};

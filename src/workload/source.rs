@@ -151,12 +151,23 @@ fn permuted(i: u64, n: u64, mut rng: rand_chacha::ChaCha8Rng) -> u64 {
     }
 }
 
+/// What is wrong with a prompt file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptFileError {
+    /// Line, from 1; absent when it is about the file as a whole.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// How it must look.
+    pub help: &'static str,
+}
+
 /// Reads the text of a prompt file: JSONL where the name ends in `.jsonl` or `.ndjson`, else a prompt
 /// a line (empty lines left out).
 ///
 /// # Errors
 /// Says which line is wrong, and how a line must look.
-pub fn parse_prompt_file(name: &str, text: &str) -> Result<Vec<FileEntry>, String> {
+pub fn parse_prompt_file(name: &str, text: &str) -> Result<Vec<FileEntry>, PromptFileError> {
     let jsonl = name.ends_with(".jsonl") || name.ends_with(".ndjson");
     let mut entries = Vec::new();
     for (i, line) in text.lines().enumerate() {
@@ -164,7 +175,11 @@ pub fn parse_prompt_file(name: &str, text: &str) -> Result<Vec<FileEntry>, Strin
             continue;
         }
         entries.push(if jsonl {
-            parse_json_line(line).map_err(|e| format!("{name}:{}: {e}", i + 1))?
+            parse_json_line(line).map_err(|message| PromptFileError {
+                line: Some(i + 1),
+                message,
+                help: FORM,
+            })?
         } else {
             FileEntry {
                 prompt: Prompt::Text(line.to_owned()),
@@ -173,15 +188,21 @@ pub fn parse_prompt_file(name: &str, text: &str) -> Result<Vec<FileEntry>, Strin
         });
     }
     if entries.is_empty() {
-        return Err(format!("{name}: holds no prompt"));
+        return Err(PromptFileError {
+            line: None,
+            message: "this file holds no prompt".to_owned(),
+            help: if jsonl { FORM } else { "write a prompt a line" },
+        });
     }
     Ok(entries)
 }
 
+/// How a line of JSON must look.
+const FORM: &str = r#"a line is {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, with "output_tokens" if you like"#;
+
 fn parse_json_line(line: &str) -> Result<FileEntry, String> {
-    const FORM: &str = r#"a line is {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, with "output_tokens" if you like"#;
     let mut value: serde_json::Value =
-        serde_json::from_str(line).map_err(|e| format!("not JSON ({e}); {FORM}"))?;
+        serde_json::from_str(line).map_err(|e| format!("this line is not JSON: {e}"))?;
     let output_tokens = match value.get("output_tokens") {
         None | Some(serde_json::Value::Null) => None,
         Some(n) => Some(
@@ -199,7 +220,7 @@ fn parse_json_line(line: &str) -> Result<FileEntry, String> {
         (None, Some(messages)) if messages.as_array().is_some_and(|m| !m.is_empty()) => {
             Prompt::Messages(messages)
         }
-        _ => return Err(FORM.to_owned()),
+        _ => return Err("this line holds neither one prompt nor messages".to_owned()),
     };
     Ok(FileEntry {
         prompt,
@@ -280,7 +301,7 @@ mod tests {
         assert_eq!(entries[0].output_tokens, Some(7));
         assert!(matches!(entries[1].prompt, Prompt::Messages(_)));
         let error = parse_prompt_file("p.jsonl", "{\"prompt\": \"a\"}\n{\"promt\": \"b\"}");
-        assert!(error.is_err_and(|e| e.starts_with("p.jsonl:2: a line is")));
+        assert!(error.is_err_and(|e| e.line == Some(2) && e.help.starts_with("a line is")));
         assert!(parse_prompt_file("p.txt", "\n").is_err());
     }
 }

@@ -40,7 +40,7 @@ fn is_not_green(run: &Run) {
 fn a_killed_run_can_be_reported() {
     let place = Place::with_suite(&sim_suite(&(easy("steady") + ENDLESS)));
     let running = place.start(["run"]);
-    place.wait_for_records(8 + 6);
+    place.wait_for_records("endless", 6);
     running.signal(libc::SIGKILL);
     assert_eq!(running.ended().code, None, "killed");
 
@@ -95,7 +95,7 @@ fn a_killed_run_can_be_reported() {
 fn a_torn_line_does_not_hinder_the_report() {
     let place = Place::with_suite(&sim_suite(ENDLESS));
     let running = place.start(["run"]);
-    let run = place.wait_for_records(3);
+    let run = place.wait_for_records("endless", 3);
     running.signal(libc::SIGKILL);
     running.ended();
     let path = run
@@ -113,7 +113,7 @@ fn a_torn_line_does_not_hinder_the_report() {
 fn a_run_killed_between_two_cases_is_interrupted_as_well() {
     let place = Place::with_suite(&sim_suite(&(easy("steady") + ENDLESS)));
     let running = place.start(["run"]);
-    place.wait_for_records(8 + 1);
+    place.wait_for_records("endless", 1);
     running.signal(libc::SIGKILL);
     running.ended();
     // As if the second case had not begun.
@@ -135,7 +135,7 @@ fn one_ctrl_c_saves_what_was_measured() {
         let server = Server::start(then_hangs);
         let place = Place::with_suite(&suite(&server.url(), &(ENDLESS.to_owned() + &easy("next"))));
         let running = place.start(["run"]);
-        place.wait_for_records(5);
+        place.wait_for_records("endless", 5);
         wait_until(|| server.seen().len() >= 8);
         running.signal(signal);
         running
@@ -184,10 +184,10 @@ fn a_second_ctrl_c_leaves_at_once() {
     let server = Server::start(then_hangs);
     let patient = ENDLESS.replace("drain: 300ms", "drain: 10m");
     let place = Place::with_suite(&suite(&server.url(), &patient));
-    let running = place.start(["run"]);
-    place.wait_for_records(5);
+    let mut running = place.start(["run"]);
+    place.wait_for_records("endless", 5);
     running.signal(libc::SIGINT);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    running.wait_for_error("once more to leave at once");
     running.signal(libc::SIGINT);
     running.ended().exits(130);
     let run = place.run();

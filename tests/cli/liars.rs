@@ -10,17 +10,25 @@ use crate::support::{Place, junit, suite};
 /// Runs a case against a server that always does `script`, and asserts what comes of it.
 #[track_caller]
 fn lies(kind: &str, script: impl Fn(&mut Conn) + Send + Sync + 'static) {
+    lies_within("{ first_token: 20s, total: 20s }", kind, script);
+}
+
+/// The same with timeouts that end it.
+#[track_caller]
+fn lies_within(timeouts: &str, kind: &str, script: impl Fn(&mut Conn) + Send + Sync + 'static) {
     let server = Server::start(move |conn, _| script(conn));
-    let scenario = "  - name: steady
+    let scenario = format!(
+        "  - name: steady
     kind: latency
-    load: { concurrency: 2 }
+    load: {{ concurrency: 4 }}
     requests: 4
-    timeouts: { first_token: 700ms, total: 1s }
+    timeouts: {timeouts}
     sla:
       - ttft.p50 < 100s
       - error_rate <= 50%
-";
-    let place = Place::with_suite(&suite(&server.url(), scenario));
+"
+    );
+    let place = Place::with_suite(&suite(&server.url(), &scenario));
     let ended = place.prony(["run"]);
     assert_eq!(ended.code, Some(101), "{kind}: {ended}");
     let run = place.run();
@@ -137,7 +145,7 @@ fn an_endless_line() {
 
 #[test]
 fn silence_after_the_first_chunk() {
-    lies("total_timeout", |conn| {
+    lies_within("{ first_token: 2s, total: 2s }", "total_timeout", |conn| {
         conn.stream_head();
         conn.event(&delta("Hi"));
         conn.wait_for_close();
@@ -146,7 +154,11 @@ fn silence_after_the_first_chunk() {
 
 #[test]
 fn silence_from_the_start() {
-    lies("first_token_timeout", Conn::wait_for_close);
+    lies_within(
+        "{ first_token: 500ms, total: 20s }",
+        "first_token_timeout",
+        Conn::wait_for_close,
+    );
 }
 
 /// The memory of a run does not grow with what a server sends.

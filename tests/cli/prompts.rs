@@ -38,7 +38,7 @@ fn a_file_that_is_missing() {
     let ended = refused(
         "nowhere.jsonl",
         None,
-        &["cannot read suites/nowhere.jsonl", "suites/a.yaml:13:35"],
+        &["cannot read suites/nowhere.jsonl", "suites/a.yaml:13:34"],
     );
     Ended::marks(&ended.stderr, "nowhere.jsonl");
 }
@@ -51,7 +51,7 @@ fn a_line_that_is_wrong() {
         &[
             "suites/p.jsonl:3:1",
             "a line is {\"prompt\"",
-            "suites/a.yaml:13:35",
+            "suites/a.yaml:13:34",
         ],
     );
     Ended::marks(&ended.stderr, "{\"promt\"");
@@ -98,8 +98,8 @@ fn every_wrong_file_is_named_in_one_go() {
 #[test]
 fn prompts_are_sent_as_they_stand() {
     let server = Server::start(|conn, _| conn.answer());
-    let text =
-        suite(&server.url(), &scenario("p.jsonl")).replace("output_tokens: 4 }", "salt: off }");
+    let text = suite(&server.url(), &scenario("p.jsonl"))
+        .replace("jsonl, output_tokens: 4", "jsonl, salt: off");
     let place = Place::with_suite(&text);
     place.file(
         "suites/p.jsonl",

@@ -143,3 +143,66 @@ fn a_key_that_is_not_set_is_named() {
     place.prony(["check"]).exits(0);
     place.prony(["list"]).exits(0);
 }
+
+#[test]
+fn a_secret_that_is_a_word_of_the_format_spoils_nothing() {
+    for word in ["pass", "chat", "ms", "latency", "1", "run", "main"] {
+        let server = Server::start(|conn, number| {
+            if number == 0 {
+                let words = format!("no such user: KEY={}", echoed_user(&conn.request));
+                conn.respond("404 Not Found", "text/plain", &words);
+            } else {
+                conn.answer();
+            }
+        });
+        let text = suite(&server.url(), &easy("steady"))
+            .replace("suite: chat", "suite: chat\nsecrets: [KEY]")
+            .replace("api: chat", "api: chat, body: { user: \"x-${KEY}\" }")
+            .replace("sla:", "allow_errors: 50%\n    sla:");
+        let place = Place::with_suite(&text);
+        let ended = place.prony_with(["run"], &[("KEY", word)]).exits(0);
+        assert!(ended.stderr.is_empty(), "{word}: {ended}");
+        let run = place.run();
+        let case = run.case("chat::steady");
+        assert_eq!(case["verdict"], "pass", "{word}");
+        assert_eq!(run.slugs().len(), 1, "{word}");
+        let example = case["phases"][0]["errors"][0]["example"]
+            .as_str()
+            .expect("an example");
+        assert!(example.ends_with("KEY=x-${KEY}"), "{word}: {example}");
+        assert!(run.text("suite.yaml").contains("x-${KEY}"), "{word}");
+        place
+            .prony(["report", "--format", "json", "-o", "-"])
+            .exits(0);
+    }
+}
+
+/// The `user` of the request's body.
+fn echoed_user(request: &str) -> String {
+    let (_, body) = request.split_once("\r\n\r\n").expect("a body");
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    body["user"].as_str().unwrap_or("nobody").to_owned()
+}
+
+#[test]
+fn a_key_that_is_written_into_the_suite_goes_no_further_either() {
+    let server = Server::start(|conn, number| match number {
+        0..6 => conn.answer(),
+        _ => conn.wait_for_close(),
+    });
+    let endless = easy("steady").replace("requests: 8", "duration: 10m\n    drain: 100ms");
+    let scenarios = [endless, easy("next")].map(|scenario| {
+        scenario.replace(
+            "sla:",
+            "headers: { X-Key: \"Bearer sk-5/Zqx7-literal\" }\n    sla:",
+        )
+    });
+    let place = Place::with_suite(&suite(&server.url(), &scenarios.concat()));
+    let running = place.start(["run"]);
+    place.wait_for_records("steady", 5);
+    nowhere(&place, &Ended::default());
+    running.signal(libc::SIGINT);
+    let ended = running.ended().exits(130);
+    assert!(server.seen()[0].contains("sk-5/Zqx7-literal"));
+    nowhere(&place, &ended);
+}

@@ -64,9 +64,17 @@ impl Place {
     pub fn command<const N: usize>(&self, args: [&str; N]) -> std::process::Command {
         let mut command = std::process::Command::new(PRONY);
         command.args(args).current_dir(self.path());
-        for variable in ["PRONY_TARGET", "KEY", "NO_COLOR", "RUST_BACKTRACE"] {
+        for variable in [
+            "PRONY_TARGET",
+            "KEY",
+            "NO_COLOR",
+            "RUST_BACKTRACE",
+            "GITHUB_ACTIONS",
+        ] {
             command.env_remove(variable);
         }
+        // Locks of its own: it waits for no other test.
+        command.env("TMPDIR", self.path());
         command
     }
 
@@ -87,11 +95,11 @@ impl Place {
         let mut found: Vec<(std::time::SystemTime, PathBuf)> = entries
             .map(|e| e.expect("an entry"))
             .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
-            .map(|e| {
-                let made = std::fs::metadata(e.path().join("suite.yaml"))
-                    .and_then(|m| m.modified())
-                    .expect("a time");
-                (made, e.path())
+            .filter_map(|e| {
+                // One that is only just being made has none yet.
+                let made =
+                    std::fs::metadata(e.path().join("suite.yaml")).and_then(|m| m.modified());
+                Some((made.ok()?, e.path()))
             })
             .collect();
         found.sort();
@@ -113,14 +121,15 @@ impl Place {
         );
     }
 
-    /// Waits until the only case under way has at least `n` records on disk, and hands back its folder.
-    pub fn wait_for_records(&self, n: usize) -> Run {
+    /// Waits until the case `name` has at least `n` records on disk, and hands back the run's folder.
+    pub fn wait_for_records(&self, name: &str, n: usize) -> Run {
         let began = Instant::now();
         loop {
             if let [run] = &self.runs()[..] {
                 let lines = run
                     .slugs()
                     .iter()
+                    .filter(|slug| slug.starts_with(&format!("chat-{name}-")))
                     .filter_map(|slug| {
                         std::fs::read_to_string(
                             run.path.join("cases").join(slug).join("requests.jsonl"),
@@ -255,7 +264,7 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// What a command that has ended said.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
@@ -268,7 +277,7 @@ impl Ended {
         Ended::from(command.timeout(NEVER).output().expect("it runs"))
     }
 
-    fn from(output: std::process::Output) -> Ended {
+    pub fn from(output: std::process::Output) -> Ended {
         let ended = Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
@@ -348,6 +357,20 @@ impl Running {
             .read_line(&mut line)
             .expect("a line");
         line
+    }
+
+    /// Waits until its standard error says `what`.
+    pub fn wait_for_error(&mut self, what: &str) {
+        use std::io::Read;
+        let errors = self.child.as_mut().and_then(|c| c.stderr.as_mut());
+        let errors = errors.expect("a pipe");
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains(what) {
+            let mut byte = [0];
+            let n = errors.read(&mut byte).expect("a byte");
+            assert_eq!(n, 1, "no `{what}` in {}", String::from_utf8_lossy(&said));
+            said.push(byte[0]);
+        }
     }
 
     /// Waits for its end, killing it if that never comes.

@@ -74,3 +74,53 @@ fn a_missed_limit_counts_more_than_a_full_disk() {
     let place = Place::with_suite(&sim_suite(&scenario));
     full_at(&place, 12 << 10).exits(101).err_has("cannot write");
 }
+
+/// Runs `prony` with `args` and its output going to a reader who has left.
+fn unheard<const N: usize>(place: &Place, args: [&str; N]) -> Ended {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = place.command(args);
+    let child = command
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("prony starts");
+    // The command holds the other end of the pipe.
+    drop(command);
+    Ended::from(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn a_reader_who_has_had_enough() {
+    let place = Place::with_suite(&sim_suite(&easy("steady")));
+    for args in [
+        ["list", "suites"],
+        ["check", "suites"],
+        ["sim", "--list-presets"],
+    ] {
+        let ended = unheard(&place, args).exits(0);
+        assert!(ended.stderr.is_empty(), "{args:?}: {ended}");
+    }
+    // A run is more than what it prints: it says that it is not whole.
+    unheard(&place, ["run"])
+        .exits(1)
+        .err_has("cannot write to standard output");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_to_a_full_disk() {
+    let place = Place::with_suite(&sim_suite(&easy("steady")));
+    let to_full = |args: [&str; 2]| {
+        let full = || {
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).open("/dev/full").expect("it opens")
+        };
+        let mut command = place.command(args);
+        let child = command.stdout(full()).stderr(full()).spawn();
+        child.expect("prony starts").wait().expect("it ends").code()
+    };
+    assert_eq!(to_full(["list", "suites"]), Some(1));
+    assert_eq!(to_full(["run", "suites"]), Some(1));
+    assert_eq!(to_full(["run", "nowhere"]), Some(2));
+}

@@ -5,7 +5,10 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use prony::endpoint::{HttpSettings, ProbeError, ServerInfo, SettingsError, models, probe_ready};
+use prony::endpoint::{
+    HttpSettings, ProbeError, ReadyCheck, ReadyWhen, ServerInfo, SettingsError, models,
+    probe_ready, probe_until,
+};
 
 use crate::server::{Conn, Server};
 
@@ -194,4 +197,53 @@ fn a_file_that_is_no_certificate_is_refused() {
         matches!(error, ProbeError::Settings(SettingsError::Ca(_))),
         "{error}"
     );
+}
+
+fn probe_when(settings: &HttpSettings, when: ReadyWhen) -> (Result<ServerInfo, ProbeError>, usize) {
+    let check = ReadyCheck {
+        when,
+        timeout: Duration::from_millis(600),
+        interval: Duration::from_millis(50),
+    };
+    let mut waits = 0;
+    let result = block(probe_until(settings, &check, &mut |_| waits += 1));
+    (result, waits)
+}
+
+#[test]
+fn a_server_that_lists_models_while_it_loads_them_is_not_ready() {
+    let server = site(&[
+        ("/v1/models", "200 OK", MODELS),
+        (
+            "/health",
+            "503 Service Unavailable",
+            r#"{"error":{"message":"Loading model"}}"#,
+        ),
+    ]);
+    let (result, waits) = probe_when(&server.settings(), ReadyWhen::NotLoading);
+    assert_eq!(result, Err(ProbeError::Loading("Loading model".into())));
+    assert!(waits > 1);
+    let (result, waits) = probe_when(&server.settings(), ReadyWhen::Models);
+    assert_eq!((result.unwrap().models.len(), waits), (2, 0));
+}
+
+#[test]
+fn no_health_page_is_no_reason_to_wait() {
+    let server = site(&[("/v1/models", "200 OK", MODELS)]);
+    let (result, _) = probe_when(&server.settings(), ReadyWhen::NotLoading);
+    assert_eq!(result.unwrap().models.len(), 2);
+}
+
+#[test]
+fn a_path_is_seen_from_the_root_of_the_server() {
+    let server = site(&[
+        ("/ready?deep=1", "200 OK", "{}"),
+        ("/v1/models", "200 OK", MODELS),
+    ]);
+    let path = ReadyWhen::Path("/ready?deep=1".into());
+    let (result, _) = probe_when(&server.settings(), path);
+    assert_eq!(result.unwrap().models.len(), 2);
+    let nowhere = ReadyWhen::Path("/nowhere".into());
+    let (result, _) = probe_when(&server.settings(), nowhere);
+    assert!(matches!(result, Err(ProbeError::Status(404, _))));
 }

@@ -17,6 +17,8 @@ def main(model, port, slots, context):
     params.n_ctx = slots * context
     params.cpuparams.n_threads = 2
     params.n_threads_http = 4
+    # gemma's sliding window would forget the prefix that a later request shares.
+    params.swa_full = True
     params.warmup = True
     params.endpoint_metrics = True
     params.endpoint_slots = True

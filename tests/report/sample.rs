@@ -82,6 +82,7 @@ pub fn case(name: &str, verdict: Verdict) -> CaseResult {
         ],
         baseline: None,
         notes: vec![],
+        known_issue: None,
         unfinished: false,
     }
 }

@@ -7,7 +7,9 @@ mod settings;
 mod stamped_body;
 mod transport;
 
-pub use probe::{ProbeError, ServerInfo, models, probe_ready};
+pub use probe::{
+    ProbeError, ReadyCheck, ReadyWhen, ServerInfo, max_model_len, models, probe_ready, probe_until,
+};
 pub(super) use settings::IDLE;
 pub use settings::{HttpSettings, SettingsError};
 pub(super) use transport::MAX_STALE;

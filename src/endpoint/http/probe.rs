@@ -103,6 +103,18 @@ pub async fn models(settings: &HttpSettings) -> Result<ServerInfo, ProbeError> {
     ask_models(&client, settings, ONE_CALL).await
 }
 
+/// The longest prompt and answer together, in tokens, that the target lists for `model` under
+/// `max_model_len` (vLLM and SGLang do). `None`: it does not say. Not timed.
+pub async fn max_model_len(settings: &HttpSettings, model: &str) -> Option<u64> {
+    let client = plain_client(settings).ok()?;
+    let response = get(&client, settings.url("models"), ONE_CALL).await.ok()?;
+    let body = read(response, ONE_CALL).await.ok()?;
+    let list: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    let listed = list.get("data")?.as_array()?;
+    let entry = listed.iter().find(|m| m["id"].as_str() == Some(model))?;
+    entry.get("max_model_len")?.as_u64()
+}
+
 /// Waits until the target is ready, at most `timeout`: until it lists its models, or, where it has no
 /// such list, until `/health` beside the API's base (then below it) is well. Not timed.
 ///
@@ -112,6 +124,49 @@ pub async fn probe_ready(
     settings: &HttpSettings,
     timeout: Duration,
 ) -> Result<ServerInfo, ProbeError> {
+    let check = ReadyCheck {
+        when: ReadyWhen::ModelsOrHealth,
+        timeout,
+        interval: PAUSE,
+    };
+    probe_until(settings, &check, &mut |_| ()).await
+}
+
+/// What is asked of a target to know that it is ready, and how patiently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyCheck {
+    /// What is asked.
+    pub when: ReadyWhen,
+    /// The longest wait.
+    pub timeout: Duration,
+    /// Pause between two probes.
+    pub interval: Duration,
+}
+
+/// What makes a target ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadyWhen {
+    /// A list of models, or, where it has no such list, a `/health` that is well.
+    ModelsOrHealth,
+    /// The same, and no `/health` that says 503: there are servers (llama.cpp) that list their models
+    /// while they still load them.
+    NotLoading,
+    /// A list of models, nothing else.
+    Models,
+    /// A good status for a GET of this path below the server's root.
+    Path(String),
+}
+
+/// Waits until the target is ready as `check` says; `waiting` hears why it is not yet. Not timed.
+///
+/// # Errors
+/// The last reason for which it was not ready; at once where waiting cannot help.
+pub async fn probe_until(
+    settings: &HttpSettings,
+    check: &ReadyCheck,
+    waiting: &mut dyn FnMut(&ProbeError),
+) -> Result<ServerInfo, ProbeError> {
+    let timeout = check.timeout;
     let client = plain_client(settings)?;
     let began = Instant::now();
     // The last reason that is not "no answer yet" says more than a timeout cut short by the end.
@@ -121,13 +176,53 @@ pub async fn probe_ready(
         if left.is_zero() {
             return Err(reason);
         }
-        match ask(&client, settings, left.min(ONE_CALL)).await {
+        match ask_when(&client, settings, &check.when, left.min(ONE_CALL)).await {
             Ok(info) => return Ok(info),
             Err(error) if !error.may_pass() => return Err(error),
             Err(ProbeError::Timeout(_)) => reason = ProbeError::Timeout(timeout),
-            Err(error) => reason = error,
+            Err(error) => {
+                waiting(&error);
+                reason = error;
+            }
         }
-        tokio::time::sleep(PAUSE.min(timeout.saturating_sub(began.elapsed()))).await;
+        tokio::time::sleep(check.interval.min(timeout.saturating_sub(began.elapsed()))).await;
+    }
+}
+
+async fn ask_when(
+    client: &Client,
+    settings: &HttpSettings,
+    when: &ReadyWhen,
+    wait: Duration,
+) -> Result<ServerInfo, ProbeError> {
+    match when {
+        ReadyWhen::ModelsOrHealth => ask(client, settings, wait).await,
+        ReadyWhen::NotLoading => {
+            let info = ask(client, settings, wait).await?;
+            for url in health_urls(settings) {
+                let response = get(client, url, wait).await?;
+                match response.status() {
+                    StatusCode::SERVICE_UNAVAILABLE => return Err(refusal(response, wait).await),
+                    status if status.is_success() => break,
+                    _ => {}
+                }
+            }
+            Ok(info)
+        }
+        ReadyWhen::Models => ask_models(client, settings, wait).await,
+        ReadyWhen::Path(path) => {
+            let response = get(client, settings.beside(path), wait).await?;
+            if !response.status().is_success() {
+                return Err(refusal(response, wait).await);
+            }
+            let server = server_header(&response);
+            // Whether it lists models is another matter: it may have none.
+            let info = ask_models(client, settings, wait).await;
+            Ok(info.unwrap_or(ServerInfo {
+                models: Vec::new(),
+                server,
+            }))
+        }
     }
 }
 
@@ -201,10 +296,7 @@ fn health_urls(settings: &HttpSettings) -> Vec<Url> {
 }
 
 fn plain_client(settings: &HttpSettings) -> Result<Client, ProbeError> {
-    settings
-        .builder()
-        .and_then(|b| b.build().map_err(|e| SettingsError::Client(e.to_string())))
-        .map_err(ProbeError::Settings)
+    settings.plain_client().map_err(ProbeError::Settings)
 }
 
 fn server_header(response: &Response) -> Option<String> {

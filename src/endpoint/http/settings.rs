@@ -49,6 +49,30 @@ impl HttpSettings {
         url
     }
 
+    /// `path`, which begins with `/`, below the root of the server: the base without its `/v1`. It may
+    /// have a query.
+    pub fn beside(&self, path: &str) -> Url {
+        let mut url = self.base_url.clone();
+        let base = url.path().trim_end_matches('/');
+        let root = base.strip_suffix("/v1").unwrap_or(base).to_owned();
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
+        url.set_path(&format!("{root}{path}"));
+        url.set_query(query);
+        url
+    }
+
+    /// A client for calls that are not timed.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    pub fn plain_client(&self) -> Result<reqwest::Client, SettingsError> {
+        let client = self.builder()?.build();
+        client.map_err(|e| SettingsError::Client(e.to_string()))
+    }
+
     /// The extra headers, checked.
     pub(in crate::endpoint) fn header_map(&self) -> Result<HeaderMap, SettingsError> {
         let mut headers = HeaderMap::new();

@@ -22,6 +22,8 @@ pub(super) struct CaseView {
     pub kind: String,
     pub verdict: &'static str,
     pub reason: Option<String>,
+    /// The known issue, where it is in effect.
+    pub known: Option<String>,
     pub open: bool,
     pub duration: String,
     pub load: Option<String>,
@@ -81,6 +83,15 @@ pub(super) struct ChangeView {
     pub tolerance: String,
 }
 
+fn known(case: &CaseResult) -> Option<String> {
+    let issue = clean(&case.known_issue.as_ref()?.to_string());
+    Some(if case.excused() {
+        format!("{issue}. The failure does not fail the run until then.")
+    } else {
+        issue
+    })
+}
+
 pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &RunInfo) -> CaseView {
     let slug = clean(&case.slug);
     CaseView {
@@ -90,6 +101,7 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
         kind: clean(&case.kind),
         verdict: case.verdict.name(),
         reason: case.reason.as_deref().map(clean),
+        known: known(case),
         open: rank(case.verdict) < 4,
         duration: minutes(case.duration_s),
         load: case.phases.first().map(|p| clean(&p.load.text)),

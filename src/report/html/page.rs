@@ -102,6 +102,8 @@ struct PageView {
 #[derive(Serialize)]
 struct GroupView {
     verdict: &'static str,
+    /// The verdict in words.
+    label: &'static str,
     count: usize,
     /// Whether its cases are worth naming in the head.
     attention: bool,
@@ -152,6 +154,11 @@ fn page_view(input: &ReportInput<'_>) -> PageView {
             .iter()
             .map(|g| GroupView {
                 verdict: g.verdict.name(),
+                label: if g.known {
+                    "known issue"
+                } else {
+                    g.verdict.name()
+                },
                 count: g.cases.len(),
                 attention: crate::report::order::rank(g.verdict) < 4,
                 cases: g

@@ -212,17 +212,19 @@ impl SimConfig {
             "cpu-small" => {
                 config.model = "gemma-3-270m".to_owned();
                 config.max_model_len = 2048;
-                config.overhead_ms = 10.0;
+                config.overhead_ms = 0.0;
                 config.scheduler.max_num_seqs = 4;
-                config.scheduler.max_num_batched_tokens = 512;
+                config.scheduler.max_num_batched_tokens = 2048;
                 config.cost = CostConfig {
-                    base_ms: 30.0,
-                    prefill_us: 3300.0,
-                    sequence_us: 3000.0,
-                    context_ns: 500.0,
+                    base_ms: 5.9,
+                    prefill_us: 1700.0,
+                    sequence_us: 7450.0,
+                    context_ns: 720.0,
                 };
-                config.kv.blocks = 512;
-                config.variation.step = 0.08;
+                // llama.cpp keeps single tokens, and finds a prefix again to the token.
+                config.kv.block_tokens = 1;
+                config.kv.blocks = 8192;
+                config.variation.step = 0.023;
             }
             _ => return None,
         }

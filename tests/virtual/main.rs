@@ -1,0 +1,8 @@
+//! Virtual time, through the library and through the built binary: the same bytes for a seed, the
+//! closed forms of queueing, a sharded run on one clock.
+
+mod arrivals;
+mod binary;
+mod queueing;
+mod shards;
+mod world;
