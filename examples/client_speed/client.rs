@@ -10,7 +10,7 @@ use prony::endpoint::openai::Chat;
 use prony::endpoint::{HttpCarrier, HttpSettings};
 use prony::load::{RunInputs, RunPlan, Signal, drive};
 use prony::record::{Recorder, RequestRecord};
-use prony::suite::{Arrivals, Load, LoadShape, Timeouts};
+use prony::suite::{Arrivals, Load, LoadShape, Start, Timeouts, TransportKind};
 use prony::workload::{PlannedRequest, Prompt, RequestSource};
 
 use crate::machine;
@@ -85,9 +85,12 @@ pub fn measure(transport: &str, name: &str, address: &str) {
             pool: slots.max(512),
             ..HttpSettings::new(url.parse().expect("a URL"))
         };
-        let carrier = HttpCarrier::new(settings, driver.clone(), Some(transport));
+        let kind = match transport {
+            "lean" => TransportKind::Lean,
+            _ => TransportKind::Reqwest,
+        };
+        let carrier = HttpCarrier::new(settings, driver.clone(), Some(kind));
         let carrier = carrier.unwrap_or_else(|e| panic!("{e}"));
-        carrier.open_ahead(slots).await;
         let inputs = inputs(&scene, carrier, sink);
         let (cpu, began) = (machine::cpu_seconds(), Instant::now());
         drive(driver, inputs).await;
@@ -132,6 +135,7 @@ fn inputs(
             load: Load {
                 shape: scene.shape.clone(),
                 max_concurrency: None,
+                start: Start::Together,
             },
             requests: Some(scene.requests),
             duration: None,

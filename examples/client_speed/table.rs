@@ -82,8 +82,14 @@ fn medians(transport: &str, scene: &str, rounds: usize) -> Figures {
         .collect()
 }
 
-/// What is shown of each scene: figure, unit, decimals.
-const SHOWN: &[(&str, &str, &[(&str, &str, usize)])] = &[
+/// A scene, its title, and what is shown of it: figure, unit, decimals.
+type Shown = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str, usize)],
+);
+
+const SHOWN: &[Shown] = &[
     (
         "exact",
         "512 streams, TTFT 50 ms, a token per 10 ms, all started at once",

@@ -1,9 +1,10 @@
 use super::lean::{Choice, LeanExchange, LeanTransport, choose};
 use super::{
     Exchange, HttpExchange, HttpSettings, HttpTransport, Lent, SendTiming, SettingsError, Stamped,
-    Transport, TransportError, WireRequest,
+    Stamps, Transport, TransportError, WireRequest,
 };
 use crate::driver::{Driver, Nanos};
+use crate::suite::TransportKind;
 
 /// What carries requests to an HTTP target: the measuring transport, or reqwest for what that one
 /// does not do.
@@ -16,44 +17,30 @@ pub enum HttpCarrier<D> {
 }
 
 impl<D: Driver + Send + Sync> HttpCarrier<D> {
-    /// The transport named `wish` (`lean` or `reqwest`), or the one that [`choose`] names.
+    /// The transport that is wished for, or the one that [`choose`] names.
     ///
     /// # Errors
-    /// When the settings cannot be used, or the wish is unknown or cannot be met.
+    /// When the settings cannot be used, or the wish cannot be met.
     pub fn new(
         settings: HttpSettings,
         driver: D,
-        wish: Option<&str>,
+        wish: Option<TransportKind>,
     ) -> Result<Self, SettingsError> {
-        let lean = match wish {
-            None | Some("") => choose(&settings) == Choice::Lean,
-            Some("lean") => true,
-            Some("reqwest") => false,
-            Some(_) => {
-                return Err(SettingsError::Client(
-                    "there is no such transport; use lean or reqwest".to_owned(),
-                ));
-            }
-        };
-        Ok(if lean {
-            HttpCarrier::Lean(LeanTransport::new(settings, driver)?)
-        } else {
-            HttpCarrier::Reqwest(HttpTransport::new(settings, driver)?)
+        let kind = wish.unwrap_or_else(|| match choose(&settings) {
+            Choice::Lean => TransportKind::Lean,
+            Choice::Reqwest(_) => TransportKind::Reqwest,
+        });
+        Ok(match kind {
+            TransportKind::Lean => HttpCarrier::Lean(LeanTransport::new(settings, driver)?),
+            TransportKind::Reqwest => HttpCarrier::Reqwest(HttpTransport::new(settings, driver)?),
         })
     }
 
     /// Its name in results.
     pub fn name(&self) -> &'static str {
         match self {
-            HttpCarrier::Lean(_) => "lean",
-            HttpCarrier::Reqwest(_) => "reqwest",
-        }
-    }
-
-    /// Opens connections until `n` are idle, where the transport can.
-    pub async fn open_ahead(&self, n: usize) {
-        if let HttpCarrier::Lean(lean) = self {
-            lean.open_ahead(n).await;
+            HttpCarrier::Lean(_) => TransportKind::Lean.name(),
+            HttpCarrier::Reqwest(_) => TransportKind::Reqwest.name(),
         }
     }
 }
@@ -82,13 +69,23 @@ impl<D: Driver + Send + Sync> Transport for HttpCarrier<D> {
             HttpCarrier::Reqwest(http) => http.stale_connections(),
         }
     }
+
+    async fn open_ahead(&self, n: usize) {
+        match self {
+            HttpCarrier::Lean(lean) => lean.open_ahead(n).await,
+            HttpCarrier::Reqwest(http) => http.open_ahead(n).await,
+        }
+    }
+
+    fn stamps(&self) -> Option<Stamps> {
+        match self {
+            HttpCarrier::Lean(lean) => lean.stamps(),
+            HttpCarrier::Reqwest(http) => http.stamps(),
+        }
+    }
 }
 
 /// A response of [`HttpCarrier`].
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one lives per request, where it was made; a box would cost each an allocation"
-)]
 pub enum CarrierExchange<D> {
     /// Of the measuring transport.
     Lean(LeanExchange<D>),

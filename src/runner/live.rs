@@ -206,9 +206,8 @@ async fn until_ready(
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
     let model = model(target, &shown, info.models)?;
-    let wish = std::env::var("PRONY_TRANSPORT").ok();
     let url = settings.base_url.clone();
-    let transport = HttpCarrier::new(settings, driver.clone(), wish.as_deref())
+    let transport = HttpCarrier::new(settings, driver.clone(), target.transport)
         .map_err(|e| NotMeasured(e.to_string()))?;
     let live = LiveTarget {
         url: Some(url),

@@ -10,4 +10,4 @@ mod server;
 mod sse;
 
 /// What carries the requests; `tests/lean` runs the same tests over the other one.
-pub const TRANSPORT: &str = "reqwest";
+pub const TRANSPORT: prony::suite::TransportKind = prony::suite::TransportKind::Reqwest;

@@ -21,4 +21,4 @@ mod server;
 mod wire;
 
 /// What carries the requests.
-pub const TRANSPORT: &str = "lean";
+pub const TRANSPORT: prony::suite::TransportKind = prony::suite::TransportKind::Lean;

@@ -11,7 +11,7 @@ use super::settings::{HttpSettings, SettingsError};
 use super::stamped_body::{StampedBody, UsedConnections};
 use crate::driver::Driver;
 use crate::endpoint::{
-    Exchange, HandOver, SendTiming, Stamped, Transport, TransportError, WireRequest,
+    Exchange, HandOver, SendTiming, Stamped, Stamps, Transport, TransportError, WireRequest,
 };
 use crate::record::ErrorKind;
 
@@ -148,6 +148,10 @@ impl<D: Driver + Send + Sync> Transport for HttpTransport<D> {
 
     fn stale_connections(&self) -> u32 {
         self.inner.stale.load(Ordering::Relaxed)
+    }
+
+    fn stamps(&self) -> Option<Stamps> {
+        Some(Stamps::User)
     }
 }
 

@@ -22,8 +22,6 @@ struct Idle {
 /// One connection.
 pub(super) struct Conn {
     pub(super) stream: TcpStream,
-    /// Whether it has carried a request.
-    pub(super) used: bool,
     /// Whether the kernel stamps what it receives.
     pub(super) stamped: bool,
 }
@@ -64,6 +62,15 @@ impl Pool {
         }
         if idle.len() < self.max {
             idle.push_back(Idle { conn, since: now });
+        }
+    }
+
+    /// Keeps a connection opened ahead: of several, the one opened first goes first, so that a server
+    /// that serves one after the other is never waited for.
+    pub(super) fn put_last(&self, conn: Conn, now: Nanos) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.max {
+            idle.push_front(Idle { conn, since: now });
         }
     }
 

@@ -106,10 +106,24 @@ fn nanos(time: libc::timespec) -> Option<u64> {
         .checked_add(u64::try_from(time.tv_nsec).ok()?)
 }
 
+/// A socket that only asks for stamps.
+///
+/// Linux stamps packets while any socket wants it, and begins a moment after the first one asks. While
+/// this one lives stamping goes on, so that it has long begun when the first answer comes.
+#[cfg(unix)]
+pub(super) fn keep_stamping() -> Option<std::net::UdpSocket> {
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).ok()?;
+    stamp_arrivals(&socket).then_some(socket)
+}
+
+#[cfg(not(unix))]
+pub(super) fn keep_stamping() -> Option<std::net::UdpSocket> {
+    None
+}
+
 /// Asks the kernel to stamp what this socket receives; whether it will.
 #[cfg(target_os = "linux")]
-pub(super) fn stamp_arrivals(stream: &TcpStream) -> bool {
-    use std::os::fd::AsRawFd;
+pub(super) fn stamp_arrivals(stream: &impl std::os::fd::AsRawFd) -> bool {
     let flags: libc::c_uint = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
     // SAFETY: the descriptor is open, and the option's value lives through the call.
     let result = unsafe {
@@ -125,7 +139,7 @@ pub(super) fn stamp_arrivals(stream: &TcpStream) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn stamp_arrivals(_: &TcpStream) -> bool {
+pub(super) fn stamp_arrivals<S>(_: &S) -> bool {
     false
 }
 

@@ -14,7 +14,7 @@ use super::{Choice, choose, connect, socket};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::http::{IDLE, MAX_STALE};
 use crate::endpoint::{
-    Exchange, HandOver, HttpSettings, Lent, SendTiming, SettingsError, Stamped, Transport,
+    Exchange, HandOver, HttpSettings, Lent, SendTiming, SettingsError, Stamped, Stamps, Transport,
     TransportError, WireRequest,
 };
 use crate::record::ErrorKind;
@@ -32,8 +32,9 @@ const OPENING: usize = 64;
 
 /// HTTP/1.1 on TCP sockets, without anything between them and the stamps.
 ///
-/// - `sent` is taken when the last byte of the request has been accepted by the socket, that is right
-///   after the `write(2)`.
+/// - `sent` is taken right before the `write(2)` that hands over the last byte of the request. After
+///   it would be too late: the call delivers the bytes and wakes the server, and on one core the server
+///   may answer before the client runs again.
 /// - A chunk's stamp is the kernel's, taken when the segment came in, wherever the kernel gives one
 ///   (Linux); else that of the read. A read that holds several segments has the last one's.
 /// - Connections are kept and handed out as [`HttpTransport`](crate::endpoint::HttpTransport) does it;
@@ -62,6 +63,7 @@ struct Inner<D> {
     pool: Pool,
     stale: Cell<u32>,
     stamps: Cell<StampCounts>,
+    _stamping: Option<std::net::UdpSocket>,
 }
 
 /// Whose stamps the reads so far have.
@@ -92,24 +94,14 @@ impl<D: Driver> LeanTransport<D> {
                 driver,
                 stale: Cell::new(0),
                 stamps: Cell::default(),
+                _stamping: socket::keep_stamping(),
             }),
         })
     }
 
-    /// Opens connections until `n` are idle, so that requests to come need not wait for theirs.
-    /// Returns how many are; why others could not be opened, the requests themselves will say.
-    pub async fn open_ahead(&self, n: usize) -> usize {
-        let inner = &self.inner;
-        let missing = n.min(inner.settings.pool).saturating_sub(inner.pool.len());
-        let opening = iter(0..missing).map(|_| inner.open());
-        let mut opening = opening.buffer_unordered(OPENING);
-        while let Some(result) = opening.next().await {
-            match result {
-                Ok(conn) => inner.pool.put(conn, inner.driver.now()),
-                Err(_) => break,
-            }
-        }
-        inner.pool.len()
+    /// Connections that wait for a request.
+    pub fn idle(&self) -> usize {
+        self.inner.pool.len()
     }
 
     /// Whose stamps the reads so far have.
@@ -122,7 +114,7 @@ impl<D: Driver> LeanTransport<D> {
 struct Failed {
     kind: ErrorKind,
     words: String,
-    /// A kept connection closed before a byte of an answer.
+    /// The connection closed before a byte of an answer, and it was a kept one.
     stale: bool,
 }
 
@@ -146,17 +138,16 @@ impl<D: Driver> Inner<D> {
         Ok(Conn {
             stamped: socket::stamp_arrivals(&stream),
             stream,
-            used: false,
         })
     }
 
-    /// A connection for one request: a kept one unless `fresh`, else a new one, timed.
-    async fn connection(&self, fresh: bool, slot: &HandOver) -> Result<Conn, Failed> {
+    /// A connection for one request, and whether it was kept; a new one is timed.
+    async fn connection(&self, fresh: bool, slot: &HandOver) -> Result<(Conn, bool), Failed> {
         if !fresh
             && self.keeps()
             && let Some(conn) = self.pool.take(self.driver.now())
         {
-            return Ok(conn);
+            return Ok((conn, true));
         }
         slot.set_connecting(self.driver.now());
         let conn = self
@@ -164,7 +155,7 @@ impl<D: Driver> Inner<D> {
             .await
             .map_err(|error| Failed::new(ErrorKind::Connect, format!("no connection: {error}")))?;
         slot.set_connected(self.driver.now());
-        Ok(conn)
+        Ok((conn, false))
     }
 
     /// Hands `request` over once and waits for the head of its answer.
@@ -174,12 +165,11 @@ impl<D: Driver> Inner<D> {
         fresh: bool,
     ) -> Result<LeanExchange<D>, Failed> {
         let slot = &request.hand_over;
-        let mut conn = self.connection(fresh, slot).await?;
-        let used = std::mem::replace(&mut conn.used, true);
+        let (conn, kept) = self.connection(fresh, slot).await?;
         let written = self.write(&conn, request).await;
         let floor = slot.timing().map_or_else(|| self.driver.now(), |t| t.sent);
         let mut answer = self.read_head(&conn, floor).await.map_err(|mut failed| {
-            failed.stale &= used;
+            failed.stale &= kept;
             failed
         })?;
         if !matches!(written, Ok(true)) {
@@ -207,8 +197,10 @@ impl<D: Driver> Inner<D> {
         let mut head = Vec::new();
         self.head.write(request.path, request.body.len(), &mut head);
         let (mut head, mut body) = (&head[..], &request.body[..]);
+        let mut sent = self.driver.now();
         while !head.is_empty() || !body.is_empty() {
             let parts = [io::IoSlice::new(head), io::IoSlice::new(body)];
+            sent = self.driver.now();
             match conn.stream.try_write_vectored(&parts) {
                 Ok(n) => {
                     let of_head = n.min(head.len());
@@ -226,7 +218,7 @@ impl<D: Driver> Inner<D> {
                 Err(error) => return Err(error),
             }
         }
-        request.hand_over.set_sent(self.driver.now());
+        request.hand_over.set_sent(sent);
         Ok(true)
     }
 
@@ -267,7 +259,9 @@ impl<D: Driver> Inner<D> {
         floor: Nanos,
     ) -> Poll<io::Result<socket::Read>> {
         let result = socket::poll_read(&conn.stream, cx, &self.driver, buffer, conn.stamped, floor);
-        if let Poll::Ready(Ok(read)) = &result {
+        if let Poll::Ready(Ok(read)) = &result
+            && read.n > 0
+        {
             let mut counts = self.stamps.get();
             if read.by_kernel {
                 counts.kernel += 1;
@@ -352,8 +346,7 @@ impl<D: Driver> Transport for LeanTransport<D> {
         async move {
             let mut result = inner.attempt(&request, false).await;
             if let Err(Failed { stale: true, .. }) = result {
-                // Closed before a byte of an answer, on a connection that had answered before: the
-                // server let go of it, and never took the request up. On a connection of its own the
+                // Closed before a byte of an answer, on a connection that had been kept: the server let go of it, and never took the request up. On a connection of its own the
                 // same failure counts, so nothing that the server does is hidden.
                 inner.stale.set(inner.stale.get() + 1);
                 if !inner.keeps() {
@@ -368,6 +361,33 @@ impl<D: Driver> Transport for LeanTransport<D> {
 
     fn stale_connections(&self) -> u32 {
         self.inner.stale.get()
+    }
+
+    async fn open_ahead(&self, n: usize) {
+        let inner = &self.inner;
+        if !inner.keeps() {
+            return;
+        }
+        let missing = n.min(inner.settings.pool).saturating_sub(inner.pool.len());
+        let opening = iter(0..missing).map(|_| inner.open());
+        let mut opening = opening.buffered(OPENING);
+        while let Some(result) = opening.next().await {
+            match result {
+                Ok(conn) => inner.pool.put_last(conn, inner.driver.now()),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn stamps(&self) -> Option<Stamps> {
+        match self.inner.stamps.get() {
+            StampCounts { kernel: 0, read: 0 } => None,
+            StampCounts { read: 0, .. } => Some(Stamps::Kernel),
+            StampCounts { kernel: 0, .. } => Some(Stamps::User),
+            // The end of a stream and a wall clock that was set have none of the kernel's.
+            StampCounts { kernel, read } if read <= kernel / 100 => Some(Stamps::Kernel),
+            StampCounts { .. } => Some(Stamps::Mixed),
+        }
     }
 }
 
