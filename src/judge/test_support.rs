@@ -112,6 +112,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             arrivals: Arrivals::Constant,
         },
         max_concurrency: None,
+        start: Start::Spread,
     };
     let scenario = Scenario {
         name: "steady".into(),
@@ -130,6 +131,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             gpus: None,
             ca: None,
             insecure_tls: false,
+            transport: None,
             ready: Ready {
                 probe: Probe::Auto,
                 timeout: Duration::from_secs(1),

@@ -292,8 +292,11 @@ pub struct RunPart {
 /// Health of the client while it measured: what feeds `invalid`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientHealth {
-    /// Name of the transport, such as `reqwest`.
+    /// Name of the transport: `lean`, `reqwest`, or `in process`.
     pub transport: String,
+    /// Who noted when answers came in: `kernel`, `user` (the client, once it had read), or `mixed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamps: Option<String>,
     /// Open loop: lateness of sends, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_lag: Option<Spread>,

@@ -13,7 +13,7 @@ use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
-    EngineTransport, HttpSettings, HttpTransport, Protocol, ReadyCheck, ReadyWhen, Transport,
+    EngineTransport, HttpCarrier, HttpSettings, Protocol, ReadyCheck, ReadyWhen, Transport,
     openai::Chat, openai::Completions, perform, probe_until,
 };
 use crate::load::Signal;
@@ -94,7 +94,7 @@ pub struct Whereabouts {
 
 impl World for RealWorld {
     type Driver = RealDriver;
-    type Transport = HttpTransport<RealDriver>;
+    type Transport = HttpCarrier<RealDriver>;
 
     async fn open(
         case: &Case,
@@ -191,7 +191,7 @@ async fn until_ready(
     driver: &RealDriver,
     say: &dyn Fn(&str),
     engine: Engine,
-) -> Result<LiveTarget<HttpTransport<RealDriver>>, NotMeasured> {
+) -> Result<LiveTarget<HttpCarrier<RealDriver>>, NotMeasured> {
     let began = Instant::now();
     let check = ReadyCheck {
         when: match &target.ready.probe {
@@ -206,11 +206,13 @@ async fn until_ready(
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
     let model = model(target, &shown, info.models)?;
+    let url = settings.base_url.clone();
+    let transport = HttpCarrier::new(settings, driver.clone(), target.transport)
+        .map_err(|e| NotMeasured(e.to_string()))?;
     let live = LiveTarget {
-        url: Some(settings.base_url.clone()),
-        transport: HttpTransport::new(settings, driver.clone())
-            .map_err(|e| NotMeasured(e.to_string()))?,
-        transport_name: "reqwest",
+        url: Some(url),
+        transport_name: transport.name(),
+        transport,
         gpus: target.gpus,
         protocol: protocol(target, &model),
         shown,
@@ -230,7 +232,7 @@ fn never_ready(shown: &str, target: &Target, why: &str) -> NotMeasured {
     ))
 }
 
-impl LiveTarget<HttpTransport<RealDriver>> {
+impl LiveTarget<HttpCarrier<RealDriver>> {
     /// Sends small requests until one is answered.
     async fn until_a_token(
         &self,

@@ -17,7 +17,7 @@ use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
-use crate::endpoint::Transport;
+use crate::endpoint::{Stamps, Transport};
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
@@ -272,6 +272,7 @@ struct OneRun {
     outcome: RunOutcome,
     salt: Option<String>,
     transport: &'static str,
+    stamps: Option<&'static str>,
     /// Processor time over wall time.
     cpu: Option<f64>,
 }
@@ -356,6 +357,7 @@ async fn measure_one<D: Driver, T: Transport>(
         outcome,
         salt,
         transport: live.transport_name,
+        stamps: live.transport.stamps().map(Stamps::name),
         cpu,
     })
 }
@@ -454,6 +456,10 @@ fn health(runs: &[OneRun]) -> ClientHealth {
         transport: runs
             .first()
             .map_or(String::new(), |r| r.transport.to_owned()),
+        stamps: runs
+            .last()
+            .and_then(|r| r.stamps)
+            .map(std::borrow::ToOwned::to_owned),
         send_lag: spread(&mut lags),
         loop_delay: spread(&mut delays),
         cpu: runs.iter().filter_map(|r| r.cpu).reduce(f64::max),

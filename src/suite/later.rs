@@ -79,9 +79,11 @@ pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
 /// Where a key belongs that people write in a wrong place.
 pub(super) fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
-        | "launch" => "under `target:`",
-        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "transport"
+        | "ready" | "sim" | "launch" => "under `target:`",
+        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" | "start" => {
+            "under `load:`"
+        }
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"

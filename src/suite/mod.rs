@@ -47,8 +47,8 @@ pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
     Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
-    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl,
-    Timeouts, Undecided,
+    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite, Target,
+    TargetUrl, Timeouts, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};

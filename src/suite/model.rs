@@ -151,6 +151,8 @@ pub struct Target {
     pub ca: Option<PathBuf>,
     /// Accept any certificate.
     pub insecure_tls: bool,
+    /// What carries the requests; `None`: prony chooses.
+    pub transport: Option<TransportKind>,
     /// When it counts as ready, and how long prony waits for that.
     pub ready: Ready,
     /// How prony starts it; `None`: it is there already.
@@ -185,6 +187,25 @@ pub enum Api {
     Completions,
 }
 
+/// What carries requests over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The measuring transport, straight on TCP.
+    Lean,
+    /// reqwest.
+    Reqwest,
+}
+
+impl TransportKind {
+    /// The name in suites and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            TransportKind::Lean => "lean",
+            TransportKind::Reqwest => "reqwest",
+        }
+    }
+}
+
 /// A value that never appears in an output.
 ///
 /// Its variables are looked up only when the case runs; `Err` names the variable that is not set.
@@ -209,6 +230,18 @@ pub struct Load {
     pub shape: LoadShape,
     /// At most that many requests in flight (open loop); the waiting is recorded.
     pub max_concurrency: Option<u32>,
+    /// How the first requests of a closed loop begin.
+    pub start: Start,
+}
+
+/// How the first requests of a closed loop begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Spread over a part of the warm-up: streams that begin together meet again and again.
+    #[default]
+    Spread,
+    /// All in one instant.
+    Together,
 }
 
 /// Course of the load.

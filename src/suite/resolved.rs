@@ -10,7 +10,7 @@ use super::hooks_setting;
 use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
     Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, Secret,
-    StageLevel, Target, TargetUrl, Undecided,
+    StageLevel, Start, Target, TargetUrl, Undecided,
 };
 use super::units::{show_duration, show_rate, show_share};
 
@@ -189,6 +189,9 @@ fn target(t: &Target) -> Json {
         out.insert("gpus".into(), json!(gpus));
     }
     put_tls(&mut out, t.ca.as_deref(), t.insecure_tls);
+    if let Some(transport) = t.transport {
+        out.insert("transport".into(), json!(transport.name()));
+    }
     out.insert("ready".into(), ready(&t.ready));
     if let Some(launch) = &t.launch {
         let mut inner = Map::new();
@@ -299,6 +302,9 @@ fn load(l: &Load) -> Json {
     }
     if let Some(max) = l.max_concurrency {
         out.insert("max_concurrency".into(), json!(max));
+    }
+    if l.start == Start::Together {
+        out.insert("start".into(), json!("together"));
     }
     Json::Object(out)
 }

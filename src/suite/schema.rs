@@ -454,6 +454,11 @@ fn target() -> Json {
     );
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
     keys.add(
+        "transport",
+        "What carries the requests: `lean` (straight on TCP, the most exact; no TLS) or `reqwest`. Left out, prony takes `lean` wherever it can.",
+        one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
+    );
+    keys.add(
         "ready",
         "When the target counts as ready, and how long to wait for that.",
         reference("ready"),
@@ -517,6 +522,12 @@ fn load() -> Json {
         "max_concurrency",
         "Open loop: at most that many requests in flight. The waiting is recorded.",
         whole(1, u64::from(load_setting::MOST)),
+    );
+    keys.add_with(
+        "start",
+        "Closed loop: whether its first requests are spread over a part of the warm-up or go in one instant.",
+        one_of(&load_setting::STARTS.map(|(name, _)| name)),
+        "spread",
     );
     let mut out = keys.mapping(&[]);
     out["oneOf"] = json!([

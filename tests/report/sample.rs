@@ -474,7 +474,8 @@ fn phase(slower: f64) -> PhaseResult {
         }],
         metrics,
         client: ClientHealth {
-            transport: "reqwest".into(),
+            transport: "lean".into(),
+            stamps: Some("kernel".into()),
             send_lag: Some(Spread {
                 p50: 0.041,
                 p99: 0.38,
