@@ -96,6 +96,9 @@ pub struct CaseResult {
     /// Where the target's log is, and so on: lines a person should see with a failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// More was measured than planned, or was to be, because something was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<ExtensionResult>,
     /// A failure that people know of, where it is in effect: until its day has passed this case does
     /// not fail the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +119,17 @@ impl CaseResult {
     pub fn excused(&self) -> bool {
         self.verdict == Verdict::Fail && self.known_issue.is_some()
     }
+}
+
+/// That, and why, a case was measured on after what was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExtensionResult {
+    /// Repeats on top of the planned ones; 0 where there was no time or no leave for any.
+    pub repeats: u32,
+    /// The assertions that were open after what was planned.
+    pub because_of: Vec<String>,
+    /// In one line.
+    pub text: String,
 }
 
 /// A failure that people know of.
@@ -177,6 +191,9 @@ pub struct PhaseResult {
     pub errors: Vec<ErrorCount>,
     /// What a reader of the numbers should know.
     pub warnings: Vec<Warning>,
+    /// What sets it apart from its case's other phases, such as `level: 8`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What load was asked for.
@@ -276,6 +293,10 @@ pub struct Histogram {
 /// One run of a phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunPart {
+    /// Index within its phase, from 0, as `requests.jsonl` has it. In runs of one index the phases of a
+    /// case have the same arrivals and lengths.
+    #[serde(default)]
+    pub run: u32,
     /// Session (server start) it belongs to, from 0.
     pub session: u32,
     /// What stood at the start of every prompt, so that no run warmed a prefix cache for another.

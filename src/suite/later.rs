@@ -19,12 +19,11 @@ pub(super) enum Place {
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
     ("scrape", "the server's own counters"),

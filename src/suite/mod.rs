@@ -6,6 +6,8 @@ pub mod builder;
 mod compose;
 mod de;
 mod diagnostic;
+mod evidence;
+mod evidence_setting;
 mod exceptions;
 mod expansion;
 mod hooks;
@@ -42,6 +44,7 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use evidence::{Extend, Noise, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
