@@ -167,7 +167,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         confidence: 0.95,
         undecided: Undecided::Lean,
         extend: Extend::Off,
-        noise: Noise::default(),
+        noise: AssumedNoise::default(),
         allow_errors: 0.01,
         restart: Restart::Case,
         hooks: Hooks::default(),
@@ -201,16 +201,14 @@ pub(super) fn judged_with(
     health: &ClientHealth,
     interrupted: bool,
 ) -> Judged {
-    judge_case(JudgeInput {
-        case,
-        phases: &[JudgePhase {
-            name: "main",
-            runs,
-            health,
-            gpus: None,
-            interrupted,
-        }],
-    })
+    let phases = [JudgePhase {
+        name: "main",
+        runs,
+        health,
+        gpus: None,
+        interrupted,
+    }];
+    judge_case(JudgeInput::new(case, &phases))
 }
 
 pub(super) fn judged(case: &Case, run: RunRecords) -> Judged {

@@ -414,6 +414,11 @@ fn assertion(
         borderline: false,
         kind: AssertionKind::Absolute,
         n: Some(1000),
+        open: false,
+        repeats: None,
+        ratio: None,
+        repeats_to_settle: None,
+        line: None,
     }
 }
 
@@ -498,6 +503,7 @@ fn phase(slower: f64) -> PhaseResult {
         }],
         warnings: vec![],
         labels: BTreeMap::new(),
+        noise: vec![],
     }
 }
 
