@@ -169,7 +169,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         confidence: 0.95,
         undecided: Undecided::Lean,
         extend: Extend::Off,
-        noise: crate::suite::Noise::default(),
+        noise: AssumedNoise::default(),
         allow_errors: 0.01,
         restart: Restart::Case,
         hooks: Hooks::default(),

@@ -29,13 +29,19 @@ pub struct SoFar<'a> {
     pub left: Option<Duration>,
 }
 
-/// Which look at growing data a decision is: the chance of a wrong one is spent over all of them.
+/// Which look at growing data a decision is. Every look of a plan may decide, so the error is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// From 0.
     pub index: u32,
-    /// How many there are at most.
+    /// How many the plan allows.
     pub of: u32,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Look::ONLY
+    }
 }
 
 impl Look {

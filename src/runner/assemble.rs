@@ -62,6 +62,7 @@ impl MeasuredPhase {
             errors: errors(&self.runs, self.interrupted),
             warnings,
             labels: self.labels.clone(),
+            noise: Vec::new(),
         }
     }
 }

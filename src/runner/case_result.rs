@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use super::assemble::MeasuredPhase;
 use super::live::shown;
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case, source_of};
+use super::noise::noise_of;
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of};
 use crate::plan::{Case, Evidence, Extended, PhasePlan, Role};
 use crate::result::{
     CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
@@ -30,7 +31,14 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
             interrupted: p.interrupted,
         })
         .collect();
-    let judged = judge_case(JudgeInput::new(case, &inputs));
+    let judged = judge_at(JudgeInput::new(case, &inputs), evidence.look);
+    for (phase, noise) in result
+        .phases
+        .iter_mut()
+        .zip(noise_of(case, &inputs, evidence.look))
+    {
+        phase.noise = noise;
+    }
     result.extended = evidence.extended.as_ref().map(extension);
     result.verdict = judged.verdict;
     result.reason = judged.reason;
@@ -167,6 +175,7 @@ pub fn placeholder(case: &Case) -> CaseResult {
             errors: Vec::new(),
             warnings: Vec::new(),
             labels: plan.labels.clone(),
+            noise: Vec::new(),
         })
         .collect();
     CaseResult {

@@ -82,7 +82,6 @@ impl Collected {
     }
 
     /// What `evidence` names, for the judge.
-    #[expect(dead_code, reason = "procedures that look come next")]
     pub fn look<R>(
         &self,
         case: &Case,

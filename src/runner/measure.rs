@@ -16,8 +16,9 @@ use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
-use crate::plan::{Case, Evidence, LookResult, MeasuredRun, SoFar, Step};
-use crate::result::{CaseResult, CaseSeries, PhaseSeries};
+use crate::judge::{JudgeInput, Verdict, judge_at};
+use crate::plan::{Case, Evidence, LookResult, MeasuredRun, Open, SoFar, Step};
+use crate::result::{AssertionKind, CaseResult, CaseSeries, PhaseSeries};
 
 /// Measures a case from its first run to its verdict, and writes everything to the results folder.
 pub fn run_case(case: &Case, context: &Context) -> CaseResult {
@@ -257,8 +258,22 @@ fn is_whole(evidence: &Evidence, runs: &[MeasuredRun]) -> bool {
 }
 
 /// What the judge says of `evidence`, as procedures want to know it.
-fn look(_case: &Case, _collected: &Collected, _evidence: &Evidence) -> LookResult {
-    LookResult::default()
+fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
+    let judged = collected.look(case, evidence, |phases| {
+        judge_at(JudgeInput::new(case, phases), evidence.look)
+    });
+    let open = judged.assertions.iter().filter_map(|a| {
+        let relative = a.kind == AssertionKind::Relative;
+        let confirm = relative && a.verdict == Verdict::Fail && !a.open;
+        (a.open || confirm).then(|| Open {
+            text: a.text.clone(),
+            relative,
+            confirm,
+        })
+    });
+    LookResult {
+        open: open.collect(),
+    }
 }
 
 /// What the judge has said: procedures are asked again after every run, and the same evidence gets

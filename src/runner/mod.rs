@@ -24,6 +24,7 @@ mod libtest;
 mod live;
 mod lock;
 mod measure;
+mod noise;
 mod one_run;
 mod progress;
 mod prompts;

@@ -14,7 +14,7 @@ pub enum Extend {
 
 /// How much measurements vary by themselves, as far as the suite says. As shares: 0.03 is 3 %.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Noise {
+pub struct AssumedNoise {
     /// Between sessions, of every metric that has no entry of its own.
     pub session: Option<f64>,
     /// By metric with statistic, such as `ttft.p99`.
@@ -30,7 +30,7 @@ pub struct NoiseOf {
     pub session: Option<f64>,
 }
 
-impl Noise {
+impl AssumedNoise {
     /// What is said of `metric`, written as in assertions.
     pub fn of(&self, metric: &str) -> NoiseOf {
         let own = self.metrics.get(metric).copied().unwrap_or_default();

@@ -7,7 +7,7 @@ use std::fmt;
 use serde_json::{Map, Value as Json, json};
 
 use super::assertion::{Assertion, ExprKind};
-use super::evidence::{Extend, Noise, NoiseOf};
+use super::evidence::{AssumedNoise, Extend, NoiseOf};
 use super::later::Place;
 use super::reader::{Fields, Placed, Problems};
 use super::units::{Share, parse_duration, show_duration, show_share};
@@ -73,13 +73,13 @@ impl fmt::Display for Extend {
 }
 
 /// A share for all metrics, or a mapping of metrics.
-pub(super) fn noise(node: &Node, problems: &mut Problems) -> Option<Placed<Noise>> {
+pub(super) fn noise(node: &Node, problems: &mut Problems) -> Option<Placed<AssumedNoise>> {
     let Some(entries) = node.entries() else {
         let share = below_all(problems.typed::<Share>(node)?, problems)?;
         return Some(problems.placed(
-            Noise {
+            AssumedNoise {
                 session: Some(share),
-                ..Noise::default()
+                ..AssumedNoise::default()
             },
             node.span,
         ));
@@ -111,7 +111,7 @@ pub(super) fn noise(node: &Node, problems: &mut Problems) -> Option<Placed<Noise
     }
     (!broken).then(|| {
         problems.placed(
-            Noise {
+            AssumedNoise {
                 session: None,
                 metrics,
             },
@@ -174,7 +174,7 @@ pub(super) fn metric_name(text: &str) -> Result<String, (String, String)> {
 }
 
 /// As it would be written.
-pub(super) fn written(noise: &Noise) -> Json {
+pub(super) fn written(noise: &AssumedNoise) -> Json {
     if noise.metrics.is_empty() {
         return json!(noise.session.map_or_else(|| "0%".to_owned(), show_share));
     }

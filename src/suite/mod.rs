@@ -44,7 +44,7 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
-pub use evidence::{Extend, Noise, NoiseOf};
+pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Assertion;
-use super::evidence::{Extend, Noise};
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
 use super::source::Location;
@@ -72,7 +72,7 @@ pub struct Scenario {
     /// How much may be measured on top of the plan where the data cannot decide.
     pub extend: Extend,
     /// How much measurements vary by themselves, as far as the suite says.
-    pub noise: Noise,
+    pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
     /// When the target is started anew.

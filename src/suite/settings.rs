@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::evidence::{Extend, Noise};
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
@@ -57,7 +57,7 @@ pub(super) struct Settings {
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
     pub extend: Option<Placed<Extend>>,
-    pub noise: Option<Placed<Noise>>,
+    pub noise: Option<Placed<AssumedNoise>>,
     pub allow_errors: Option<Placed<f64>>,
     pub restart: Option<Placed<Restart>>,
     pub before: Option<Placed<HookList>>,

@@ -504,6 +504,7 @@ fn phase(slower: f64) -> PhaseResult {
         }],
         warnings: vec![],
         labels: BTreeMap::new(),
+        noise: vec![],
     }
 }
 
