@@ -481,6 +481,13 @@ const PLACES: &[Place] = &[
         suites: &["defaults: { known_issue: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
+        pointer: "/$defs/scrape",
+        suites: &[
+            "target: { url: \"sim://\", scrape: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "defaults: { scrape: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+        ],
+    },
+    Place {
         pointer: "/$defs/settings",
         suites: &["defaults: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []"],
     },

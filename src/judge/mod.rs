@@ -16,6 +16,7 @@ mod outlook;
 mod overload;
 mod prepared;
 mod scheduled;
+mod server;
 mod validity;
 mod verdict;
 mod words;
@@ -26,6 +27,8 @@ mod absolute_tests;
 mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 mod test_support;
 

@@ -138,6 +138,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 interval: Duration::from_secs(1),
             },
             launch: None,
+            scrape: Scrape::default(),
         },
         load: load.clone(),
         requests: Some(1000),
@@ -149,6 +150,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             first_token: Duration::from_secs(5),
             total: Duration::from_secs(5),
         },
+        scrape: Scrape::default(),
         repeats: 1,
         seed: 7,
         prompts: Prompts {

@@ -187,6 +187,9 @@ pub struct PhaseResult {
     pub runs: Vec<RunPart>,
     /// Health of the client while it measured.
     pub client: ClientHealth,
+    /// What is known of the target's own counters. Absent: nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerResult>,
     /// Failures by kind, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// What a reader of the numbers should know.
@@ -245,6 +248,33 @@ pub struct LevelNoise {
     pub sd: f64,
     /// Its degrees of freedom.
     pub freedom: f64,
+}
+
+/// The target's own counters: how they were read, and what there is beside the metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerResult {
+    /// Whose names they have, such as `vllm`; absent: none that prony knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Pause between two looks in seconds.
+    pub every_s: f64,
+    /// Looks, over all runs.
+    pub scrapes: u64,
+    /// Of these: failed.
+    pub failed: u64,
+    /// Why there is nothing, where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Metrics that the server told and that have no value, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, String>,
+    /// The bucket in which a quantile of the server's histograms lies, in ms, such as
+    /// `server_ttft.p50: [80, 100]`; null: no bound.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub between: BTreeMap<String, [Option<f64>; 2]>,
+    /// Metrics by replica, where the server tells of several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<String, Metrics>,
 }
 
 /// What load was asked for.

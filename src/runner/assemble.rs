@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
+use crate::metrics::{
+    counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+};
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
 
@@ -59,6 +61,7 @@ impl MeasuredPhase {
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
+            server: server_result(&self.runs),
             errors: errors(&self.runs, self.interrupted),
             warnings,
             labels: self.labels.clone(),

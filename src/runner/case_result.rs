@@ -172,6 +172,7 @@ pub fn placeholder(case: &Case) -> CaseResult {
             metrics: Metrics::new(),
             runs: Vec::new(),
             client: ClientHealth::default(),
+            server: None,
             errors: Vec::new(),
             warnings: Vec::new(),
             labels: plan.labels.clone(),
@@ -214,6 +215,10 @@ pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
     for phase in &mut result.phases {
         clean(&mut phase.target);
         phase.model.iter_mut().for_each(clean);
+        if let Some(server) = &mut phase.server {
+            server.note.iter_mut().for_each(clean);
+            server.missing.values_mut().for_each(clean);
+        }
         for error in &mut phase.errors {
             clean(&mut error.example);
         }

@@ -19,7 +19,10 @@ use crate::endpoint::{
 use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
-use crate::suite::{Api, Probe, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts};
+use crate::suite::{
+    Api, Probe, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl, Timeouts,
+};
+use crate::telemetry::server::ScrapeSource;
 use crate::text::seconds;
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -47,6 +50,8 @@ pub struct LiveTarget<T> {
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
     engine: Engine,
+    /// How it is reached over HTTP; absent in process.
+    settings: Option<HttpSettings>,
 }
 
 /// The embedded engine, where it is the target.
@@ -179,6 +184,7 @@ impl World for VirtualWorld {
             model,
             engine: Engine::InProcess(transport.clone()),
             transport,
+            settings: None,
         })
     }
 }
@@ -207,10 +213,11 @@ async fn until_ready(
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
     let model = model(target, &shown, info.models)?;
     let url = settings.base_url.clone();
-    let transport = HttpCarrier::new(settings, driver.clone(), target.transport)
+    let transport = HttpCarrier::new(settings.clone(), driver.clone(), target.transport)
         .map_err(|e| NotMeasured(e.to_string()))?;
     let live = LiveTarget {
         url: Some(url),
+        settings: Some(settings),
         transport_name: transport.name(),
         transport,
         gpus: target.gpus,
@@ -301,6 +308,16 @@ impl<T> LiveTarget<T> {
             Engine::InProcess(transport) => transport.begin_run(run),
         }
     }
+}
+
+/// Where the counters of a target that is reached over HTTP are.
+pub fn scrape_source<T>(live: &LiveTarget<T>, setting: &Scrape) -> Option<ScrapeSource> {
+    let settings = live.settings.clone()?;
+    let urls = match &setting.urls {
+        Some(urls) => urls.clone(),
+        None => vec![settings.beside("/metrics")],
+    };
+    Some(ScrapeSource { settings, urls })
 }
 
 /// The model to ask for.

@@ -35,6 +35,7 @@ mod say;
 mod sessions;
 mod suite_hooks;
 mod time_limit;
+mod watch;
 
 pub use arguments::{ArgumentsRefused, TestArguments};
 pub use cargo::{Harness, harness};

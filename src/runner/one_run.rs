@@ -10,6 +10,7 @@ use super::host::cpu_seconds;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
 use super::time_limit::TimeLimit;
+use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
@@ -95,7 +96,11 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         progress,
         interrupt: stop.clone(),
     };
+    let file = records.with_file_name("telemetry.jsonl");
+    let watch = Watch::start(driver, case, measure, live, context, file).await;
+    watch.begin();
     let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    let scrapes = watch.finish(context).await;
     drop(line);
     let wall = began.elapsed().as_secs_f64();
     // Virtual time has no processor time to hold against it.
@@ -113,6 +118,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             open_loop: outcome.open_loop,
             window: outcome.window,
             records: recorded.records,
+            scrapes,
         },
         outcome,
         salt,

@@ -29,6 +29,7 @@ mod reader;
 mod resolve;
 mod resolved;
 pub mod schema;
+mod scrape_setting;
 mod secrets;
 mod set_flag;
 mod settings;
@@ -54,6 +55,7 @@ pub use model::{
     TargetUrl, Timeouts, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
+pub use scrape_setting::Scrape;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
 pub use units::{show_duration, written_duration};

@@ -5,6 +5,7 @@ use super::assertion::Assertion;
 use super::evidence::{AssumedNoise, Extend};
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
+use super::scrape_setting::Scrape;
 use super::source::Location;
 
 /// One suite file, checked and resolved: every scenario carries all its settings, layers merged and
@@ -79,6 +80,8 @@ pub struct Scenario {
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
+    /// How the target's own counters are read.
+    pub scrape: Scrape,
     /// How long the whole case may take.
     pub timeout: Option<Duration>,
     /// Why the case is not run.
@@ -162,6 +165,8 @@ pub struct Target {
     pub ready: Ready,
     /// How prony starts it; `None`: it is there already.
     pub launch: Option<Launch>,
+    /// How its own counters are read, as far as the target says.
+    pub scrape: Scrape,
 }
 
 /// A target's address.

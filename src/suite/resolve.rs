@@ -12,6 +12,7 @@ use super::matrix::{Combination, split_case_name};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::Scrape;
 use super::secrets;
 use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
@@ -186,7 +187,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 30] = [
+pub(super) const KEYS: [&str; 31] = [
     "name",
     "matrix",
     "timeout",
@@ -214,6 +215,7 @@ pub(super) const KEYS: [&str; 30] = [
     "before",
     "after",
     "between",
+    "scrape",
     "stream",
     "headers",
     "body",
@@ -318,6 +320,7 @@ fn build(
     let timeouts = timeouts(&settings, own, at, problems);
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
+    let target = target?;
     Some(Scenario {
         name: name.value.clone(),
         case: name.value.clone(),
@@ -325,7 +328,8 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
-        target: target?,
+        scrape: scrape(&settings, &target),
+        target,
         load: load?,
         requests: settings.requests.as_ref().map(|r| r.value),
         duration,
@@ -408,6 +412,14 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
     target
 }
 
+/// How the counters of `target` are read: what the settings say wins.
+fn scrape(settings: &Settings, target: &Target) -> Scrape {
+    match &settings.scrape {
+        Some(scrape) => scrape.value.over(&target.scrape),
+        None => target.scrape.clone(),
+    }
+}
+
 fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
     let (Some(kind), Some(target), Some(load), Some(sla)) =
         (&settings.kind, target, &settings.load, &settings.sla)
@@ -419,6 +431,7 @@ fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut
         stream: target.stream,
         open_loop: load.value.is_open_loop(),
         gpus: target.gpus.is_some(),
+        scrape: scrape(settings, target).interval().is_some(),
     };
     for written in &sla.value {
         sla::check(&written.0, &context, problems);

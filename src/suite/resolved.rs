@@ -132,6 +132,9 @@ fn scenario(s: &Scenario) -> Json {
             put(key, hooks_setting::written(hooks, &show_duration));
         }
     }
+    if let Some(scrape) = s.scrape.written() {
+        put("scrape", scrape);
+    }
     if let Some(timeout) = s.timeout {
         put("timeout", json!(show_duration(timeout)));
     }
@@ -198,6 +201,9 @@ fn target(t: &Target) -> Json {
         out.insert("transport".into(), json!(transport.name()));
     }
     out.insert("ready".into(), ready(&t.ready));
+    if let Some(scrape) = t.scrape.written() {
+        out.insert("scrape".into(), scrape);
+    }
     if let Some(launch) = &t.launch {
         let mut inner = Map::new();
         let cwd = launch.cwd.as_deref();

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use super::launch::Restart;
 use super::model::Kind;
 use super::resolve::builtin;
+use super::scrape_setting::EVERY;
 use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
 use super::{later, load_setting, prompts_setting, settings};
@@ -136,6 +137,7 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("hook", launch::hook(false)),
         ("hook_between", launch::hook(true)),
         ("skip", cases::skip_mapping()),
+        ("scrape", cases::scrape_mapping()),
         ("known_issue", cases::known_issue_mapping()),
         ("load", load()),
         ("noise", noise()),
@@ -342,6 +344,12 @@ fn settings_keys(keys: &mut Keys) {
         builtin::RESTART.name(),
     );
     launch::hooks_keys(keys, "the case");
+    keys.add_with(
+        "scrape",
+        "As under `target`, over what stands there.",
+        cases::scrape(),
+        show_duration(EVERY),
+    );
     keys.add(
         "timeout",
         "How long the whole case may take, waiting for the target included; when it is used up, the case is an error.",
@@ -504,6 +512,11 @@ fn target() -> Json {
         "ready",
         "When the target counts as ready, and how long to wait for that.",
         reference("ready"),
+    );
+    keys.add(
+        "scrape",
+        "How often the target's own counters are looked at while the load is on; `off`: not at all.",
+        cases::scrape(),
     );
     keys.add(
         "launch",

@@ -17,6 +17,7 @@ use super::launch::Restart;
 use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, Undecided};
 use super::named_targets::NamedTargets;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::source::SourceFile;
 use super::target_setting::TargetLayer;
@@ -63,6 +64,7 @@ pub(super) struct Settings {
     pub before: Option<Placed<HookList>>,
     pub after: Option<Placed<HookList>>,
     pub between: Option<Placed<HookList>>,
+    pub scrape: Option<Placed<Scrape>>,
     pub stream: Option<Placed<bool>>,
     pub timeout: Option<Placed<Duration>>,
     pub skip: Option<Placed<Option<String>>>,
@@ -191,6 +193,9 @@ impl Settings {
         s.before = hooks_setting::read("before", fields, around, problems);
         s.after = hooks_setting::read("after", fields, around, problems);
         s.between = hooks_setting::read("between", fields, around, problems);
+        s.scrape = fields
+            .take("scrape")
+            .and_then(|node| scrape_setting::read(node, problems));
         s.stream = fields.typed("stream", problems);
         s.timeout = fields
             .take("timeout")
@@ -279,6 +284,16 @@ impl Settings {
             load_from,
             prompts_from
         );
+        if let Some(scrape) = &mut self.scrape
+            && let Some(above) = &above.scrape
+        {
+            *scrape = Placed {
+                value: above.value.over(&scrape.value),
+                ..above.clone()
+            };
+        } else if above.scrape.is_some() {
+            self.scrape.clone_from(&above.scrape);
+        }
         for header in &above.headers {
             secrets::set_header(&mut self.headers, header.clone());
         }

@@ -481,6 +481,7 @@ fn phase(slower: f64) -> PhaseResult {
             metrics: metrics.clone(),
         }],
         metrics,
+        server: None,
         client: ClientHealth {
             transport: "lean".into(),
             stamps: Some("kernel".into()),
@@ -601,6 +602,7 @@ fn run_series() -> RunSeries {
         *v = None;
     }
     RunSeries {
+        server: None,
         interval_s: 1.0,
         window_s: [10.0, 60.21],
         series: BTreeMap::from([
