@@ -243,9 +243,9 @@ impl<'a> View<'a> {
 
     /// What failed, for the end of a sentence.
     fn failures(&self) -> String {
-        let failed = self.run.scrapes.iter().filter_map(|s| s.error.as_ref());
+        let mut failed = self.run.scrapes.iter().filter_map(|s| s.error.as_ref());
         failed
-            .last()
+            .next_back()
             .map_or(String::new(), |why| format!(" (the last failure: {why})"))
     }
 
