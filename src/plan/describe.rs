@@ -117,15 +117,14 @@ mod tests {
     use super::*;
 
     fn phase(shape: LoadShape) -> PhasePlan {
+        let load = Load {
+            shape,
+            max_concurrency: Some(7),
+            start: Start::Spread,
+        };
         PhasePlan {
-            name: "main".to_owned(),
-            load: Load {
-                shape,
-                max_concurrency: Some(7),
-                start: Start::Spread,
-            },
             requests: Some(100),
-            duration: None,
+            ..PhasePlan::new("main", load)
         }
     }
 

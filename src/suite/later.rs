@@ -19,24 +19,16 @@ pub(super) enum Place {
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
-    ("scrape", "the server's own counters"),
-    ("telemetry", "the server's own counters"),
 ];
 
-const TARGET: [(&str, &str); 4] = [
-    ("tokenizer", "exact token counts"),
-    ("metrics", "the server's own counters"),
-    ("scrape", "the server's own counters"),
-    ("engine", "the server's own counters"),
-];
+const TARGET: [(&str, &str); 1] = [("tokenizer", "exact token counts")];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
 

@@ -2,8 +2,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Assertion;
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
+use super::scrape_setting::Scrape;
 use super::source::Location;
 
 /// One suite file, checked and resolved: every scenario carries all its settings, layers merged and
@@ -68,12 +70,18 @@ pub struct Scenario {
     pub confidence: f64,
     /// What becomes of an assertion that the data cannot decide.
     pub undecided: Undecided,
+    /// How much may be measured on top of the plan where the data cannot decide.
+    pub extend: Extend,
+    /// How much measurements vary by themselves, as far as the suite says.
+    pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
     /// When the target is started anew.
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
+    /// How the target's own counters are read.
+    pub scrape: Scrape,
     /// How long the whole case may take.
     pub timeout: Option<Duration>,
     /// Why the case is not run.
@@ -157,6 +165,8 @@ pub struct Target {
     pub ready: Ready,
     /// How prony starts it; `None`: it is there already.
     pub launch: Option<Launch>,
+    /// How its own counters are read, as far as the target says.
+    pub scrape: Scrape,
 }
 
 /// A target's address.

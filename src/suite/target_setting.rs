@@ -10,6 +10,7 @@ use super::later::Place;
 use super::launch_setting::{self, PORT};
 use super::model::{Api, SimOverrides, Target, TargetUrl, TransportKind};
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
@@ -70,6 +71,7 @@ fn plain(url: TargetUrl) -> Target {
         transport: None,
         ready: launch_setting::plain_ready(),
         launch: None,
+        scrape: Scrape::default(),
     }
 }
 
@@ -170,6 +172,12 @@ pub(super) fn read(
                 "leave `transport` out, or write `transport: reqwest`",
             );
         }
+    }
+    if let Some(scrape) = fields
+        .take("scrape")
+        .and_then(|node| scrape_setting::read(node, problems))
+    {
+        target.scrape = scrape.value;
     }
     let at = url.as_ref().map(|url| (&url.value, url.span()));
     let started = launch_setting::read(&mut fields, at, around, problems);

@@ -64,6 +64,7 @@ impl World {
                 open_loop: outcome.open_loop,
                 window: outcome.window,
                 records: records.take(),
+                scrapes: Vec::new(),
             }
         }
     }
