@@ -19,5 +19,5 @@ pub use perform::{MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, perform, perform_until};
 pub use protocol::{Decoder, Event, Protocol, Usage};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
 pub use transport::{
-    Exchange, HandOver, SendTiming, Stamped, Transport, TransportError, WireRequest,
+    Exchange, HandOver, SendTiming, Stamped, Stamps, Transport, TransportError, WireRequest,
 };

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::driver::Nanos;
 use crate::record::ErrorKind;
+use crate::stats::Delays;
 
 /// One POST, as bytes. Where it goes and which headers it bears is the transport's, made per target.
 #[derive(Clone, Debug)]
@@ -108,6 +109,43 @@ pub trait Transport: Clone + 'static {
     /// Requests that met a kept connection already closed and were handed over anew.
     fn stale_connections(&self) -> u32 {
         0
+    }
+
+    /// Where the times at which bytes are stamped come from.
+    fn stamps(&self) -> Stamps {
+        Stamps::Task
+    }
+
+    /// From when bytes could be read to when they were read, of every read so far, where the transport
+    /// can tell. Clones share one count; it is copied, so it is asked for before and after a run and
+    /// not in between.
+    fn read_delays(&self) -> Option<Delays> {
+        None
+    }
+}
+
+/// Where the time of a received byte comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// From the kernel: when the packet arrived. The client may be late, its stamps are not.
+    Kernel,
+    /// From when it was read from the socket.
+    Read,
+    /// From when the request's task was given it.
+    Task,
+    /// From virtual time.
+    Exact,
+}
+
+impl Stamps {
+    /// The name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stamps::Kernel => "kernel",
+            Stamps::Read => "read",
+            Stamps::Task => "task",
+            Stamps::Exact => "exact",
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod decide;
 mod estimate;
 mod expression;
 mod input;
+mod lateness;
 mod leaf;
 mod measure;
 mod outlook;
@@ -25,6 +26,8 @@ mod case_tests;
 mod coverage_tests;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod validity_tests;
 
 pub use assertion::source_of;
 pub use case::judge_case;

@@ -167,6 +167,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         confidence: 0.95,
         undecided: Undecided::Lean,
         allow_errors: 0.01,
+        client: ClientBounds::default(),
         restart: Restart::Case,
         hooks: Hooks::default(),
         timeout: None,

@@ -1,6 +1,6 @@
 use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
 use crate::record::RunRecords;
-use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
+use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, RunSeries, Warning};
 
 /// One measured phase with its runs, ready for the judge and the result.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct MeasuredPhase {
     pub gpus: Option<u32>,
     /// Its runs.
     pub runs: Vec<RunRecords>,
+    /// Time series of each run.
+    pub series: Vec<RunSeries>,
     /// Salt of each run.
     pub salts: Vec<Option<String>>,
     /// Health of the client over all runs.

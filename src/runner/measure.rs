@@ -10,20 +10,22 @@ use super::assemble::MeasuredPhase;
 use super::case_result;
 use super::context::Context;
 use super::harness::exit_code;
-use super::host::cpu_seconds;
+use super::health::{health, with_client_series};
 use super::live::{LiveTarget, NotMeasured, RealWorld, VirtualWorld, World};
 use super::progress::ProgressLine;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
-use crate::endpoint::Transport;
+use crate::endpoint::{Stamps, Transport};
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::metrics::summarize_run;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
-use crate::record::{Part, Recorder, RunRecords};
-use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
+use crate::record::{Recorder, RunRecords};
+use crate::result::{CaseResult, CaseSeries, PhaseSeries, RunSeries, Warning};
+use crate::stats::Delays;
 use crate::suite::{PromptSource, SaltMode};
+use crate::telemetry::host::{HostSampler, HostTrace, HostUsage, current_thread};
 use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
 
 /// How long requests under way may take to end after an interrupt.
@@ -143,7 +145,7 @@ fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
             .iter()
             .map(|p| PhaseSeries {
                 name: p.name.clone(),
-                runs: p.runs.iter().map(crate::metrics::series).collect(),
+                runs: p.series.clone(),
             })
             .collect(),
     };
@@ -250,8 +252,13 @@ fn phase_of<W: World>(
         load: case_result::load(plan),
         name,
         health,
+        series: runs.iter().map(run_series).collect(),
         runs: runs.into_iter().map(|r| r.records).collect(),
     }
+}
+
+fn run_series(run: &OneRun) -> RunSeries {
+    with_client_series(crate::metrics::series(&run.records), run)
 }
 
 fn stale_connections(n: u32) -> Vec<Warning> {
@@ -267,13 +274,27 @@ fn stale_connections(n: u32) -> Vec<Warning> {
 }
 
 /// One run as it came back from the load engine.
-struct OneRun {
-    records: RunRecords,
-    outcome: RunOutcome,
-    salt: Option<String>,
-    transport: &'static str,
-    /// Processor time over wall time.
-    cpu: Option<f64>,
+pub struct OneRun {
+    pub records: RunRecords,
+    pub outcome: RunOutcome,
+    pub salt: Option<String>,
+    pub transport: &'static str,
+    pub stamps: Stamps,
+    /// What the machine said meanwhile; absent in virtual time.
+    pub host: Option<HostTrace>,
+    /// From readable to read, where the transport can tell.
+    pub read_delays: Option<Delays>,
+}
+
+impl OneRun {
+    /// What the client used of its machine in the window.
+    pub fn usage(&self) -> Option<HostUsage> {
+        let window = self.records.window;
+        let seconds = |us: u64| us as f64 / 1e6;
+        self.host
+            .as_ref()?
+            .usage(seconds(window.start_us), seconds(window.end_us))
+    }
 }
 
 #[expect(
@@ -323,7 +344,11 @@ async fn measure_one<D: Driver, T: Transport>(
         measure.phase.duration.map(|d| d + scenario.warmup),
         progress.clone(),
     );
-    let (began, cpu_before) = (Instant::now(), cpu_seconds());
+    let reads_before = live.transport.read_delays();
+    // Virtual time has no machine to hold against it.
+    let sampler = (!context.is_virtual(case))
+        .then(|| HostSampler::start(Instant::now(), current_thread().into_iter().collect()))
+        .flatten();
     let stop = Signal::new();
     let inputs = RunInputs {
         plan,
@@ -336,12 +361,7 @@ async fn measure_one<D: Driver, T: Transport>(
     };
     let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
     drop(line);
-    let wall = began.elapsed().as_secs_f64();
-    // Virtual time has no processor time to hold against it.
-    let cpu = cpu_before
-        .zip(cpu_seconds())
-        .filter(|_| !context.is_virtual(case))
-        .map(|(a, b)| (b - a) / wall);
+    let host = sampler.map(HostSampler::finish);
     let recorded = recorder.finish();
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
@@ -356,7 +376,12 @@ async fn measure_one<D: Driver, T: Transport>(
         outcome,
         salt,
         transport: live.transport_name,
-        cpu,
+        stamps: live.transport.stamps(),
+        host,
+        read_delays: live
+            .transport
+            .read_delays()
+            .map(|now| now.since(&reads_before.unwrap_or_default())),
     })
 }
 
@@ -429,43 +454,4 @@ fn source(
             output_tokens: *output_tokens,
         }),
     }
-}
-
-/// Health of the client over all runs of a phase: the worst of each.
-fn health(runs: &[OneRun]) -> ClientHealth {
-    let mut delays: Vec<f64> = runs
-        .iter()
-        .flat_map(|r| r.outcome.loop_delay_ms.iter().copied())
-        .collect();
-    let mut lags: Vec<f64> = runs
-        .iter()
-        .flat_map(|r| &r.records.records)
-        .filter(|r| r.part == Part::Window)
-        .filter_map(|r| crate::metrics::request_value(r, "send_lag"))
-        .collect();
-    let (mut due, mut sent) = (0_u64, 0_u64);
-    for record in runs.iter().flat_map(|r| &r.records.records) {
-        if record.part == Part::Window && record.due_us.is_some() {
-            due += 1;
-            sent += u64::from(record.sent_us.is_some());
-        }
-    }
-    ClientHealth {
-        transport: runs
-            .first()
-            .map_or(String::new(), |r| r.transport.to_owned()),
-        send_lag: spread(&mut lags),
-        loop_delay: spread(&mut delays),
-        cpu: runs.iter().filter_map(|r| r.cpu).reduce(f64::max),
-        achieved_share: (due > 0).then(|| sent as f64 / due as f64),
-    }
-}
-
-fn spread(values: &mut [f64]) -> Option<Spread> {
-    values.sort_by(f64::total_cmp);
-    Some(Spread {
-        p50: crate::stats::quantile(values, 0.5)?,
-        p99: crate::stats::quantile(values, 0.99)?,
-        max: *values.last()?,
-    })
 }

@@ -14,6 +14,7 @@ mod events;
 mod finish;
 mod folder;
 mod harness;
+mod health;
 mod hooks;
 mod host;
 mod interrupt;

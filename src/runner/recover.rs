@@ -35,9 +35,10 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
         phases: Vec::new(),
     };
     for (name, runs) in phases {
+        let of_runs: Vec<_> = runs.iter().map(series).collect();
         found.phases.push(PhaseSeries {
             name: name.clone(),
-            runs: runs.iter().map(series).collect(),
+            runs: of_runs.clone(),
         });
         let end_us = runs.iter().map(|r| r.window.end_us).max().unwrap_or(0);
         case.duration_s = case.duration_s.max(end_us as f64 / 1e6);
@@ -50,6 +51,7 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
             model: planned.as_ref().and_then(|p| p.model.clone()),
             load: planned.map_or_else(LoadResult::default, |p| p.load),
             gpus: None,
+            series: of_runs,
             salts: vec![None; runs.len()],
             runs,
             health: ClientHealth::default(),

@@ -182,7 +182,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 28] = [
+pub(super) const KEYS: [&str; 29] = [
     "name",
     "matrix",
     "timeout",
@@ -204,6 +204,7 @@ pub(super) const KEYS: [&str; 28] = [
     "confidence",
     "undecided",
     "allow_errors",
+    "client",
     "restart",
     "before",
     "after",
@@ -338,6 +339,7 @@ fn build(
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        client: settings.client.bounds(),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
             before: hooks(&settings.before),
