@@ -14,6 +14,9 @@ use super::words::{number, percent, quantity};
 
 /// Share of something limited from which on a warning says that it runs out.
 const NEARLY_ALL: f64 = 0.9;
+/// Bytes that are stamped by the request's task have passed through the connection's before, and may
+/// have waited for each.
+const TASKS: f64 = 2.0;
 /// Share of the time waited for a core from which on it is named as the cause.
 const STARVED: f64 = 0.1;
 /// A request that was due just before the window's end may be sent this much after it, in µs.
@@ -170,19 +173,29 @@ fn exhausted(phase: &Prepared<'_>) -> Option<Invalid> {
     })
 }
 
-/// Its measuring thread had no time left and saw everything late: neither the load nor the times are
-/// what they are said to be.
+/// It had no time left and saw everything late: neither the load nor the times are what they are said
+/// to be.
 fn saturated(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
     let health = phase.phase.health;
-    let busy = health.busy.filter(|b| *b >= asserted.bounds.busy)?;
+    let limited = health
+        .throttled
+        .is_some_and(|t| t.share > asserted.bounds.throttled);
+    let busy = health.busy.filter(|b| *b >= asserted.bounds.busy);
     let delay = health.loop_delay?.p50;
     let (bound, what) = scale_of(phase, asserted)?;
-    let (_, remedy) = cause(phase, asserted.bounds);
+    let (how, remedy) = cause(phase, asserted.bounds);
+    let ran = match busy {
+        Some(busy) => format!(
+            "its measuring thread ran or waited for a core {} of the time, and ",
+            share_of(busy)
+        ),
+        None if limited => String::new(),
+        None => return None,
+    };
     // A thread that spins for punctuality is busy too, but sees things in time.
     (delay > asserted.bounds.loop_delay * bound).then(|| Invalid {
         reason: format!(
-            "the client was saturated: its measuring thread ran or waited for a core {} of the time, and its median loop delay is {} ms, over {} of {what} ({} ms)",
-            share_of(busy),
+            "the client was saturated: {ran}its median loop delay is {} ms, over {} of {what} ({} ms){how}",
             number(delay),
             percent(asserted.bounds.loop_delay),
             number(bound)
@@ -241,14 +254,23 @@ fn lateness(phase: &Prepared<'_>) -> Option<Spread> {
     let health = phase.phase.health;
     match health.stamps.as_deref() {
         Some("kernel" | "exact") => None,
+        Some("task") if health.read_delay.is_none() => {
+            health.loop_delay.map(|Spread { p50, p99, max }| Spread {
+                p50: p50 * TASKS,
+                p99: p99 * TASKS,
+                max: max * TASKS,
+            })
+        }
         _ => health.read_delay.or(health.loop_delay),
     }
 }
 
 fn delay_name(phase: &Prepared<'_>) -> &'static str {
-    match phase.phase.health.read_delay {
-        Some(_) => "read delay",
-        None => "loop delay",
+    let health = phase.phase.health;
+    match (health.read_delay, health.stamps.as_deref()) {
+        (Some(_), _) => "read delay",
+        (None, Some("task")) => "loop delay, twice over,",
+        (None, _) => "loop delay",
     }
 }
 

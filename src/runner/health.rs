@@ -40,6 +40,10 @@ pub fn health(runs: &[OneRun]) -> ClientHealth {
     ClientHealth {
         transport: first.map_or(String::new(), |r| r.transport.to_owned()),
         stamps: first.map(|r| r.stamps.name().to_owned()),
+        own_error: first.filter(|r| r.host.is_some()).and_then(|r| {
+            let file = crate::doctor::cache_file()?;
+            crate::doctor::known(&file, &super::host::host(), r.transport)
+        }),
         send_lag: spread(&mut lags),
         loop_delay: spread(&mut delays),
         read_delay: read.as_ref().and_then(spread_of),

@@ -107,7 +107,7 @@ impl Default for ClientBounds {
             send_lag: 0.05,
             achieved: 0.98,
             loop_delay: 0.05,
-            busy: 0.95,
+            busy: 0.8,
             throttled: 0.05,
         }
     }
