@@ -248,9 +248,30 @@ pub struct DoctorArgs {
     /// Model to ask for [default: the first that the server lists]
     #[arg(long, value_name = "NAME", requires = "target")]
     pub model: Option<String>,
+    /// Transport of this client to measure
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DoctorTransport::Lean)]
+    pub transport: DoctorTransport,
     /// For people, or for programs
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub format: String,
+}
+
+/// `--transport`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorTransport {
+    /// prony's own, straight on TCP
+    Lean,
+    /// reqwest, for proxies and TLS
+    Reqwest,
+}
+
+impl From<DoctorTransport> for crate::suite::TransportKind {
+    fn from(transport: DoctorTransport) -> Self {
+        match transport {
+            DoctorTransport::Lean => Self::Lean,
+            DoctorTransport::Reqwest => Self::Reqwest,
+        }
+    }
 }
 
 /// `prony init`

@@ -11,13 +11,10 @@ use crate::exit;
 use crate::result::{Host, OwnError};
 use crate::runner::{host, now, print, tell};
 use crate::sim::{SimConfig, SimServer};
-use crate::suite::SimOverrides;
+use crate::suite::{SimOverrides, TransportKind};
 
 /// The variable that a key is taken from.
 const KEY: &str = "API_KEY";
-
-/// The transport that `doctor` measures.
-const TRANSPORT: &str = "reqwest";
 
 /// `prony doctor`: what this client can sustain here; with `--target`, what a target supports.
 pub fn doctor(args: &DoctorArgs) -> i32 {
@@ -27,10 +24,10 @@ pub fn doctor(args: &DoctorArgs) -> i32 {
     let before = file
         .as_deref()
         .filter(|_| args.target.is_some())
-        .and_then(|file| known(file, &host, TRANSPORT));
+        .and_then(|file| known(file, &host, TransportKind::from(args.transport).name()));
     let (transport, error) = match before {
-        Some(error) => (TRANSPORT, error),
-        None => match own_error(Effort::default(), &now()) {
+        Some(error) => (TransportKind::from(args.transport).name(), error),
+        None => match own_error(Effort::default(), &now(), Some(args.transport.into())) {
             Ok(measured) => measured,
             Err(e) => {
                 tell(format_args!("error: cannot measure this client: {e}"));

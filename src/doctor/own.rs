@@ -9,11 +9,11 @@ use serde_json::Map;
 use super::bare_server::{BareServer, Order, Served};
 use crate::driver::{Driver, RealDriver};
 use crate::endpoint::{
-    HttpSettings, HttpTransport, Observation, Protocol, Transport, openai::Chat, perform,
+    HttpCarrier, HttpSettings, Observation, Protocol, Transport, openai::Chat, perform,
 };
 use crate::result::{OwnError, Spread};
 use crate::stats::quantile;
-use crate::suite::Timeouts;
+use crate::suite::{Timeouts, TransportKind};
 use crate::workload::{PlannedRequest, Prompt};
 
 /// How much is measured.
@@ -56,12 +56,16 @@ const PATIENCE: Timeouts = Timeouts {
     total: Duration::from_secs(60),
 };
 
-/// Measures the client's own error against a server on the loopback whose times are known; the
-/// transport's name comes with it.
+/// Measures the client's own error against a server on the loopback whose times are known, over the
+/// transport that is wished for or the usual one; its name comes with it. `now` is written down.
 ///
 /// # Errors
 /// When there is no server or no thread to be had, or requests to it fail; in words.
-pub fn own_error(effort: Effort, now: &str) -> Result<(&'static str, OwnError), String> {
+pub fn own_error(
+    effort: Effort,
+    now: &str,
+    wish: Option<TransportKind>,
+) -> Result<(&'static str, OwnError), String> {
     let server = BareServer::start().map_err(|e| format!("cannot listen on the loopback: {e}"))?;
     let url = server.base_url().parse().map_err(|e| format!("{e}"))?;
     let measured = RealDriver::run(|driver| async move {
@@ -69,9 +73,10 @@ pub fn own_error(effort: Effort, now: &str) -> Result<(&'static str, OwnError), 
             pool: effort.streams as usize,
             ..HttpSettings::new(url)
         };
-        let transport = HttpTransport::new(settings, driver.clone()).map_err(|e| e.to_string())?;
+        let transport =
+            HttpCarrier::new(settings, driver.clone(), wish).map_err(|e| e.to_string())?;
         let error = measure(&driver, &transport, &server, effort, now).await?;
-        Ok(("reqwest", error))
+        Ok((transport.name(), error))
     });
     measured.map_err(|e| format!("cannot start: {e}"))?
 }
@@ -306,11 +311,13 @@ mod tests {
             fast_sends: 20,
             flood: Duration::from_millis(30),
         };
-        let (transport, error) = own_error(effort, "2026-01-01T00:00:00Z").unwrap();
-        assert_eq!((transport, error.streams), ("reqwest", 4));
-        assert!(error.ttft.p50 > 0.0 && error.ttft.p50 <= error.ttft.p99);
-        assert!(error.itl.max >= error.itl.p99);
-        assert!(error.timer_10000.max >= 0.0);
-        assert!(error.tokens_per_second > 0.0);
+        for (wish, name) in [(None, "lean"), (Some(TransportKind::Reqwest), "reqwest")] {
+            let (transport, error) = own_error(effort, "2026-01-01T00:00:00Z", wish).unwrap();
+            assert_eq!((transport, error.streams), (name, 4));
+            assert!(error.ttft.p50 > 0.0 && error.ttft.p50 <= error.ttft.p99);
+            assert!(error.itl.max >= error.itl.p99);
+            assert!(error.timer_10000.max >= 0.0);
+            assert!(error.tokens_per_second > 0.0);
+        }
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::findings::{Answer, Finding, Sustained, TargetReport};
 use crate::driver::RealDriver;
 use crate::endpoint::{
-    HttpSettings, HttpTransport, Observation, ProbeError, Protocol, Transport, models,
-    openai::Chat, openai::Completions, perform,
+    HttpCarrier, HttpSettings, Observation, ProbeError, Protocol, Transport, models, openai::Chat,
+    openai::Completions, perform,
 };
 use crate::result::OwnError;
 use crate::suite::{Api, TargetUrl, Timeouts};
@@ -405,8 +405,8 @@ impl Probe {
         self.add("keep-alive", answer, why);
     }
 
-    fn transport(&mut self) -> Option<HttpTransport<RealDriver>> {
-        HttpTransport::new(self.settings.clone(), self.driver.clone()).ok()
+    fn transport(&mut self) -> Option<HttpCarrier<RealDriver>> {
+        HttpCarrier::new(self.settings.clone(), self.driver.clone(), None).ok()
     }
 
     async fn ask<T: Transport>(

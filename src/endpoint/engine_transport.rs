@@ -4,9 +4,7 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::transport::{
-    Exchange, SendTiming, Stamped, Stamps, Transport, TransportError, WireRequest,
-};
+use super::transport::{Exchange, SendTiming, Stamped, Transport, TransportError, WireRequest};
 use crate::driver::{Driver, Nanos};
 use crate::record::ErrorKind;
 use crate::sim::{ExchangeId, Face, Head, Output, Piece};
@@ -139,10 +137,6 @@ impl<D: Driver> World<D> {
 
 impl<D: Driver> Transport for EngineTransport<D> {
     type Exchange = EngineExchange<D>;
-
-    fn stamps(&self) -> Stamps {
-        Stamps::Exact
-    }
 
     fn send(
         &self,

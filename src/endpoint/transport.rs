@@ -111,9 +111,15 @@ pub trait Transport: Clone + 'static {
         0
     }
 
-    /// Where the times at which bytes are stamped come from.
-    fn stamps(&self) -> Stamps {
-        Stamps::Task
+    /// Opens connections until `n` are idle, where the transport can, so that requests to come need
+    /// not wait for theirs. What cannot be opened, the requests themselves will say.
+    fn open_ahead(&self, _n: usize) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+
+    /// Whose clock reading the time of what was received is, as far as anything was.
+    fn stamps(&self) -> Option<Stamps> {
+        None
     }
 
     /// From when bytes could be read to when they were read, of every read so far, where the transport
@@ -124,17 +130,15 @@ pub trait Transport: Clone + 'static {
     }
 }
 
-/// Where the time of a received byte comes from.
+/// Who notes when bytes came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamps {
-    /// From the kernel: when the packet arrived. The client may be late, its stamps are not.
+    /// The kernel, when the segment arrived: a busy client does not make it later.
     Kernel,
-    /// From when it was read from the socket.
-    Read,
-    /// From when the request's task was given it.
-    Task,
-    /// From virtual time.
-    Exact,
+    /// The client, when it had read.
+    User,
+    /// The kernel for most reads, the client for some.
+    Mixed,
 }
 
 impl Stamps {
@@ -142,9 +146,8 @@ impl Stamps {
     pub fn name(self) -> &'static str {
         match self {
             Stamps::Kernel => "kernel",
-            Stamps::Read => "read",
-            Stamps::Task => "task",
-            Stamps::Exact => "exact",
+            Stamps::User => "user",
+            Stamps::Mixed => "mixed",
         }
     }
 }
@@ -166,6 +169,37 @@ pub trait Exchange: 'static {
     /// # Errors
     /// When the connection broke before the body's end.
     fn next(&mut self) -> impl Future<Output = Result<Option<Stamped>, TransportError>>;
+
+    /// The same without handing the bytes over: `take` sees each piece of the next read where it lies.
+    /// It may be called any number of times, and also where this is the end.
+    ///
+    /// # Errors
+    /// As [`Exchange::next`]; what `take` saw before the error was received.
+    fn lend(
+        &mut self,
+        mut take: impl FnMut(&[u8], Nanos),
+    ) -> impl Future<Output = Result<Lent, TransportError>> {
+        async move {
+            Ok(match self.next().await? {
+                Some(piece) => {
+                    take(&piece.bytes, piece.at);
+                    Lent::More
+                }
+                None => Lent::Ended,
+            })
+        }
+    }
+}
+
+/// What one [`Exchange::lend`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lent {
+    /// The body goes on.
+    More,
+    /// The body ended regularly, with what was read at this time.
+    End(Nanos),
+    /// The body ended regularly; nobody knows when but that it was by now.
+    Ended,
 }
 
 /// When a request left.

@@ -5,6 +5,7 @@ use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, Phase
 use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
 
 use super::assertion::{Outcome, Policy, judge};
+use super::compare::Look;
 use super::expression::{Measured, compile};
 use super::input::{JudgeInput, Judged};
 use super::overload::overloaded;
@@ -32,19 +33,25 @@ struct Condition {
 ///
 /// Pure: the same plan and records give the same verdicts, whatever else runs.
 pub fn judge_case(input: JudgeInput<'_>) -> Judged {
+    judge_at(input, Look::default())
+}
+
+/// The same at one `look` of several that the plan allows at the growing data: every look may decide, so
+/// each has less than the whole error to itself. All that was measured so far is judged together.
+pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
     let claims = claims(&input);
     let prepared: Vec<Prepared<'_>> = input.phases.iter().map(Prepared::new).collect();
     let conditions: Vec<Condition> = prepared
         .iter()
         .enumerate()
-        .map(|(i, phase)| condition(&input, &claims, i, phase))
+        .map(|(i, phase)| condition(&input, look, &claims, i, phase))
         .collect();
 
     let mut warnings = Vec::new();
     let assertions: Vec<AssertionResult> = claims
         .iter()
         .map(|claim| {
-            let (result, warning) = judge_claim(claim, &input, &prepared, &conditions);
+            let (result, warning) = judge_claim(claim, &input, look, &prepared, &conditions);
             if let (Some(warning), Ok([phase, ..])) = (warning, claim.phases.as_deref()) {
                 warnings.push((*phase, warning));
             }
@@ -52,9 +59,11 @@ pub fn judge_case(input: JudgeInput<'_>) -> Judged {
         })
         .collect();
     for (i, phase) in prepared.iter().enumerate() {
-        let doubts = with_asserted(&input, &claims, i, |asserted| match conditions[i].invalid {
-            None => doubts(phase, asserted),
-            Some(_) => Vec::new(),
+        let doubts = with_asserted(&input, look, &claims, i, |asserted| {
+            match conditions[i].invalid {
+                None => doubts(phase, asserted),
+                Some(_) => Vec::new(),
+            }
         });
         warnings.extend(doubts.into_iter().map(|warning| (i, warning)));
         if let Some(invalid) = &conditions[i].invalid {
@@ -170,11 +179,14 @@ fn tightest(claims: &[Claim], phase: usize) -> Option<f64> {
 
 fn condition(
     input: &JudgeInput<'_>,
+    look: Look,
     claims: &[Claim],
     index: usize,
     phase: &Prepared<'_>,
 ) -> Condition {
-    let invalid = with_asserted(input, claims, index, |asserted| invalid(phase, asserted));
+    let invalid = with_asserted(input, look, claims, index, |asserted| {
+        invalid(phase, asserted)
+    });
     let overloaded = if invalid.is_none() && constant_rate(input.case, phase.phase.name) {
         let runs = phase.phase.runs;
         let piled_up: Vec<String> = runs.iter().filter_map(overloaded).collect();
@@ -192,6 +204,7 @@ fn condition(
 /// Calls `then` with what `claims` assert of the phase at `index`.
 fn with_asserted<T>(
     input: &JudgeInput<'_>,
+    look: Look,
     claims: &[Claim],
     index: usize,
     then: impl FnOnce(&Asserted<'_>) -> T,
@@ -208,7 +221,7 @@ fn with_asserted<T>(
             claims
                 .iter()
                 .filter(|c| c.phases.as_deref() == Ok(&[index]))
-                .map(|c| judge(&c.assertion, phase, policy(input, c)))
+                .map(|c| judge(&c.assertion, phase, policy(input, look, c)))
                 .collect()
         },
     })
@@ -224,10 +237,10 @@ fn constant_rate(case: &Case, phase: &str) -> bool {
     matches!(load.shape, LoadShape::Rate { .. })
 }
 
-fn policy(input: &JudgeInput<'_>, claim: &Claim) -> Policy {
+fn policy(input: &JudgeInput<'_>, look: Look, claim: &Claim) -> Policy {
     let scenario = &input.case.scenario;
     Policy {
-        confidence: scenario.confidence,
+        confidence: look.confidence(scenario.confidence),
         // Nobody wrote the error bound as a claim to be proven: what was observed decides it.
         undecided: if claim.implicit {
             Undecided::Lean
@@ -241,11 +254,11 @@ fn policy(input: &JudgeInput<'_>, claim: &Claim) -> Policy {
 fn judge_claim(
     claim: &Claim,
     input: &JudgeInput<'_>,
+    look: Look,
     prepared: &[Prepared<'_>],
     conditions: &[Condition],
 ) -> (AssertionResult, Option<Warning>) {
-    let policy = policy(input, claim);
-    let scenario = &input.case.scenario;
+    let policy = policy(input, look, claim);
     let blank = |reason: String| Outcome {
         verdict: Verdict::Error,
         reason: Some(reason),
@@ -276,7 +289,7 @@ fn judge_claim(
         &claim.assertion.text,
         &claim.location,
         claim.implicit,
-        scenario.confidence,
+        policy.confidence,
     );
     result.kind = kind;
     (result, warning)

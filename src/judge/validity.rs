@@ -14,7 +14,7 @@ use super::words::{number, percent, quantity};
 
 /// Share of something limited from which on a warning says that it runs out.
 const NEARLY_ALL: f64 = 0.9;
-/// Bytes that are stamped by the request's task have passed through the connection's before, and may
+/// Over reqwest bytes pass through the connection's task before the request's stamps them, and may
 /// have waited for each.
 const TASKS: f64 = 2.0;
 /// Share of the time waited for a core from which on it is named as the cause.
@@ -253,8 +253,8 @@ fn seen_late(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
 fn lateness(phase: &Prepared<'_>) -> Option<Spread> {
     let health = phase.phase.health;
     match health.stamps.as_deref() {
-        Some("kernel" | "exact") => None,
-        Some("task") if health.read_delay.is_none() => {
+        Some("kernel") => None,
+        _ if health.read_delay.is_none() && by_two_tasks(phase) => {
             health.loop_delay.map(|Spread { p50, p99, max }| Spread {
                 p50: p50 * TASKS,
                 p99: p99 * TASKS,
@@ -267,11 +267,16 @@ fn lateness(phase: &Prepared<'_>) -> Option<Spread> {
 
 fn delay_name(phase: &Prepared<'_>) -> &'static str {
     let health = phase.phase.health;
-    match (health.read_delay, health.stamps.as_deref()) {
-        (Some(_), _) => "read delay",
-        (None, Some("task")) => "loop delay, twice over,",
-        (None, _) => "loop delay",
+    match health.read_delay {
+        Some(_) => "read delay",
+        None if by_two_tasks(phase) => "loop delay, twice over,",
+        None => "loop delay",
     }
+}
+
+/// Whether bytes pass through a task of the connection before the request's stamps them.
+fn by_two_tasks(phase: &Prepared<'_>) -> bool {
+    phase.phase.health.transport == "reqwest"
 }
 
 fn changes_a_verdict(phase: &Prepared<'_>, asserted: &Asserted<'_>, late: Spread) -> bool {

@@ -56,7 +56,7 @@ fn stamps_of_the_kernel_are_not_late() {
     assert_eq!(verdict(180.0, &health), Verdict::Fail);
     // Where the transport knows how long bytes lay unread, that counts and not the loop's delay.
     let prompt = ClientHealth {
-        stamps: Some("read".into()),
+        stamps: Some("user".into()),
         read_delay: Some(Spread {
             p50: 0.01,
             p99: 0.1,

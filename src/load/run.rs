@@ -9,7 +9,7 @@ use super::plan::RunPlan;
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
 use super::{closed, health, open};
-use crate::driver::Driver;
+use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
 use crate::stats::Delays;
@@ -37,6 +37,8 @@ pub struct RunInputs<T> {
 /// How a run went; its records went to the sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOutcome {
+    /// When it started, in the driver's time.
+    pub epoch: Nanos,
     /// The measured window.
     pub window: Window,
     /// Requests were due by a schedule.
@@ -63,6 +65,7 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         progress,
         interrupt,
     } = inputs;
+    open_ahead(&driver, &transport, &plan, &interrupt).await;
     let window = RefCell::new(WindowState::new(&plan));
     let run = Rc::new(Run {
         epoch: driver.now(),
@@ -124,6 +127,7 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     drop(run.sink.replace(Box::new(drop)));
 
     RunOutcome {
+        epoch: run.epoch,
         window: run.window(),
         open_loop,
         interrupted,
@@ -131,6 +135,18 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         ticks: ticks.take(),
         preparation: run.preparation.take(),
     }
+}
+
+/// Opens the connections that the first requests will need, for as long as one request would wait.
+async fn open_ahead<D: Driver, T: Transport>(
+    driver: &D,
+    transport: &T,
+    plan: &RunPlan,
+    interrupt: &Signal,
+) {
+    let opening = Box::pin(transport.open_ahead(plan.first_connections()));
+    let enough = Box::pin(driver.after(plan.timeouts.connect));
+    select(select(opening, enough), interrupt.reached(1)).await;
 }
 
 /// Starts the load; whether it is an open loop.

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 /// What the machine does not tell is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientHealth {
-    /// Name of the transport, such as `reqwest`.
+    /// Name of the transport: `lean`, `reqwest`, or `in process`.
     pub transport: String,
-    /// Where the times of arrival come from: `kernel` (when the packet arrived), `read` (when it was
-    /// read from the socket), `task` (when the request's task took it), `exact` (virtual time).
+    /// Who noted when answers came in: `kernel`, `user` (the client, once it had read), or `mixed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamps: Option<String>,
     /// The client's own error on this machine, as `prony doctor` measured it beforehand.

@@ -5,9 +5,10 @@ mod series;
 mod summary;
 
 pub use client::{ClientHealth, OwnError, Spread, Supply, Throttling};
-pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile};
+pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries};
 pub use summary::{
     AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, Distribution,
-    ErrorCount, Histogram, Host, KnownIssueResult, LoadResult, MetricSummary, Metrics, PhaseResult,
-    RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, Source, Value, Warning,
+    ErrorCount, ExtensionResult, Histogram, Host, KnownIssueResult, LevelNoise, LoadResult,
+    MetricSummary, Metrics, NoiseResult, PhaseResult, RatioResult, RequestCounts, RunInfo, RunPart,
+    RunResult, SUMMARY_SCHEMA, ServerResult, Source, Value, Warning,
 };

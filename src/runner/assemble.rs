@@ -1,4 +1,10 @@
-use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::health::{ClientOfRun, with_client_series};
+use crate::metrics::{
+    counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+};
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, RunSeries, Warning};
 
@@ -17,10 +23,14 @@ pub struct MeasuredPhase {
     pub gpus: Option<u32>,
     /// Its runs.
     pub runs: Vec<RunRecords>,
-    /// Time series of each run.
-    pub series: Vec<RunSeries>,
+    /// What is known of the client in each run; nothing where only records are left.
+    pub clients: Vec<Arc<ClientOfRun>>,
     /// Salt of each run.
     pub salts: Vec<Option<String>>,
+    /// Index of each run within the phase, as its records name it.
+    pub indices: Vec<u32>,
+    /// What sets the phase apart from its case's other ones.
+    pub labels: BTreeMap<String, String>,
     /// Health of the client over all runs.
     pub health: ClientHealth,
     /// A run was interrupted, so that what prony cut is no failure.
@@ -30,13 +40,27 @@ pub struct MeasuredPhase {
 }
 
 impl MeasuredPhase {
+    /// The time series of its runs.
+    pub fn series(&self) -> Vec<RunSeries> {
+        let series = |(i, run): (usize, &RunRecords)| {
+            let series = crate::metrics::series(run);
+            match self.clients.get(i) {
+                Some(client) => with_client_series(series, client),
+                None => series,
+            }
+        };
+        self.runs.iter().enumerate().map(series).collect()
+    }
+
     /// The phase's part of the result.
     pub fn result(&self) -> PhaseResult {
         let runs: Vec<RunPart> = self
             .runs
             .iter()
             .zip(&self.salts)
-            .map(|(run, salt)| RunPart {
+            .zip(&self.indices)
+            .map(|((run, salt), &index)| RunPart {
+                run: index,
                 salt: salt.clone(),
                 ..summarize_run(run, self.gpus, self.interrupted)
             })
@@ -53,8 +77,11 @@ impl MeasuredPhase {
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
+            server: server_result(&self.runs),
             errors: errors(&self.runs, self.interrupted),
             warnings,
+            labels: self.labels.clone(),
+            noise: Vec::new(),
         }
     }
 }

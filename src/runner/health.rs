@@ -2,21 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use super::measure::OneRun;
+use crate::load::Tick;
 use crate::metrics::request_value;
-use crate::record::{Part, RequestRecord};
+use crate::record::{Part, RequestRecord, RunRecords};
 use crate::result::{ClientHealth, RunSeries, Spread, Supply, Throttling};
 use crate::stats::{Delays, quantile};
-use crate::telemetry::host::{HostUsage, Level};
+use crate::telemetry::host::{HostTrace, HostUsage, Level};
+
+/// What is known of the client in one run.
+#[derive(Clone, Debug, Default)]
+pub struct ClientOfRun {
+    /// Name of the transport.
+    pub transport: &'static str,
+    /// Who noted when answers came in.
+    pub stamps: Option<&'static str>,
+    /// How late the measuring thread was, in the order of time.
+    pub ticks: Vec<Tick>,
+    /// How long requests waited for their own prompt.
+    pub preparation: Delays,
+    /// What the machine said meanwhile; absent in virtual time.
+    pub host: Option<HostTrace>,
+    /// From readable to read, where the transport can tell.
+    pub read_delays: Option<Delays>,
+}
 
 /// Health of the client over all runs of a phase.
-pub fn health(runs: &[OneRun]) -> ClientHealth {
+pub fn health(runs: &[(&RunRecords, &ClientOfRun)]) -> ClientHealth {
     let mut delays: Vec<f64> = runs
         .iter()
-        .flat_map(|r| r.outcome.ticks.iter().map(|t| f64::from(t.late_ns) / 1e6))
+        .flat_map(|(_, c)| c.ticks.iter().map(|t| f64::from(t.late_ns) / 1e6))
         .collect();
     let window = || {
-        let all = runs.iter().flat_map(|r| &r.records.records);
+        let all = runs.iter().flat_map(|(r, _)| &r.records);
         all.filter(|r| r.part == Part::Window)
     };
     let mut lags: Vec<f64> = window()
@@ -29,17 +46,17 @@ pub fn health(runs: &[OneRun]) -> ClientHealth {
     }
     let mut read: Option<Delays> = None;
     let mut preparation = Delays::new();
-    for run in runs {
-        preparation.merge(&run.outcome.preparation);
-        if let Some(delays) = &run.read_delays {
+    for (_, client) in runs {
+        preparation.merge(&client.preparation);
+        if let Some(delays) = &client.read_delays {
             read.get_or_insert_default().merge(delays);
         }
     }
-    let first = runs.first();
-    let used: Vec<HostUsage> = runs.iter().filter_map(OneRun::usage).collect();
+    let first = runs.first().map(|(_, c)| *c);
+    let used: Vec<HostUsage> = runs.iter().filter_map(|(r, c)| usage(r, c)).collect();
     ClientHealth {
         transport: first.map_or(String::new(), |r| r.transport.to_owned()),
-        stamps: first.map(|r| r.stamps.name().to_owned()),
+        stamps: runs.last().and_then(|(_, c)| c.stamps).map(str::to_owned),
         own_error: first.filter(|r| r.host.is_some()).and_then(|r| {
             let file = crate::doctor::cache_file()?;
             crate::doctor::known(&file, &super::host::host(), r.transport)
@@ -58,14 +75,14 @@ pub fn health(runs: &[OneRun]) -> ClientHealth {
 }
 
 /// The series of a run with those of the client beside them.
-pub fn with_client_series(mut series: RunSeries, run: &OneRun) -> RunSeries {
+pub fn with_client_series(mut series: RunSeries, run: &ClientOfRun) -> RunSeries {
     let Some(host) = &run.host else {
         return series;
     };
     let points = series.series.values().map(Vec::len).max().unwrap_or(0);
     let width_us = series.interval_s * 1e6;
     let mut worst: Vec<Option<f64>> = vec![None; points];
-    for tick in &run.outcome.ticks {
+    for tick in &run.ticks {
         if let Some(slot) = worst.get_mut((tick.due_us as f64 / width_us) as usize) {
             let ms = f64::from(tick.late_ns) / 1e6;
             *slot = Some(slot.map_or(ms, |so_far: f64| so_far.max(ms)));
@@ -76,6 +93,13 @@ pub fn with_client_series(mut series: RunSeries, run: &OneRun) -> RunSeries {
     }
     series.series.extend(host.series(series.interval_s, points));
     series
+}
+
+/// What the client used of its machine in the window.
+fn usage(run: &RunRecords, client: &ClientOfRun) -> Option<HostUsage> {
+    let seconds = |us: u64| us as f64 / 1e6;
+    let (from, to) = (seconds(run.window.start_us), seconds(run.window.end_us));
+    client.host.as_ref()?.usage(from, to)
 }
 
 fn of_machine(used: &[HostUsage]) -> ClientHealth {

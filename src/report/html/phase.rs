@@ -252,6 +252,14 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
     let mut add = |name: &str, value: Option<String>| {
         facts.extend(value.map(|v| (name.to_owned(), v)));
     };
+    add(
+        "Times of arrival by",
+        health.stamps.as_deref().map(|who| match who {
+            "user" => "the client".to_owned(),
+            "mixed" => "the kernel, or else the client".to_owned(),
+            who => format!("the {}", clean(who)),
+        }),
+    );
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
     add(
@@ -321,9 +329,8 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
 fn transport(health: &ClientHealth) -> String {
     let stamps = match health.stamps.as_deref() {
         Some("kernel") => ", stamps of the kernel",
-        Some("read") => ", stamps when read",
-        Some("task") => ", stamps when the request's task ran",
-        Some("exact") => ", exact stamps",
+        Some("user") => ", stamps when read",
+        Some("mixed") => ", stamps of the kernel for most",
         _ => "",
     };
     format!("{}{stamps}", clean(&health.transport))

@@ -35,6 +35,16 @@ pub struct HostTrace {
     pub ports_limit: Option<u64>,
 }
 
+impl HostTrace {
+    /// The same with times that count from `seconds` after the origin.
+    pub fn counted_from(mut self, seconds: f64) -> Self {
+        for sample in &mut self.samples {
+            sample.at_s -= seconds;
+        }
+        self
+    }
+}
+
 impl HostSampler {
     /// Starts reading; times count from `origin`. `threads` are those that measure
     /// ([`super::current_thread`]). The first sample is taken before this returns. Absent where no
