@@ -187,7 +187,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 31] = [
+pub(super) const KEYS: [&str; 32] = [
     "name",
     "matrix",
     "timeout",
@@ -211,6 +211,7 @@ pub(super) const KEYS: [&str; 31] = [
     "extend",
     "noise",
     "allow_errors",
+    "client",
     "restart",
     "before",
     "after",
@@ -353,6 +354,7 @@ fn build(
         extend: or(&settings.extend, builtin::EXTEND),
         noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        client: settings.client.bounds(),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
             before: hooks(&settings.before),
