@@ -183,6 +183,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             requests: Some(1000),
             duration: None,
         }],
+        relative_in_suite: 1,
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
         suite_hooks: Arc::default(),

@@ -19,6 +19,9 @@ pub struct Case {
     pub suite_hooks: Arc<SuiteHooks>,
     /// Phases, in the order in which they are first measured.
     pub phases: Vec<PhasePlan>,
+    /// Relative assertions of its whole suite, matrices written out: they share an error between
+    /// them, whichever of them are run.
+    pub relative_in_suite: u32,
 }
 
 impl Case {
