@@ -31,6 +31,8 @@ mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
+mod relative_tests;
+#[cfg(test)]
 mod test_support;
 
 pub use assertion::source_of;
