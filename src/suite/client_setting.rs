@@ -7,7 +7,14 @@ use super::units::Share;
 use super::yaml::Node;
 
 /// Keys of `client:` with what they mean and their place in [`ClientBounds`].
-pub(super) const KEYS: [(&str, &str, fn(&mut ClientBounds) -> &mut f64); 5] = [
+/// A bound's key, what it is, and where it stands.
+type Bound = (
+    &'static str,
+    &'static str,
+    fn(&mut ClientBounds) -> &mut f64,
+);
+
+pub(super) const KEYS: [Bound; 5] = [
     (
         "send_lag",
         "Open loop: largest p99 of `send_lag`, as a share of the tightest latency bound asserted.",
