@@ -6,6 +6,7 @@ pub mod builder;
 mod compose;
 mod de;
 mod diagnostic;
+mod edit;
 mod evidence;
 mod evidence_setting;
 mod exceptions;
@@ -44,6 +45,7 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
