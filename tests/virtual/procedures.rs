@@ -332,5 +332,7 @@ fn measuring_on_is_told_with_its_reason() {
         extended.text
     );
     let (half, _) = measured(&with("10s"));
-    assert_eq!(half.assertions[0].n, Some(600));
+    // As many requests more as come in about ten seconds.
+    let n = half.assertions[0].n.unwrap();
+    assert!((560..640).contains(&n), "{n}");
 }
