@@ -6,14 +6,14 @@ use super::reader::{Fields, Placed, Problems};
 use super::units::Share;
 use super::yaml::Node;
 
-/// Keys of `client:` with what they mean and their place in [`ClientBounds`].
-/// A bound's key, what it is, and where it stands.
+/// A key of `client:`, what it means, and its place in [`ClientBounds`].
 type Bound = (
     &'static str,
     &'static str,
     fn(&mut ClientBounds) -> &mut f64,
 );
 
+/// Keys of `client:`.
 pub(super) const KEYS: [Bound; 5] = [
     (
         "send_lag",
