@@ -172,7 +172,8 @@ fn condition(
     index: usize,
     phase: &Prepared<'_>,
 ) -> Condition {
-    let invalid = invalid(phase, tightest(claims, index));
+    let tolerance = input.case.scenario.prompts.length_tolerance;
+    let invalid = invalid(phase, tightest(claims, index), tolerance);
     let overloaded = if invalid.is_none() && constant_rate(input.case, phase.phase.name) {
         let runs = phase.phase.runs;
         let piled_up: Vec<String> = runs.iter().filter_map(overloaded).collect();

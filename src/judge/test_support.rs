@@ -136,6 +136,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 interval: Duration::from_secs(1),
             },
             launch: None,
+            tokenizer: TokenizerChoice::default(),
         },
         load: load.clone(),
         requests: Some(1000),
@@ -153,8 +154,10 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             source: PromptSource::Synthetic {
                 input_tokens: Length::Fixed(10),
                 output_tokens: Length::Fixed(10),
+                prefix: None,
             },
             salt: SaltMode::On,
+            length_tolerance: LengthTolerance::default(),
         },
         sla: assertions
             .into_iter()

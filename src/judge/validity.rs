@@ -1,5 +1,6 @@
-use crate::metrics::{counts_failures, quantile_of};
+use crate::metrics::{asked_input, counts_failures, quantile_of};
 use crate::record::{ErrorKind, RequestRecord};
+use crate::suite::LengthTolerance;
 use crate::suite::assertion::{Assertion, Expr, ExprKind, Function};
 
 use super::expression::{Measured, bounds_above, compile, flipped, scale};
@@ -11,6 +12,9 @@ const LAG_SHARE: f64 = 0.05;
 /// Share of the asked requests that the client must have sent in time.
 const ACHIEVED: f64 = 0.98;
 
+/// Share of the prompts that may be of another length than asked for.
+const OTHER_LENGTH: f64 = 0.01;
+
 /// A request that was due just before the window's end may be sent this much after it, in µs.
 const SLACK_US: u64 = 10_000;
 
@@ -21,13 +25,39 @@ pub(super) struct Invalid {
     pub remedy: &'static str,
 }
 
-/// Whether the client was the limit in `phase`. `tightest` is the tightest latency bound asserted of it,
-/// in ms.
-pub(super) fn invalid(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Invalid> {
+/// Whether `phase` is not what was asked for, or the client was the limit. `tightest` is the tightest
+/// latency bound asserted of it, in ms.
+pub(super) fn invalid(
+    phase: &Prepared<'_>,
+    tightest: Option<f64>,
+    tolerance: LengthTolerance,
+) -> Option<Invalid> {
+    if let Some(invalid) = other_lengths(phase, tolerance) {
+        return Some(invalid);
+    }
     if !phase.open_loop || phase.samples.is_empty() {
         return None;
     }
     late(phase, tightest).or_else(|| behind(phase))
+}
+
+/// Prompts that by the server's count are longer or shorter than asked for, more than a few of them.
+fn other_lengths(phase: &Prepared<'_>, tolerance: LengthTolerance) -> Option<Invalid> {
+    let (mut all, mut off, mut example) = (0_u64, 0_u64, None);
+    for (asked, got) in asked_input(&phase.samples) {
+        all += 1;
+        if !tolerance.covers(asked, got) {
+            off += 1;
+            example.get_or_insert((asked, got));
+        }
+    }
+    let (asked, got) = example?;
+    (off as f64 > OTHER_LENGTH * all as f64).then(|| Invalid {
+        reason: format!(
+            "prompts are not as long as asked: {off} of {all} lie beyond `length_tolerance`, such as one of {got} tokens by the server's count where {asked} were asked for"
+        ),
+        remedy: "name the model's own tokenizer, let the server count (`tokenizer: server`), or raise `length_tolerance`",
+    })
 }
 
 fn late(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Invalid> {

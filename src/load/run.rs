@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{Either, select};
 
 use super::plan::RunPlan;
+use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
 use super::{closed, health, open};
@@ -23,7 +24,10 @@ pub struct RunInputs<T> {
     /// How they are written and read.
     pub protocol: Arc<dyn Protocol>,
     /// What is asked.
-    pub source: Rc<dyn RequestSource>,
+    pub source: Arc<dyn RequestSource>,
+    /// Requests are made ready ahead of the schedule on a thread of their own, which only real time
+    /// has use for.
+    pub ahead: bool,
     /// Takes every record as it is made; must not block.
     pub sink: Box<dyn FnMut(RequestRecord)>,
     /// Counters for a progress line.
@@ -45,6 +49,9 @@ pub struct RunOutcome {
     pub drain_over: bool,
     /// Lateness of the client's own timer inside the window, in ms, ascending.
     pub loop_delay_ms: Vec<f64>,
+    /// What the measuring core spent on making each request ready, in ms, ascending: next to nothing
+    /// as long as the thread that does it keeps ahead. Empty where there is no such thread.
+    pub preparation_lag_ms: Vec<f64>,
 }
 
 /// Drives one run to its end: warm-up, window, and unmeasured load until the window's last request
@@ -55,17 +62,21 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         transport,
         protocol,
         source,
+        ahead,
         sink,
         progress,
         interrupt,
     } = inputs;
+    let maker = Maker { source, protocol };
+    let ahead = ahead.then(|| Ahead::start(maker.clone())).flatten();
     let window = RefCell::new(WindowState::new(&plan));
     let run = Rc::new(Run {
         epoch: driver.now(),
         driver,
         transport,
-        protocol,
-        source,
+        maker,
+        ahead,
+        preparation_lags: RefCell::default(),
         progress,
         over: Signal::new(),
         drained: Signal::new(),
@@ -118,18 +129,20 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     // Every record is in: the sink goes now, not with the last task that still has to wake up.
     drop(run.sink.replace(Box::new(drop)));
 
-    let mut loop_delay_ms: Vec<f64> = delays
-        .borrow()
-        .iter()
-        .map(|&ns| f64::from(ns) / 1e6)
-        .collect();
-    loop_delay_ms.sort_by(f64::total_cmp);
+    let ascending_ms = |ns: &[u32]| {
+        let mut ms: Vec<f64> = ns.iter().map(|&ns| f64::from(ns) / 1e6).collect();
+        ms.sort_by(f64::total_cmp);
+        ms
+    };
+    let loop_delay_ms = ascending_ms(&delays.borrow());
+    let preparation_lag_ms = ascending_ms(&run.preparation_lags.borrow());
     RunOutcome {
         window: run.window(),
         open_loop,
         interrupted,
         drain_over,
         loop_delay_ms,
+        preparation_lag_ms,
     }
 }
 

@@ -1,15 +1,13 @@
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::plan::RunPlan;
+use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use crate::driver::{Driver, Nanos};
-use crate::endpoint::Protocol;
 use crate::record::{Part, RequestRecord, Window};
-use crate::workload::RequestSource;
 
 /// Counters for a progress line; written by the run, read by anyone.
 #[derive(Debug, Default)]
@@ -30,8 +28,11 @@ pub(super) const CUT: u8 = 2;
 pub(super) struct Run<D, T> {
     pub driver: D,
     pub transport: T,
-    pub protocol: Arc<dyn Protocol>,
-    pub source: Rc<dyn RequestSource>,
+    pub maker: Maker,
+    /// Makes requests ready on another thread; absent where each is made on the spot.
+    pub ahead: Option<Ahead>,
+    /// What preparing each request cost the measuring core, in ns, where another thread does it.
+    pub preparation_lags: RefCell<Vec<u32>>,
     pub plan: RunPlan,
     pub epoch: Nanos,
     pub progress: Arc<Progress>,

@@ -2,6 +2,7 @@
 
 mod docs;
 mod histogram;
+mod lengths;
 mod rates;
 mod samples;
 mod series;
@@ -17,6 +18,9 @@ mod tests;
 
 pub use docs::markdown;
 pub use histogram::histogram;
+pub use lengths::{
+    ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS, asked_input, token_lengths,
+};
 pub use rates::{PhaseRates, Rate, phase_value};
 pub use samples::{
     Arrival, PhaseSamples, Row, RunSamples, Sample, chunk_values, column, counts_failures,
@@ -26,4 +30,4 @@ pub use series::series;
 pub use summary::{counts, errors, summarize_phase, summarize_run};
 pub use table::{Availability, Direction, METRICS, MetricDef, Shape, metric};
 pub use unit::{Dimension, Unit};
-pub use warnings::{ASKED_OUTPUT_TOKENS, phase_warnings};
+pub use warnings::phase_warnings;

@@ -8,4 +8,4 @@ mod writer;
 pub use reader::read_records;
 pub use request::{Chunk, ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
 pub use run::{RunRecords, Window};
-pub use writer::{Recorded, Recorder};
+pub use writer::{Count, Recorded, Recorder};

@@ -1,6 +1,6 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests};
+use super::facts::{Facts, lengths, quantile, requests};
 use super::headline::Headline;
 use super::order::{in_table_order, rank};
 use super::rerun::rerun_command;
@@ -302,6 +302,9 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
         one_line(&phase.load.text),
         requests(phase)
     ));
+    if let Some(lengths) = lengths(phase) {
+        out.push(format!("tokens: {lengths}"));
+    }
     let mut table = Table::new(&[
         ("metric", false),
         ("mean", true),

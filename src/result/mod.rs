@@ -5,8 +5,8 @@ mod summary;
 
 pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile};
 pub use summary::{
-    AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, ClientHealth,
-    Distribution, ErrorCount, Histogram, Host, KnownIssueResult, LoadResult, MetricSummary,
-    Metrics, PhaseResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, Source,
-    Spread, Value, Warning,
+    AskedAndGot, AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind,
+    ClientHealth, Distribution, ErrorCount, Histogram, Host, KnownIssueResult, LoadResult,
+    MetricSummary, Metrics, PhaseResult, RequestCounts, RunInfo, RunPart, RunResult,
+    SUMMARY_SCHEMA, Source, Spread, TokenLengths, Value, Warning,
 };

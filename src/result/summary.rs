@@ -173,6 +173,9 @@ pub struct PhaseResult {
     pub runs: Vec<RunPart>,
     /// Health of the client while it measured.
     pub client: ClientHealth,
+    /// Tokens asked for against tokens counted.
+    #[serde(default, skip_serializing_if = "TokenLengths::is_empty")]
+    pub tokens: TokenLengths,
     /// Failures by kind, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// What a reader of the numbers should know.
@@ -300,12 +303,51 @@ pub struct ClientHealth {
     /// Lateness of a timer that ought to fire every 10 ms, in ms: how late the client sees things.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loop_delay: Option<Spread>,
+    /// What making each request ready cost the measuring core, in ms: next to nothing as long as the
+    /// thread that does it keeps ahead of the schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preparation_lag: Option<Spread>,
     /// Processor time of the process over wall time, 1 = one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<f64>,
     /// Share of the asked requests that was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved_share: Option<f64>,
+}
+
+/// Tokens asked for against tokens counted, over the successes of the windows. Absent where nothing was
+/// asked for, or nobody counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenLengths {
+    /// Prompts: planned, and counted by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<AskedAndGot>,
+    /// Answers: asked for, generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<AskedAndGot>,
+}
+
+impl TokenLengths {
+    /// Whether there is nothing to compare.
+    pub fn is_empty(&self) -> bool {
+        self.input.is_none() && self.output.is_none()
+    }
+}
+
+/// Sums over requests of what was asked for and what was got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedAndGot {
+    /// Requests.
+    pub n: u64,
+    /// Tokens asked for.
+    pub asked: u64,
+    /// Tokens counted.
+    pub got: u64,
+    /// Requests where the two differ.
+    pub differ: u64,
+    /// What was asked for is an estimate: no tokenizer was at hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 /// Median, tail and worst of something.

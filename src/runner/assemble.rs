@@ -1,4 +1,6 @@
-use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
+use crate::metrics::{
+    PhaseSamples, counts, errors, phase_warnings, summarize_phase, summarize_run, token_lengths,
+};
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
 
@@ -51,6 +53,7 @@ impl MeasuredPhase {
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
+            tokens: token_lengths(&PhaseSamples::new(&self.runs, self.interrupted)),
             errors: errors(&self.runs, self.interrupted),
             warnings,
         }

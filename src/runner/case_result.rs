@@ -6,7 +6,7 @@ use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case, source_of};
 use crate::plan::{Case, PhasePlan};
 use crate::result::{
     CaseResult, ClientHealth, KnownIssueResult, LoadResult, Metrics, PhaseResult, RequestCounts,
-    Warning,
+    TokenLengths, Warning,
 };
 use crate::suite::LoadShape;
 use crate::text::Redactor;
@@ -130,6 +130,7 @@ pub fn placeholder(case: &Case) -> CaseResult {
             metrics: Metrics::new(),
             runs: Vec::new(),
             client: ClientHealth::default(),
+            tokens: TokenLengths::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
         })

@@ -1,6 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use super::progress::ProgressLine;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
+use super::tokens::{TokenModels, counter};
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::Transport;
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
@@ -24,7 +24,7 @@ use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
 use crate::record::{Part, Recorder, RunRecords};
 use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
 use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, TokenModel, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -201,6 +201,7 @@ async fn measure_runs<W: World>(
     let entries = prompts_of(&case.scenario.prompts.source)
         .map_err(|problem| NotMeasured(problem.message))?;
     let procedure = case.procedure();
+    let mut models = TokenModels::default();
     loop {
         let measure = match procedure.next(runs) {
             Step::Done(evidence) => return Ok((evidence, Ending::Regular)),
@@ -210,10 +211,15 @@ async fn measure_runs<W: World>(
         let live = sessions.live()?;
         let ended = sessions.ended();
         let gpus = live.gpus;
-        let one = measure_one(
-            driver, case, context, limit, &measure, live, ended, &entries, records,
+        let target = measure.phase.target(case);
+        let asked = models.of(live, target, &case.scenario.prompts.source, driver);
+        let model = limit.during(asked).await??;
+        let prompts = (&entries, model);
+        let mut one = measure_one(
+            driver, case, context, limit, &measure, live, ended, prompts, records,
         )
         .await?;
+        one.warnings = models.warnings();
         let interrupted = one.outcome.interrupted;
         runs.push(MeasuredRun {
             result: summarize_run(&one.records, gpus, interrupted),
@@ -241,7 +247,7 @@ fn phase_of<W: World>(
     let health = health(&runs);
     let (target, model) = sessions.about();
     MeasuredPhase {
-        warnings: stale_connections(sessions.stale_connections()),
+        warnings: warnings(&runs, sessions.stale_connections()),
         target,
         model,
         gpus: plan.target(case).gpus,
@@ -252,6 +258,13 @@ fn phase_of<W: World>(
         health,
         runs: runs.into_iter().map(|r| r.records).collect(),
     }
+}
+
+fn warnings(runs: &[OneRun], stale: u32) -> Vec<Warning> {
+    let mut warnings = stale_connections(stale);
+    // Each target is asked once, so that the last run knows of all.
+    warnings.extend(runs.last().into_iter().flat_map(|r| r.warnings.clone()));
+    warnings
 }
 
 fn stale_connections(n: u32) -> Vec<Warning> {
@@ -271,6 +284,7 @@ struct OneRun {
     records: RunRecords,
     outcome: RunOutcome,
     salt: Option<String>,
+    warnings: Vec<Warning>,
     transport: &'static str,
     /// Processor time over wall time.
     cpu: Option<f64>,
@@ -288,11 +302,11 @@ async fn measure_one<D: Driver, T: Transport>(
     measure: &Measure,
     live: &LiveTarget<T>,
     ended: Signal,
-    entries: &Arc<[FileEntry]>,
+    prompts: (&Arc<[FileEntry]>, Arc<TokenModel>),
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
     let scenario = &case.scenario;
-    let recorder = Recorder::append(records)
+    let recorder = Recorder::counting(records, counter(measure.phase.target(case)))
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
@@ -329,7 +343,8 @@ async fn measure_one<D: Driver, T: Transport>(
         plan,
         transport: live.transport.clone(),
         protocol: live.protocol.clone(),
-        source: source(case, measure, salt.clone(), entries),
+        source: source(case, measure, salt.clone(), prompts),
+        ahead: !context.is_virtual(case),
         sink: redacting(context, case, recorder.sink()),
         progress,
         interrupt: stop.clone(),
@@ -355,6 +370,7 @@ async fn measure_one<D: Driver, T: Transport>(
         },
         outcome,
         salt,
+        warnings: Vec::new(),
         transport: live.transport_name,
         cpu,
     })
@@ -402,31 +418,31 @@ fn source(
     case: &Case,
     measure: &Measure,
     salt: Option<String>,
-    entries: &Arc<[FileEntry]>,
-) -> Rc<dyn RequestSource> {
+    (entries, tokens): (&Arc<[FileEntry]>, Arc<TokenModel>),
+) -> Arc<dyn RequestSource> {
     let scenario = &case.scenario;
     match &scenario.prompts.source {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
-        } => Rc::new(Synthetic {
-            seed: scenario.seed,
-            run: measure.run,
-            salt,
-            input_tokens: *input_tokens,
-            output_tokens: *output_tokens,
-        }),
+            prefix,
+        } => {
+            let (input, output) = (input_tokens.clone(), output_tokens.clone());
+            let which = (scenario.seed, measure.run);
+            let source = Synthetic::new(which, salt.as_deref(), input, output, tokens);
+            Arc::new(source.with_prefix(*prefix))
+        }
         PromptSource::File {
             output_tokens,
             shuffle,
             ..
-        } => Rc::new(FromFile {
+        } => Arc::new(FromFile {
             entries: entries.clone(),
             seed: scenario.seed,
             run: measure.run,
             shuffle: *shuffle,
             salt,
-            output_tokens: *output_tokens,
+            output_tokens: output_tokens.clone(),
         }),
     }
 }
@@ -436,6 +452,10 @@ fn health(runs: &[OneRun]) -> ClientHealth {
     let mut delays: Vec<f64> = runs
         .iter()
         .flat_map(|r| r.outcome.loop_delay_ms.iter().copied())
+        .collect();
+    let mut preparations: Vec<f64> = runs
+        .iter()
+        .flat_map(|r| r.outcome.preparation_lag_ms.iter().copied())
         .collect();
     let mut lags: Vec<f64> = runs
         .iter()
@@ -456,6 +476,7 @@ fn health(runs: &[OneRun]) -> ClientHealth {
             .map_or(String::new(), |r| r.transport.to_owned()),
         send_lag: spread(&mut lags),
         loop_delay: spread(&mut delays),
+        preparation_lag: spread(&mut preparations),
         cpu: runs.iter().filter_map(|r| r.cpu).reduce(f64::max),
         achieved_share: (due > 0).then(|| sent as f64 / due as f64),
     }

@@ -32,6 +32,7 @@ mod say;
 mod sessions;
 mod suite_hooks;
 mod time_limit;
+mod tokens;
 
 pub use arguments::{ArgumentsRefused, TestArguments};
 pub use cargo::{Harness, harness};

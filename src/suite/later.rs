@@ -19,31 +19,24 @@ pub(super) enum Place {
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
     ("extend", "measuring on where the data cannot decide"),
-    ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
     ("scrape", "the server's own counters"),
     ("telemetry", "the server's own counters"),
 ];
 
-const TARGET: [(&str, &str); 4] = [
-    ("tokenizer", "exact token counts"),
+const TARGET: [(&str, &str); 3] = [
     ("metrics", "the server's own counters"),
     ("scrape", "the server's own counters"),
     ("engine", "the server's own counters"),
 ];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
-
-const PROMPTS: [(&str, &str); 2] = [
-    ("prefix", "kind `cache`"),
-    ("tokenizer", "exact token counts"),
-];
 
 const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
@@ -55,8 +48,7 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
         Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
-        Place::Prompts => &PROMPTS,
-        Place::Launch | Place::Other => &[],
+        Place::Prompts | Place::Launch | Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
@@ -82,7 +74,10 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
         | "launch" => "under `target:`",
         "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
-        "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
+        "input_tokens" | "output_tokens" | "salt" | "path" | "prefix" | "length_tolerance" => {
+            "under `prompts:`"
+        }
+        "tokenizer" => "in a scenario, under `defaults:` or under `target:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
         | "measure_only" | "restart" | "between" | "timeout" | "skip" | "known_issue" => {

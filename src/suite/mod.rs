@@ -8,12 +8,14 @@ mod de;
 mod diagnostic;
 mod exceptions;
 mod expansion;
+mod histogram;
 mod hooks;
 mod hooks_setting;
 mod interpolate;
 mod later;
 mod launch;
 mod launch_setting;
+mod length_setting;
 mod load_setting;
 mod loader;
 mod matrix;
@@ -36,19 +38,23 @@ mod source;
 mod target_setting;
 #[cfg(test)]
 mod tests;
+mod tokenizer_setting;
 mod units;
 mod yaml;
 mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use histogram::{Bin, Histogram};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
-pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
+pub use loader::{
+    LoadOptions, ReadFile, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name,
+};
 pub use model::{
-    Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
-    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl,
-    Timeouts, Undecided,
+    Api, Arrivals, Kind, KnownIssue, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix,
+    PromptSource, Prompts, SaltMode, Scenario, Secret, Shape, SimOverrides, SlaAssertion, Stage,
+    StageLevel, Suite, TIKTOKEN_NAMES, Target, TargetUrl, Timeouts, TokenizerChoice, Undecided,
 };
 pub use plain::plain_mapping;
 pub use snippet::{Snippet, render_snippet};

@@ -182,7 +182,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 28] = [
+pub(super) const KEYS: [&str; 29] = [
     "name",
     "matrix",
     "timeout",
@@ -209,6 +209,7 @@ pub(super) const KEYS: [&str; 28] = [
     "after",
     "between",
     "stream",
+    "tokenizer",
     "headers",
     "body",
 ];
@@ -387,6 +388,9 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
     if let Some(stream) = &settings.stream {
         target.stream = stream.value;
     }
+    if let Some(tokenizer) = &settings.tokenizer {
+        target.tokenizer.clone_from(&tokenizer.value);
+    }
     target
 }
 
@@ -400,6 +404,10 @@ fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut
         kind: kind.value,
         stream: target.stream,
         open_loop: load.value.is_open_loop(),
+        labels: settings
+            .prompts
+            .as_ref()
+            .map_or(&[], |p| p.value.source.labels()),
         gpus: target.gpus.is_some(),
     };
     for written in &sla.value {

@@ -13,7 +13,7 @@ use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
 use super::launch::Restart;
-use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, Undecided};
+use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, TokenizerChoice, Undecided};
 use super::named_targets::NamedTargets;
 use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
@@ -21,7 +21,7 @@ use super::source::SourceFile;
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
-use super::{exceptions, load_setting, prompts_setting, sla, target_setting};
+use super::{exceptions, load_setting, prompts_setting, sla, target_setting, tokenizer_setting};
 
 /// Most requests of a window.
 pub(super) const MOST_REQUESTS: u64 = 100_000_000;
@@ -61,6 +61,7 @@ pub(super) struct Settings {
     pub after: Option<Placed<HookList>>,
     pub between: Option<Placed<HookList>>,
     pub stream: Option<Placed<bool>>,
+    pub tokenizer: Option<Placed<TokenizerChoice>>,
     pub timeout: Option<Placed<Duration>>,
     pub skip: Option<Placed<Option<String>>>,
     pub known_issue: Option<Placed<Option<KnownIssue>>>,
@@ -89,6 +90,8 @@ pub(super) struct Surroundings<'a> {
     /// What `secrets:` names.
     pub secrets: &'a [String],
     pub validate_sim: super::loader::ValidateSim<'a>,
+    /// Reads a file that a suite names.
+    pub read_file: super::loader::ReadFile<'a>,
     /// `--target` stands in for whatever suites say.
     pub ignore_targets: bool,
     /// Targets that have a name.
@@ -157,7 +160,7 @@ impl Settings {
             .and_then(|repeats| at_most(MOST_REPEATS, repeats, "repeats", problems));
         s.seed = fields.typed("seed", problems);
         if let Some(node) = fields.take("prompts") {
-            s.prompts = prompts_setting::read(node, problems);
+            s.prompts = prompts_setting::read(node, around, problems);
             s.prompts_from = Some(origin(node, problems));
             s.note_broken("prompts", s.prompts.is_none());
         }
@@ -183,6 +186,9 @@ impl Settings {
         s.after = hooks_setting::read("after", fields, around, problems);
         s.between = hooks_setting::read("between", fields, around, problems);
         s.stream = fields.typed("stream", problems);
+        s.tokenizer = fields
+            .take("tokenizer")
+            .and_then(|node| tokenizer_setting::read(node, problems));
         s.timeout = fields
             .take("timeout")
             .and_then(|node| duration(node, true, problems));
@@ -261,6 +267,7 @@ impl Settings {
             after,
             between,
             stream,
+            tokenizer,
             timeout,
             skip,
             known_issue,

@@ -8,11 +8,12 @@ use serde_json::{Map, Value as Json};
 use super::diagnostic::Diagnostic;
 use super::later::Place;
 use super::launch_setting::{self, PORT};
-use super::model::{Api, SimOverrides, Target, TargetUrl};
+use super::model::{Api, SimOverrides, Target, TargetUrl, TokenizerChoice};
 use super::reader::{Fields, Placed, Problems};
 use super::secrets::{self, Header};
 use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
+use super::tokenizer_setting;
 use super::yaml::Node;
 
 /// Protocols by name.
@@ -63,6 +64,7 @@ fn plain(url: TargetUrl) -> Target {
         insecure_tls: false,
         ready: launch_setting::plain_ready(),
         launch: None,
+        tokenizer: TokenizerChoice::default(),
     }
 }
 
@@ -147,6 +149,11 @@ pub(super) fn read(
         .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
+    }
+    if let Some(node) = fields.take("tokenizer")
+        && let Some(choice) = tokenizer_setting::read(node, problems)
+    {
+        target.tokenizer = choice.value;
     }
     let at = url.as_ref().map(|url| (&url.value, url.span()));
     let started = launch_setting::read(&mut fields, at, around, problems);

@@ -485,8 +485,28 @@ fn phase(slower: f64) -> PhaseResult {
                 p99: 0.41,
                 max: 2.2,
             }),
+            preparation_lag: Some(Spread {
+                p50: 0.001,
+                p99: 0.004,
+                max: 0.11,
+            }),
             cpu: Some(0.23),
             achieved_share: Some(1.0),
+        },
+        tokens: TokenLengths {
+            input: Some(AskedAndGot {
+                n: 996,
+                asked: 499_812,
+                got: 499_812,
+                ..AskedAndGot::default()
+            }),
+            output: Some(AskedAndGot {
+                n: 996,
+                asked: 199_431,
+                got: 198_950,
+                differ: 31,
+                ..AskedAndGot::default()
+            }),
         },
         errors: vec![ErrorCount {
             kind: "total_timeout".into(),

@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod binary;
+mod prefix;
 mod queueing;
 mod shards;
 mod world;

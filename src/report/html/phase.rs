@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::page::clean;
 use super::pictures::{PictureView, pictures};
 use crate::metrics::metric;
-use crate::report::facts::{quantile, requests};
+use crate::report::facts::{lengths, quantile, requests};
 use crate::report::order::in_table_order;
 use crate::result::{
     AssertionResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
@@ -109,7 +109,11 @@ pub(super) fn phase_view(
                 example: clean(&e.example),
             })
             .collect(),
-        client: client(&phase.client),
+        client: lengths(phase)
+            .map(|lengths| ("Tokens".to_owned(), lengths))
+            .into_iter()
+            .chain(client(&phase.client))
+            .collect(),
         warnings: phase
             .warnings
             .iter()
@@ -254,6 +258,10 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
     };
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
+    add(
+        "Preparing a request",
+        health.preparation_lag.as_ref().map(spread),
+    );
     add(
         "Processor",
         health

@@ -187,6 +187,7 @@ const CONTEXT: AssertionContext = AssertionContext {
     stream: true,
     open_loop: true,
     gpus: true,
+    labels: &[],
 };
 
 #[test]
