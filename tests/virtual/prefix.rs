@@ -27,8 +27,9 @@ fn source(groups: u32, ratio: f64) -> Synthetic {
 /// Tokens found by the engine with that many blocks, and by an ideal cache of the same shape, one
 /// request after the other.
 fn hits(source: &Synthetic, blocks: u32, capacity: Option<u64>) -> (u64, u64) {
-    let world =
-        World::new(&json!({ "kv.blocks": blocks, "kv.block_tokens": 16, "kv.prefix_cache": true }));
+    let world = World::new(
+        &json!({ "kv.blocks": blocks, "kv.block_tokens": 16, "kv.prefix_cache": true, "max_model_len": 512 }),
+    );
     let load = Run {
         requests: Some(300),
         ..Run::new(LoadShape::Concurrency(1))
