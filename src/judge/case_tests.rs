@@ -163,10 +163,7 @@ fn without_requests_nothing_passes() {
 
 #[test]
 fn a_phase_that_was_not_measured_is_an_error() {
-    let judged = judge_case(JudgeInput {
-        case: &case(vec![ttft_p99_under(1.0)]),
-        phases: &[],
-    });
+    let judged = judge_case(JudgeInput::new(&case(vec![ttft_p99_under(1.0)]), &[]));
     assert_eq!(judged.verdict, Verdict::Error);
     let mut lhs = q("ttft", 0.5);
     if let ExprKind::Metric(m) = &mut lhs.kind {
@@ -211,8 +208,8 @@ fn a_missing_metric_is_an_error_with_a_reason() {
         "`throughput_per_gpu` needs `gpus` under the target"
     );
     assert_eq!(
-        reason("queue_depth", None, &run),
-        "`queue_depth` is not measured yet; it comes with the server's own counters"
+        reason("queue_depth", Some(Statistic::Max), &run),
+        "nobody looked at the server's counters"
     );
     assert_eq!(
         reason("ttft_scheduled", p50, &closed(run)),

@@ -3,16 +3,20 @@
 mod assertion;
 mod blocks;
 mod case;
+mod compare;
 mod decide;
+mod detectable;
 mod estimate;
 mod expression;
 mod input;
 mod leaf;
 mod measure;
+mod noise;
 mod outlook;
 mod overload;
 mod prepared;
 mod scheduled;
+mod server;
 mod validity;
 mod verdict;
 mod words;
@@ -24,10 +28,18 @@ mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod test_support;
 
 pub use assertion::source_of;
-pub use case::judge_case;
+pub use case::{judge_at, judge_case};
+pub use compare::{
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
+    Side, compare,
+};
+pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
+pub use noise::{MetricNoise, variance};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
 pub use verdict::Verdict;

@@ -112,6 +112,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             arrivals: Arrivals::Constant,
         },
         max_concurrency: None,
+        start: Start::Spread,
     };
     let scenario = Scenario {
         name: "steady".into(),
@@ -130,6 +131,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             gpus: None,
             ca: None,
             insecure_tls: false,
+            transport: None,
             ready: Ready {
                 probe: Probe::Auto,
                 timeout: Duration::from_secs(1),
@@ -137,6 +139,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             },
             launch: None,
             tokenizer: TokenizerChoice::default(),
+            scrape: Scrape::default(),
         },
         load: load.clone(),
         requests: Some(1000),
@@ -148,6 +151,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             first_token: Duration::from_secs(5),
             total: Duration::from_secs(5),
         },
+        scrape: Scrape::default(),
         repeats: 1,
         seed: 7,
         prompts: Prompts {
@@ -169,6 +173,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         measure_only: false,
         confidence: 0.95,
         undecided: Undecided::Lean,
+        extend: Extend::Off,
+        noise: AssumedNoise::default(),
         allow_errors: 0.01,
         restart: Restart::Case,
         hooks: Hooks::default(),
@@ -181,11 +187,10 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         name: "steady".into(),
         slug: "chat-steady".into(),
         phases: vec![PhasePlan {
-            name: "main".into(),
-            load,
             requests: Some(1000),
-            duration: None,
+            ..PhasePlan::new("main", load)
         }],
+        measured_by: None,
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
         suite_hooks: Arc::default(),
@@ -203,16 +208,14 @@ pub(super) fn judged_with(
     health: &ClientHealth,
     interrupted: bool,
 ) -> Judged {
-    judge_case(JudgeInput {
-        case,
-        phases: &[JudgePhase {
-            name: "main",
-            runs,
-            health,
-            gpus: None,
-            interrupted,
-        }],
-    })
+    let phases = [JudgePhase {
+        name: "main",
+        runs,
+        health,
+        gpus: None,
+        interrupted,
+    }];
+    judge_case(JudgeInput::new(case, &phases))
 }
 
 pub(super) fn judged(case: &Case, run: RunRecords) -> Judged {

@@ -4,6 +4,7 @@ use crate::stats::{EXACT_VALUES, RELATIVE_ERROR};
 
 use super::lengths::token_lengths;
 use super::samples::{PhaseSamples, token_sources, visit};
+use super::server_check::server_warnings;
 
 /// What a reader of a phase's numbers should know. Deterministic, in a fixed order.
 pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
@@ -142,6 +143,7 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "the server closes connections after each answer: switch keep-alive on, its users pay for that time too",
         );
     }
+    warnings.extend(server_warnings(runs, &samples));
     warnings
 }
 

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use crate::metrics::{
-    PhaseSamples, counts, errors, phase_warnings, summarize_phase, summarize_run, token_lengths,
+    PhaseSamples, counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+    token_lengths,
 };
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
@@ -21,6 +24,10 @@ pub struct MeasuredPhase {
     pub runs: Vec<RunRecords>,
     /// Salt of each run.
     pub salts: Vec<Option<String>>,
+    /// Index of each run within the phase, as its records name it.
+    pub indices: Vec<u32>,
+    /// What sets the phase apart from its case's other ones.
+    pub labels: BTreeMap<String, String>,
     /// Health of the client over all runs.
     pub health: ClientHealth,
     /// A run was interrupted, so that what prony cut is no failure.
@@ -36,7 +43,9 @@ impl MeasuredPhase {
             .runs
             .iter()
             .zip(&self.salts)
-            .map(|(run, salt)| RunPart {
+            .zip(&self.indices)
+            .map(|((run, salt), &index)| RunPart {
+                run: index,
                 salt: salt.clone(),
                 ..summarize_run(run, self.gpus, self.interrupted)
             })
@@ -54,8 +63,11 @@ impl MeasuredPhase {
             runs,
             client: self.health.clone(),
             tokens: token_lengths(&PhaseSamples::new(&self.runs, self.interrupted)),
+            server: server_result(&self.runs),
             errors: errors(&self.runs, self.interrupted),
             warnings,
+            labels: self.labels.clone(),
+            noise: Vec::new(),
         }
     }
 }

@@ -14,16 +14,16 @@ use super::progress::WaitingLine;
 use super::tokens::local_tokenizer;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
-    Asker, EngineTransport, HttpSettings, HttpTransport, Protocol, ReadyCheck, ReadyWhen,
-    ServerKind, Transport, openai::Chat, openai::Completions, openai::KeepText, perform,
-    probe_until,
+    Asker, EngineTransport, HttpCarrier, HttpSettings, Protocol, ReadyCheck, ReadyWhen, ServerKind,
+    Transport, openai::Chat, openai::Completions, openai::KeepText, perform, probe_until,
 };
 use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
 use crate::suite::{
-    Api, Probe, PromptSource, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts,
+    Api, Probe, PromptSource, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl, Timeouts,
 };
+use crate::telemetry::server::ScrapeSource;
 use crate::text::seconds;
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -53,6 +53,8 @@ pub struct LiveTarget<T> {
     engine: Engine,
     /// For questions that are not timed; absent in process.
     asker: Option<Asker>,
+    /// How it is reached over HTTP; absent in process.
+    settings: Option<HttpSettings>,
 }
 
 /// The embedded engine, where it is the target.
@@ -100,7 +102,7 @@ pub struct Whereabouts {
 
 impl World for RealWorld {
     type Driver = RealDriver;
-    type Transport = HttpTransport<RealDriver>;
+    type Transport = HttpCarrier<RealDriver>;
 
     async fn open(
         case: &Case,
@@ -114,7 +116,7 @@ impl World for RealWorld {
             (Some(server), _) => (server.url().clone(), Engine::None),
             (None, TargetUrl::Http(url)) => (url.clone(), Engine::None),
             (None, TargetUrl::Sim(which)) => {
-                let (url, server) = start_engine(case, which, at.session)?;
+                let (url, server) = start_engine(case, phase, which, at.session)?;
                 (url, Engine::Server(server))
             }
         };
@@ -180,7 +182,7 @@ impl World for VirtualWorld {
                 "{shown} cannot be measured in virtual time: only sim:// targets can"
             )));
         };
-        let (config, session) = engine_of(case, which, at.session)?;
+        let (config, session) = engine_of(case, phase, which, at.session)?;
         let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
         let models = listed_models(&transport.ask("GET", "/v1/models").1);
         let synthetic = is_synthetic(case);
@@ -195,6 +197,7 @@ impl World for VirtualWorld {
             engine: Engine::InProcess(transport.clone()),
             asker: None,
             transport,
+            settings: None,
         })
     }
 }
@@ -207,7 +210,7 @@ async fn until_ready(
     driver: &RealDriver,
     say: &dyn Fn(&str),
     engine: Engine,
-) -> Result<LiveTarget<HttpTransport<RealDriver>>, NotMeasured> {
+) -> Result<LiveTarget<HttpCarrier<RealDriver>>, NotMeasured> {
     let began = Instant::now();
     let check = ReadyCheck {
         when: match &target.ready.probe {
@@ -224,11 +227,14 @@ async fn until_ready(
     let kind = ServerKind::of(info.owner.as_deref(), info.server.as_deref());
     let model = model(target, &shown, info.models)?;
     let asker = Asker::new(settings.clone()).map_err(|e| NotMeasured(e.to_string()))?;
+    let url = settings.base_url.clone();
+    let transport = HttpCarrier::new(settings.clone(), driver.clone(), target.transport)
+        .map_err(|e| NotMeasured(e.to_string()))?;
     let live = LiveTarget {
-        url: Some(settings.base_url.clone()),
-        transport: HttpTransport::new(settings, driver.clone())
-            .map_err(|e| NotMeasured(e.to_string()))?,
-        transport_name: "reqwest",
+        url: Some(url),
+        settings: Some(settings),
+        transport_name: transport.name(),
+        transport,
         gpus: target.gpus,
         protocol: protocol(target, &model, kind, synthetic),
         shown,
@@ -249,7 +255,7 @@ fn never_ready(shown: &str, target: &Target, why: &str) -> NotMeasured {
     ))
 }
 
-impl LiveTarget<HttpTransport<RealDriver>> {
+impl LiveTarget<HttpCarrier<RealDriver>> {
     /// Sends small requests until one is answered.
     async fn until_a_token(
         &self,
@@ -339,6 +345,16 @@ impl<T> LiveTarget<T> {
     }
 }
 
+/// Where the counters of a target that is reached over HTTP are.
+pub fn scrape_source<T>(live: &LiveTarget<T>, setting: &Scrape) -> Option<ScrapeSource> {
+    let settings = live.settings.clone()?;
+    let urls = match &setting.urls {
+        Some(urls) => urls.clone(),
+        None => vec![settings.beside("/metrics")],
+    };
+    Some(ScrapeSource { settings, urls })
+}
+
 /// The model to ask for.
 fn model(target: &Target, shown: &str, listed: Vec<String>) -> Result<String, NotMeasured> {
     let first = || listed.into_iter().next();
@@ -396,9 +412,11 @@ pub fn shown(target: &Target) -> String {
 }
 
 /// The engine's configuration and the seed of its session, so that each session has a speed of its
-/// own. Under `restart: never` all cases draw the same one, as if one engine had served them.
+/// own, and so has each of several engines of a case. Under `restart: never` all cases draw the same
+/// one, as if one engine had served them.
 fn engine_of(
     case: &Case,
+    phase: &PhasePlan,
     which: &SimOverrides,
     session: u32,
 ) -> Result<(SimConfig, u64), NotMeasured> {
@@ -412,6 +430,10 @@ fn engine_of(
     if session > 0 {
         hash.update(session.to_le_bytes());
     }
+    if let Some(name) = phase.target_name() {
+        hash.update([0]);
+        hash.update(name);
+    }
     let digest = hash.finalize();
     let mut session = [0; 8];
     session.copy_from_slice(&digest[..8]);
@@ -421,11 +443,12 @@ fn engine_of(
 /// Starts the embedded engine on a free port.
 fn start_engine(
     case: &Case,
+    phase: &PhasePlan,
     which: &SimOverrides,
     session: u32,
 ) -> Result<(Url, SimServer), NotMeasured> {
     let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
-    let (config, session) = engine_of(case, which, session)?;
+    let (config, session) = engine_of(case, phase, which, session)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = SimServer::start(config, session, listen).map_err(|e| failed(e.to_string()))?;
     let url = Url::parse(&server.base_url()).map_err(|e| failed(e.to_string()))?;

@@ -19,21 +19,12 @@ pub(super) enum Place {
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("extend", "measuring on where the data cannot decide"),
     ("checks", "content checks"),
-    ("scrape", "the server's own counters"),
-    ("telemetry", "the server's own counters"),
-];
-
-const TARGET: [(&str, &str); 3] = [
-    ("metrics", "the server's own counters"),
-    ("scrape", "the server's own counters"),
-    ("engine", "the server's own counters"),
 ];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
@@ -45,10 +36,9 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
         Place::Suite => &[],
         Place::Project => &PROJECT,
-        Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
-        Place::Prompts | Place::Launch | Place::Other => &[],
+        Place::Target | Place::Prompts | Place::Launch | Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
@@ -71,9 +61,11 @@ pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
 /// Where a key belongs that people write in a wrong place.
 pub(super) fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
-        | "launch" => "under `target:`",
-        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "transport"
+        | "ready" | "sim" | "launch" => "under `target:`",
+        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" | "start" => {
+            "under `load:`"
+        }
         "input_tokens" | "output_tokens" | "salt" | "path" | "prefix" | "length_tolerance" => {
             "under `prompts:`"
         }

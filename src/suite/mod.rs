@@ -6,6 +6,8 @@ pub mod builder;
 mod compose;
 mod de;
 mod diagnostic;
+mod evidence;
+mod evidence_setting;
 mod exceptions;
 mod expansion;
 mod histogram;
@@ -29,6 +31,7 @@ mod reader;
 mod resolve;
 mod resolved;
 pub mod schema;
+mod scrape_setting;
 mod secrets;
 mod set_flag;
 mod settings;
@@ -45,6 +48,7 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use histogram::{Bin, Histogram};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
@@ -54,9 +58,11 @@ pub use loader::{
 pub use model::{
     Api, Arrivals, Kind, KnownIssue, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix,
     PromptSource, Prompts, SaltMode, Scenario, Secret, Shape, SimOverrides, SlaAssertion, Stage,
-    StageLevel, Suite, TIKTOKEN_NAMES, Target, TargetUrl, Timeouts, TokenizerChoice, Undecided,
+    StageLevel, Start, Suite, TIKTOKEN_NAMES, Target, TargetUrl, Timeouts, TokenizerChoice,
+    TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
+pub use scrape_setting::Scrape;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
 pub use units::{show_duration, written_duration};

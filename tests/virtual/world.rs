@@ -11,7 +11,7 @@ use prony::endpoint::openai::Completions;
 use prony::load::{RunInputs, RunPlan, Signal, drive};
 use prony::record::{RequestRecord, RunRecords};
 use prony::sim::{Face, SimConfig};
-use prony::suite::{Arrivals, Length, Load, LoadShape, Timeouts};
+use prony::suite::{Arrivals, Length, Load, LoadShape, Start, Timeouts};
 use prony::workload::{Synthetic, TokenModel};
 use serde_json::{Map, Value};
 
@@ -75,6 +75,7 @@ impl World {
                 open_loop: outcome.open_loop,
                 window: outcome.window,
                 records: records.take(),
+                scrapes: Vec::new(),
             }
         }
     }
@@ -114,6 +115,7 @@ impl Run {
             load: Load {
                 shape: self.shape.clone(),
                 max_concurrency: None,
+                start: Start::Spread,
             },
             requests: self.requests,
             duration: self.duration,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::ast::{Assertion, BoundMetric, ExprKind, Function, PhaseRef, TextSpan};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
-use crate::metrics::{Availability, MetricDef};
+use crate::metrics::{Availability, MetricDef, Provenance};
 use crate::suite::model::Kind;
 use crate::suite::names::nearest;
 use crate::suite::reader::list;
@@ -23,6 +23,8 @@ pub struct AssertionContext {
     pub gpus: bool,
     /// Labels that its requests bear, each with its values where they are few.
     pub labels: &'static [(&'static str, &'static [&'static str])],
+    /// Somebody looks at the target's own counters.
+    pub scrape: bool,
 }
 
 /// The one phase of kinds `latency` and `throughput`.
@@ -41,8 +43,21 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
         }
         match operand {
             Operand::Metric(reference) => {
-                let result = check_metric(reference.metric, context, span)
-                    .and_then(|()| check_labels(&reference.labels, context, span));
+                let result = check_metric(reference.metric, context, span).and_then(|()| {
+                    let of_server = reference.metric.provenance == Provenance::Server;
+                    let replicas = reference.labels.iter().all(|(l, _)| l == "replica");
+                    if of_server && replicas {
+                        Ok(())
+                    } else if of_server {
+                        Err(error(
+                            span.clone(),
+                            "what the server counts has one label: `replica`",
+                            format!("write `{}{{replica=0}}`", reference.metric.name),
+                        ))
+                    } else {
+                        check_labels(&reference.labels, context, span)
+                    }
+                });
                 found.extend(result.err());
             }
             Operand::Call { function, .. } => {
@@ -155,6 +170,13 @@ fn check_metric(
             ));
         }
         Availability::NeedsGpus | Availability::Here => {}
+    }
+    if !context.scrape && metric.provenance == Provenance::Server {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` comes from the server's own counters, and nobody looks at them"),
+            "take `scrape: off` away",
+        ));
     }
     if !context.open_loop && metric.needs_open_loop() {
         return Err(error(
