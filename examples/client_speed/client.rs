@@ -1,7 +1,6 @@
 //! One measurement in a process of its own: prony's load engine on one core, its records on the disk.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,6 +71,7 @@ impl RequestSource for Same {
         PlannedRequest {
             prompt: Prompt::Text("Say something at the speed asked for.".to_owned()),
             input_tokens: None,
+            counted: false,
             output_tokens: None,
             labels: BTreeMap::new(),
         }
@@ -208,7 +208,8 @@ fn inputs<T>(
         },
         transport,
         protocol: Arc::new(Chat::new("bare", true, &serde_json::Map::new())),
-        source: Rc::new(Same),
+        source: Arc::new(Same),
+        ahead: false,
         sink: Box::new(sink),
         progress: Arc::default(),
         interrupt: Signal::new(),

@@ -245,6 +245,7 @@ fn with_asserted<T>(
 ) -> T {
     then(&Asserted {
         bounds: input.case.scenario.client,
+        lengths: input.case.scenario.prompts.length_tolerance,
         tightest: tightest(claims, index),
         timed: claims
             .iter()

@@ -1,6 +1,6 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests, server_line};
+use super::facts::{Facts, lengths, quantile, requests, server_line};
 use super::headline::Headline;
 use super::noise;
 use super::order::{in_table_order, rank};
@@ -341,6 +341,9 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
         one_line(&phase.load.text),
         requests(phase)
     ));
+    if let Some(lengths) = lengths(phase) {
+        out.push(format!("tokens: {lengths}"));
+    }
     let mut table = Table::new(&[
         ("metric", false),
         ("mean", true),

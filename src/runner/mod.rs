@@ -36,6 +36,7 @@ mod say;
 mod sessions;
 mod suite_hooks;
 mod time_limit;
+mod tokens;
 mod watch;
 
 pub use arguments::{ArgumentsRefused, TestArguments};

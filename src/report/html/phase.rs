@@ -4,7 +4,7 @@ use super::page::clean;
 use super::pictures::{PictureView, pictures};
 use super::server::{ServerView, of_server, server_view};
 use crate::metrics::metric;
-use crate::report::facts::{quantile, requests};
+use crate::report::facts::{lengths, quantile, requests};
 use crate::report::noise;
 use crate::report::order::in_table_order;
 use crate::result::{
@@ -123,7 +123,11 @@ pub(super) fn phase_view(
                 example: clean(&e.example),
             })
             .collect(),
-        client: client(&phase.client),
+        client: lengths(phase)
+            .map(|lengths| ("Tokens".to_owned(), lengths))
+            .into_iter()
+            .chain(client(&phase.client))
+            .collect(),
         server: server_view(phase),
         warnings: phase
             .warnings
@@ -277,6 +281,10 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
     );
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
+    add(
+        "Preparing a request",
+        health.preparation_lag.as_ref().map(spread),
+    );
     add(
         "Processor",
         health
