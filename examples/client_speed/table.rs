@@ -324,7 +324,7 @@ pub fn smoke() -> ExitCode {
     };
     check("decoder, scan against serde", decoder(), 3.0);
     // By processor time: what a core can take in, whoever else is on it.
-    let cost = |transport| medians(transport, "coalesced", 3)["cpu_per_million"];
+    let cost = |transport| medians(transport, "brief", 3)["cpu_per_million"];
     check(
         "coalesced throughput of one core, all of prony against hyper and the scan alone",
         cost("hyper") / cost("lean"),
