@@ -4,6 +4,7 @@ mod adhoc;
 mod args;
 mod check;
 mod completions;
+mod doctor;
 mod init;
 mod introduce;
 mod list;

@@ -10,7 +10,7 @@ use super::expression::{Measured, compile};
 use super::input::{JudgeInput, Judged};
 use super::overload::overloaded;
 use super::prepared::{Prepared, phases_of};
-use super::validity::{Invalid, invalid, tightest_bound};
+use super::validity::{Asserted, Invalid, doubts, invalid, tightest_bound};
 use super::verdict::Verdict;
 use super::words::{percent, quantity};
 
@@ -44,7 +44,7 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
     let conditions: Vec<Condition> = prepared
         .iter()
         .enumerate()
-        .map(|(i, phase)| condition(&input, &claims, i, phase))
+        .map(|(i, phase)| condition(&input, look, &claims, i, phase))
         .collect();
 
     let mut warnings = Vec::new();
@@ -59,15 +59,19 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
         })
         .collect();
     for (i, phase) in prepared.iter().enumerate() {
-        if let Some(warning) = slow_loop(phase, tightest(&claims, i)) {
-            warnings.push((i, warning));
-        }
+        let doubts = with_asserted(&input, look, &claims, i, |asserted| {
+            match conditions[i].invalid {
+                None => doubts(phase, asserted),
+                Some(_) => Vec::new(),
+            }
+        });
+        warnings.extend(doubts.into_iter().map(|warning| (i, warning)));
         if let Some(invalid) = &conditions[i].invalid {
             warnings.push((
                 i,
                 Warning {
                     text: invalid.reason.clone(),
-                    remedy: invalid.remedy.to_owned(),
+                    remedy: invalid.remedy.clone(),
                 },
             ));
         }
@@ -175,11 +179,14 @@ fn tightest(claims: &[Claim], phase: usize) -> Option<f64> {
 
 fn condition(
     input: &JudgeInput<'_>,
+    look: Look,
     claims: &[Claim],
     index: usize,
     phase: &Prepared<'_>,
 ) -> Condition {
-    let invalid = invalid(phase, tightest(claims, index));
+    let invalid = with_asserted(input, look, claims, index, |asserted| {
+        invalid(phase, asserted)
+    });
     let overloaded = if invalid.is_none() && constant_rate(input.case, phase.phase.name) {
         let runs = phase.phase.runs;
         let piled_up: Vec<String> = runs.iter().filter_map(overloaded).collect();
@@ -194,6 +201,32 @@ fn condition(
     }
 }
 
+/// Calls `then` with what `claims` assert of the phase at `index`.
+fn with_asserted<T>(
+    input: &JudgeInput<'_>,
+    look: Look,
+    claims: &[Claim],
+    index: usize,
+    then: impl FnOnce(&Asserted<'_>) -> T,
+) -> T {
+    let about = |c: &&Claim| c.phases.as_ref().is_ok_and(|p| p.contains(&index));
+    then(&Asserted {
+        bounds: input.case.scenario.client,
+        tightest: tightest(claims, index),
+        timed: claims
+            .iter()
+            .filter(about)
+            .any(|c| !bounds_errors(&c.assertion)),
+        judged: &|phase| {
+            claims
+                .iter()
+                .filter(|c| c.phases.as_deref() == Ok(&[index]))
+                .map(|c| judge(&c.assertion, phase, policy(input, look, c)))
+                .collect()
+        },
+    })
+}
+
 /// Under a rate that changes, requests under way may well grow.
 fn constant_rate(case: &Case, phase: &str) -> bool {
     let load = case
@@ -204,18 +237,18 @@ fn constant_rate(case: &Case, phase: &str) -> bool {
     matches!(load.shape, LoadShape::Rate { .. })
 }
 
-/// The client's event loop was so late that it may have stamped chunks late.
-fn slow_loop(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Warning> {
-    let delay = phase.phase.health.loop_delay?.p99;
-    let bound = tightest?;
-    (delay > 0.05 * bound).then(|| Warning {
-        text: format!(
-            "the client saw things late: p99 of its loop delay is {}, over 5 % of the tightest latency bound asserted ({})",
-            quantity(delay, Unit::Milliseconds),
-            quantity(bound, Unit::Milliseconds)
-        ),
-        remedy: "give prony more or idle cores, or run it on another machine".to_owned(),
-    })
+fn policy(input: &JudgeInput<'_>, look: Look, claim: &Claim) -> Policy {
+    let scenario = &input.case.scenario;
+    Policy {
+        confidence: look.confidence(scenario.confidence),
+        // Nobody wrote the error bound as a claim to be proven: what was observed decides it.
+        undecided: if claim.implicit {
+            Undecided::Lean
+        } else {
+            scenario.undecided
+        },
+        seed: scenario.seed,
+    }
 }
 
 fn judge_claim(
@@ -225,17 +258,7 @@ fn judge_claim(
     prepared: &[Prepared<'_>],
     conditions: &[Condition],
 ) -> (AssertionResult, Option<Warning>) {
-    let scenario = &input.case.scenario;
-    let policy = Policy {
-        confidence: look.confidence(scenario.confidence),
-        // Nobody wrote the error bound as a claim to be proven: what was observed decides it.
-        undecided: if claim.implicit {
-            Undecided::Lean
-        } else {
-            scenario.undecided
-        },
-        seed: scenario.seed,
-    };
+    let policy = policy(input, look, claim);
     let blank = |reason: String| Outcome {
         verdict: Verdict::Error,
         reason: Some(reason),

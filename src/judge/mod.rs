@@ -9,6 +9,7 @@ mod detectable;
 mod estimate;
 mod expression;
 mod input;
+mod lateness;
 mod leaf;
 mod measure;
 mod noise;
@@ -31,6 +32,8 @@ mod coverage_tests;
 mod server_tests;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod validity_tests;
 
 pub use assertion::source_of;
 pub use case::{judge_at, judge_case};

@@ -136,7 +136,7 @@ fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
             .iter()
             .map(|p| PhaseSeries {
                 name: p.name.clone(),
-                runs: p.runs.iter().map(crate::metrics::series).collect(),
+                runs: p.series(),
             })
             .collect(),
     };

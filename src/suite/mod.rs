@@ -3,6 +3,7 @@
 
 pub mod assertion;
 pub mod builder;
+mod client_setting;
 mod compose;
 mod de;
 mod diagnostic;
@@ -50,9 +51,9 @@ pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteH
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
-    Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
-    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite, Target,
-    TargetUrl, Timeouts, TransportKind, Undecided,
+    Api, Arrivals, ClientBounds, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts,
+    SaltMode, Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite,
+    Target, TargetUrl, Timeouts, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
 pub use scrape_setting::Scrape;
