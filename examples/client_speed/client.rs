@@ -138,7 +138,6 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         let run = RunRecords {
             session: 0,
             open_loop: false,
-            scrapes: Vec::new(),
             window: outcome.window,
             records,
             scrapes: Vec::new(),
