@@ -72,7 +72,7 @@ fn earlier(runs: &[RunRecords], late: Lateness) -> Vec<RunRecords> {
                 next.gap_us += moved;
             }
         }
-        record.chunks = chunks.into();
+        record.chunks = chunks.into_iter().collect();
     }
     runs
 }
@@ -91,9 +91,9 @@ fn faster(runs: &[RunRecords], late: Lateness) -> Vec<RunRecords> {
         let off = late.of_rank(rank, all.len()).min(long);
         let shorter = |(i, chunk): (usize, Chunk)| {
             let kept = u128::from(chunk.gap_us) * u128::from(long - off) / u128::from(long);
-            let gap_us = match i {
-                0 => chunk.gap_us,
-                _ => u64::try_from(kept).unwrap_or(chunk.gap_us),
+            let gap_us = match u64::try_from(kept) {
+                Ok(kept) if i > 0 => kept,
+                _ => chunk.gap_us,
             };
             Chunk { gap_us, ..chunk }
         };
@@ -147,12 +147,11 @@ mod tests {
     fn gaps_that_came_together_are_spread_and_keep_their_sum() {
         // Ten tokens 10 ms apart, five of which a pause of 50 ms let arrive in one go.
         let mut record = request(0, 0, 100 * MS, 9, 10 * MS);
-        let gaps = [0, 50, 0, 0, 0, 0, 10, 10, 10, 10];
-        let timed = |(c, gap): (Chunk, u64)| Chunk {
-            gap_us: gap * MS,
-            ..c
-        };
-        record.chunks = record.chunks.iter().zip(gaps).map(timed).collect();
+        let mut chunks: Vec<Chunk> = record.chunks.iter().collect();
+        for (i, gap) in [(1, 50), (2, 0), (3, 0), (4, 0), (5, 0)] {
+            chunks[i].gap_us = gap * MS;
+        }
+        record.chunks = chunks.into_iter().collect();
         let before: u64 = record.chunks.iter().map(|c| c.gap_us).sum();
         let runs = [run(0, S, vec![record])];
         let late = Lateness(Spread {

@@ -29,14 +29,39 @@ impl Facts {
             limit: format!("{} {}", a.op, exact(a.limit, a.unit)),
             margin: margin(a.margin),
             interval: interval(a),
-            sample: match (a.n, a.kind) {
-                (Some(n), AssertionKind::Absolute) => format!("n = {}", count(n)),
-                (Some(n), AssertionKind::Relative) => format!("n = {} (relative)", count(n)),
-                (None, _) => crate::text::MISSING.to_owned(),
-            },
+            sample: sample(a),
             verdict,
         }
     }
+}
+
+/// What it was decided on; of relative ones also the ratio, which the interval is about.
+fn sample(a: &AssertionResult) -> String {
+    let mut parts = Vec::new();
+    if let Some(k) = a.repeats {
+        parts.push(format!("{k} repeat{}", if k == 1 { "" } else { "s" }));
+    }
+    if let Some(n) = a.n {
+        let relative = a.kind == AssertionKind::Relative && a.repeats.is_none();
+        let kind = if relative { " (relative)" } else { "" };
+        parts.push(format!("n = {}{kind}", count(n)));
+    }
+    if let Some(ratio) = &a.ratio {
+        let digits = |x| crate::text::significant(x, 3);
+        parts.push(match ratio.interval {
+            [Some(lo), Some(hi)] => format!(
+                "ratio {} ({} … {})",
+                digits(ratio.value),
+                digits(lo),
+                digits(hi)
+            ),
+            _ => format!("ratio {}", digits(ratio.value)),
+        });
+    }
+    if parts.is_empty() {
+        return crate::text::MISSING.to_owned();
+    }
+    parts.join(", ")
 }
 
 /// Whether failed requests leave the value without a bound. Missing data never fails an assertion,

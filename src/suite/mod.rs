@@ -7,6 +7,7 @@ mod client_setting;
 mod compose;
 mod de;
 mod diagnostic;
+mod edit;
 mod evidence;
 mod evidence_setting;
 mod exceptions;
@@ -46,6 +47,7 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
