@@ -45,6 +45,7 @@ fn scene(name: &str) -> Scene {
             10_000_000 / 512,
         ),
         "burst" => ("tokens=128", LoadShape::Concurrency(64), 8_000),
+        "brief" => ("tokens=128,batch=32", LoadShape::Concurrency(64), 8_000),
         "coalesced" => ("tokens=128,batch=32", LoadShape::Concurrency(64), 40_000),
         "paced" => (
             "tokens=100,first=50000,gap=10000",
