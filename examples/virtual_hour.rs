@@ -16,7 +16,7 @@ use prony::endpoint::openai::Completions;
 use prony::load::{RunInputs, RunPlan, Signal, drive};
 use prony::record::{Part, RequestRecord};
 use prony::sim::{Face, SimConfig};
-use prony::suite::{Arrivals, Length, Load, LoadShape, Timeouts};
+use prony::suite::{Arrivals, Length, Load, LoadShape, Start, Timeouts};
 use prony::workload::Synthetic;
 
 /// Processor time for the hour. The aim is 20 s; a busy or slow machine may take twice that.
@@ -124,6 +124,7 @@ fn go(shape: LoadShape, duration: Duration, tokens: u32, engine: serde_json::Val
             load: Load {
                 shape,
                 max_concurrency: None,
+                start: Start::Spread,
             },
             requests: None,
             duration: Some(duration),

@@ -16,6 +16,7 @@ pub mod runner;
 pub mod sim;
 pub mod stats;
 pub mod suite;
+pub mod telemetry;
 pub mod text;
 pub mod workload;
 

@@ -208,8 +208,8 @@ fn a_missing_metric_is_an_error_with_a_reason() {
         "`throughput_per_gpu` needs `gpus` under the target"
     );
     assert_eq!(
-        reason("queue_depth", None, &run),
-        "`queue_depth` is not measured yet; it comes with the server's own counters"
+        reason("queue_depth", Some(Statistic::Max), &run),
+        "nobody looked at the server's counters"
     );
     assert_eq!(
         reason("ttft_scheduled", p50, &closed(run)),

@@ -122,17 +122,23 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
     let requests = leaves.iter().map(|l| l.requests).min().unwrap_or(0);
     let descriptive = leaves
         .iter()
-        .any(|l| matches!(l.data, LeafData::Extreme { .. }));
+        .any(|l| matches!(l.data, LeafData::Extreme { .. } | LeafData::Told { .. }));
     if descriptive {
+        let told = leaves
+            .iter()
+            .any(|l| matches!(l.data, LeafData::Told { .. }));
+        let what = if told {
+            "what the server tells of itself has no interval"
+        } else {
+            "a least or greatest value has no interval"
+        };
         return Ok(Estimate {
             point,
             bounds: Bounds::UNKNOWN,
             n,
             descriptive,
             share: false,
-            note: Some(
-                "a least or greatest value has no interval; the observed one decides".into(),
-            ),
+            note: Some(format!("{what}; the observed one decides")),
         });
     }
     let (bounds, note) = if requests < MIN_REQUESTS {
@@ -235,6 +241,22 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
                     upper: point,
                 }
             }
+        }
+        LeafData::Told {
+            between: Some([lower, upper]),
+            note: how,
+            ..
+        } => {
+            note = Some(how.clone());
+            Bounds {
+                lower: *lower,
+                upper: *upper,
+            }
+        }
+        LeafData::Told { note: how, .. } => {
+            descriptive = true;
+            note = Some(format!("{how}; it has no interval, the value decides"));
+            Bounds::UNKNOWN
         }
         _ if !enough => {
             note = Some(too_few(leaf.requests));

@@ -19,6 +19,7 @@ mod overload;
 mod prepared;
 mod relative;
 mod scheduled;
+mod server;
 mod steady;
 mod validity;
 mod verdict;
@@ -32,6 +33,8 @@ mod case_tests;
 mod coverage_tests;
 #[cfg(test)]
 mod relative_tests;
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 mod test_support;
 

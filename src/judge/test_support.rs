@@ -112,6 +112,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             arrivals: Arrivals::Constant,
         },
         max_concurrency: None,
+        start: Start::Spread,
     };
     let scenario = Scenario {
         name: "steady".into(),
@@ -130,12 +131,14 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             gpus: None,
             ca: None,
             insecure_tls: false,
+            transport: None,
             ready: Ready {
                 probe: Probe::Auto,
                 timeout: Duration::from_secs(1),
                 interval: Duration::from_secs(1),
             },
             launch: None,
+            scrape: Scrape::default(),
         },
         load: load.clone(),
         requests: Some(1000),
@@ -147,6 +150,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             first_token: Duration::from_secs(5),
             total: Duration::from_secs(5),
         },
+        scrape: Scrape::default(),
         repeats: 1,
         seed: 7,
         prompts: Prompts {
@@ -166,6 +170,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         measure_only: false,
         confidence: 0.95,
         undecided: Undecided::Lean,
+        extend: Extend::Off,
+        noise: AssumedNoise::default(),
         allow_errors: 0.01,
         restart: Restart::Case,
         hooks: Hooks::default(),
@@ -178,11 +184,10 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         name: "steady".into(),
         slug: "chat-steady".into(),
         phases: vec![PhasePlan {
-            name: "main".into(),
-            load,
             requests: Some(1000),
-            duration: None,
+            ..PhasePlan::new("main", load)
         }],
+        measured_by: None,
         relative_in_suite: 1,
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),

@@ -59,6 +59,7 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         progress,
         interrupt,
     } = inputs;
+    open_ahead(&driver, &transport, &plan, &interrupt).await;
     let window = RefCell::new(WindowState::new(&plan));
     let run = Rc::new(Run {
         epoch: driver.now(),
@@ -131,6 +132,18 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         drain_over,
         loop_delay_ms,
     }
+}
+
+/// Opens the connections that the first requests will need, for as long as one request would wait.
+async fn open_ahead<D: Driver, T: Transport>(
+    driver: &D,
+    transport: &T,
+    plan: &RunPlan,
+    interrupt: &Signal,
+) {
+    let opening = Box::pin(transport.open_ahead(plan.first_connections()));
+    let enough = Box::pin(driver.after(plan.timeouts.connect));
+    select(select(opening, enough), interrupt.reached(1)).await;
 }
 
 /// Starts the load; whether it is an open loop.

@@ -5,11 +5,17 @@ mod histogram;
 mod rates;
 mod samples;
 mod series;
+mod server;
+mod server_check;
+mod server_series;
+mod server_window;
 mod summary;
 mod table;
 mod unit;
 mod warnings;
 
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 pub(crate) mod synthetic;
 #[cfg(test)]
@@ -17,13 +23,14 @@ mod tests;
 
 pub use docs::markdown;
 pub use histogram::histogram;
-pub use rates::{PhaseRates, Rate, phase_value};
+pub use rates::{CachedTokens, PhaseRates, Rate, cached_tokens, phase_value};
 pub use samples::{
     Arrival, PhaseSamples, Row, RunSamples, Sample, chunk_values, column, counts_failures,
     quantile_of, request_value, visit,
 };
 pub use series::series;
+pub use server::{Held, Of, Told, gauge_held, server_result, server_told};
 pub use summary::{counts, errors, summarize_phase, summarize_run};
-pub use table::{Availability, Direction, METRICS, MetricDef, Shape, metric};
+pub use table::{Availability, Direction, METRICS, MetricDef, Provenance, Shape, metric};
 pub use unit::{Dimension, Unit};
 pub use warnings::{ASKED_OUTPUT_TOKENS, phase_warnings};

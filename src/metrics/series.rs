@@ -5,6 +5,7 @@ use crate::result::RunSeries;
 use crate::stats::quantile;
 
 use super::samples::{request_value, token_arrivals};
+use super::server_series::server_series;
 
 /// Most stretches of a series.
 const MAX_POINTS: u64 = 3600;
@@ -112,6 +113,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
             run.window.end_us as f64 / 1e6,
         ],
         series,
+        server: server_series(run),
     }
 }
 

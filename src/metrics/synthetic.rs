@@ -69,6 +69,7 @@ pub fn run(start_us: u64, end_us: u64, records: Vec<RequestRecord>) -> RunRecord
         open_loop: true,
         window: Window { start_us, end_us },
         records,
+        scrapes: Vec::new(),
     }
 }
 

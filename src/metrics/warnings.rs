@@ -3,6 +3,7 @@ use crate::result::Warning;
 use crate::stats::{EXACT_VALUES, RELATIVE_ERROR};
 
 use super::samples::{PhaseSamples, token_sources, visit};
+use super::server_check::server_warnings;
 
 /// The label under which the load engine keeps the number of output tokens that a request asked for.
 pub const ASKED_OUTPUT_TOKENS: &str = "asked_output_tokens";
@@ -125,6 +126,7 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "the server closes connections after each answer: switch keep-alive on, its users pay for that time too",
         );
     }
+    warnings.extend(server_warnings(runs, &samples));
     warnings
 }
 

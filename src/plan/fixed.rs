@@ -35,7 +35,7 @@ impl Procedure for FixedRepeats {
 mod tests {
     use super::*;
     use crate::result::{Metrics, RequestCounts, RunPart};
-    use crate::suite::{Load, LoadShape};
+    use crate::suite::{Load, LoadShape, Start};
 
     fn procedure(session_each: bool) -> FixedRepeats {
         FixedRepeats {
@@ -44,6 +44,7 @@ mod tests {
                 load: Load {
                     shape: LoadShape::Concurrency(1),
                     max_concurrency: None,
+                    start: Start::Spread,
                 },
                 requests: Some(1),
                 duration: None,

@@ -1,11 +1,13 @@
-//! What was observed of each request, and how it reaches the disk.
+//! What was observed of each request and of the server's counters, and how it reaches the disk.
 
 mod reader;
 mod request;
 mod run;
+mod scrape;
 mod writer;
 
 pub use reader::read_records;
 pub use request::{Chunk, ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
 pub use run::{RunRecords, Window};
+pub use scrape::{Buckets, ReplicaScrape, Scrape, read_scrapes};
 pub use writer::{Recorded, Recorder};

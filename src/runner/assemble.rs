@@ -1,4 +1,8 @@
-use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
+use std::collections::BTreeMap;
+
+use crate::metrics::{
+    counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+};
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
 
@@ -19,6 +23,10 @@ pub struct MeasuredPhase {
     pub runs: Vec<RunRecords>,
     /// Salt of each run.
     pub salts: Vec<Option<String>>,
+    /// Index of each run within the phase, as its records name it.
+    pub indices: Vec<u32>,
+    /// What sets the phase apart from its case's other ones.
+    pub labels: BTreeMap<String, String>,
     /// Health of the client over all runs.
     pub health: ClientHealth,
     /// A run was interrupted, so that what prony cut is no failure.
@@ -34,7 +42,9 @@ impl MeasuredPhase {
             .runs
             .iter()
             .zip(&self.salts)
-            .map(|(run, salt)| RunPart {
+            .zip(&self.indices)
+            .map(|((run, salt), &index)| RunPart {
+                run: index,
                 salt: salt.clone(),
                 ..summarize_run(run, self.gpus, self.interrupted)
             })
@@ -51,8 +61,11 @@ impl MeasuredPhase {
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
+            server: server_result(&self.runs),
             errors: errors(&self.runs, self.interrupted),
             warnings,
+            labels: self.labels.clone(),
+            noise: Vec::new(),
         }
     }
 }

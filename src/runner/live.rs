@@ -13,13 +13,16 @@ use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
-    EngineTransport, HttpSettings, HttpTransport, Protocol, ReadyCheck, ReadyWhen, Transport,
+    EngineTransport, HttpCarrier, HttpSettings, Protocol, ReadyCheck, ReadyWhen, Transport,
     openai::Chat, openai::Completions, perform, probe_until,
 };
 use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
-use crate::suite::{Api, Probe, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts};
+use crate::suite::{
+    Api, Probe, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl, Timeouts,
+};
+use crate::telemetry::server::ScrapeSource;
 use crate::text::seconds;
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -47,6 +50,8 @@ pub struct LiveTarget<T> {
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
     engine: Engine,
+    /// How it is reached over HTTP; absent in process.
+    settings: Option<HttpSettings>,
 }
 
 /// The embedded engine, where it is the target.
@@ -94,7 +99,7 @@ pub struct Whereabouts {
 
 impl World for RealWorld {
     type Driver = RealDriver;
-    type Transport = HttpTransport<RealDriver>;
+    type Transport = HttpCarrier<RealDriver>;
 
     async fn open(
         case: &Case,
@@ -108,7 +113,7 @@ impl World for RealWorld {
             (Some(server), _) => (server.url().clone(), Engine::None),
             (None, TargetUrl::Http(url)) => (url.clone(), Engine::None),
             (None, TargetUrl::Sim(which)) => {
-                let (url, server) = start_engine(case, which, at.session)?;
+                let (url, server) = start_engine(case, phase, which, at.session)?;
                 (url, Engine::Server(server))
             }
         };
@@ -166,7 +171,7 @@ impl World for VirtualWorld {
                 "{shown} cannot be measured in virtual time: only sim:// targets can"
             )));
         };
-        let (config, session) = engine_of(case, which, at.session)?;
+        let (config, session) = engine_of(case, phase, which, at.session)?;
         let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
         let models = listed_models(&transport.ask("GET", "/v1/models").1);
         let model = model(target, &shown, models)?;
@@ -179,6 +184,7 @@ impl World for VirtualWorld {
             model,
             engine: Engine::InProcess(transport.clone()),
             transport,
+            settings: None,
         })
     }
 }
@@ -191,7 +197,7 @@ async fn until_ready(
     driver: &RealDriver,
     say: &dyn Fn(&str),
     engine: Engine,
-) -> Result<LiveTarget<HttpTransport<RealDriver>>, NotMeasured> {
+) -> Result<LiveTarget<HttpCarrier<RealDriver>>, NotMeasured> {
     let began = Instant::now();
     let check = ReadyCheck {
         when: match &target.ready.probe {
@@ -206,11 +212,14 @@ async fn until_ready(
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
     let model = model(target, &shown, info.models)?;
+    let url = settings.base_url.clone();
+    let transport = HttpCarrier::new(settings.clone(), driver.clone(), target.transport)
+        .map_err(|e| NotMeasured(e.to_string()))?;
     let live = LiveTarget {
-        url: Some(settings.base_url.clone()),
-        transport: HttpTransport::new(settings, driver.clone())
-            .map_err(|e| NotMeasured(e.to_string()))?,
-        transport_name: "reqwest",
+        url: Some(url),
+        settings: Some(settings),
+        transport_name: transport.name(),
+        transport,
         gpus: target.gpus,
         protocol: protocol(target, &model),
         shown,
@@ -230,7 +239,7 @@ fn never_ready(shown: &str, target: &Target, why: &str) -> NotMeasured {
     ))
 }
 
-impl LiveTarget<HttpTransport<RealDriver>> {
+impl LiveTarget<HttpCarrier<RealDriver>> {
     /// Sends small requests until one is answered.
     async fn until_a_token(
         &self,
@@ -301,6 +310,16 @@ impl<T> LiveTarget<T> {
     }
 }
 
+/// Where the counters of a target that is reached over HTTP are.
+pub fn scrape_source<T>(live: &LiveTarget<T>, setting: &Scrape) -> Option<ScrapeSource> {
+    let settings = live.settings.clone()?;
+    let urls = match &setting.urls {
+        Some(urls) => urls.clone(),
+        None => vec![settings.beside("/metrics")],
+    };
+    Some(ScrapeSource { settings, urls })
+}
+
 /// The model to ask for.
 fn model(target: &Target, shown: &str, listed: Vec<String>) -> Result<String, NotMeasured> {
     let first = || listed.into_iter().next();
@@ -341,9 +360,11 @@ pub fn shown(target: &Target) -> String {
 }
 
 /// The engine's configuration and the seed of its session, so that each session has a speed of its
-/// own. Under `restart: never` all cases draw the same one, as if one engine had served them.
+/// own, and so has each of several engines of a case. Under `restart: never` all cases draw the same
+/// one, as if one engine had served them.
 fn engine_of(
     case: &Case,
+    phase: &PhasePlan,
     which: &SimOverrides,
     session: u32,
 ) -> Result<(SimConfig, u64), NotMeasured> {
@@ -357,6 +378,10 @@ fn engine_of(
     if session > 0 {
         hash.update(session.to_le_bytes());
     }
+    if let Some(name) = phase.target_name() {
+        hash.update([0]);
+        hash.update(name);
+    }
     let digest = hash.finalize();
     let mut session = [0; 8];
     session.copy_from_slice(&digest[..8]);
@@ -366,11 +391,12 @@ fn engine_of(
 /// Starts the embedded engine on a free port.
 fn start_engine(
     case: &Case,
+    phase: &PhasePlan,
     which: &SimOverrides,
     session: u32,
 ) -> Result<(Url, SimServer), NotMeasured> {
     let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
-    let (config, session) = engine_of(case, which, session)?;
+    let (config, session) = engine_of(case, phase, which, session)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = SimServer::start(config, session, listen).map_err(|e| failed(e.to_string()))?;
     let url = Url::parse(&server.base_url()).map_err(|e| failed(e.to_string()))?;

@@ -398,6 +398,13 @@ impl Scenario {
         self.with("max_concurrency", &path, requests.into())
     }
 
+    /// How a closed loop begins: `spread` or `together`.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self, start: impl Into<Value>) -> Self {
+        self.with("start", &["load", "start"], start.into())
+    }
+
     /// The window ends after that many requests.
     #[must_use]
     #[track_caller]

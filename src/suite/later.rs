@@ -19,24 +19,16 @@ pub(super) enum Place {
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
-    ("scrape", "the server's own counters"),
-    ("telemetry", "the server's own counters"),
 ];
 
-const TARGET: [(&str, &str); 4] = [
-    ("tokenizer", "exact token counts"),
-    ("metrics", "the server's own counters"),
-    ("scrape", "the server's own counters"),
-    ("engine", "the server's own counters"),
-];
+const TARGET: [(&str, &str); 1] = [("tokenizer", "exact token counts")];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
 
@@ -79,9 +71,11 @@ pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
 /// Where a key belongs that people write in a wrong place.
 pub(super) fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
-        | "launch" => "under `target:`",
-        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "transport"
+        | "ready" | "sim" | "launch" => "under `target:`",
+        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" | "start" => {
+            "under `load:`"
+        }
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"

@@ -6,6 +6,8 @@ pub mod builder;
 mod compose;
 mod de;
 mod diagnostic;
+mod evidence;
+mod evidence_setting;
 mod exceptions;
 mod expansion;
 mod hooks;
@@ -27,6 +29,7 @@ mod reader;
 mod resolve;
 mod resolved;
 pub mod schema;
+mod scrape_setting;
 mod secrets;
 mod set_flag;
 mod settings;
@@ -42,15 +45,17 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
     Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
-    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl,
-    Timeouts, Undecided,
+    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite, Target,
+    TargetUrl, Timeouts, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
+pub use scrape_setting::Scrape;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
 pub use units::{show_duration, written_duration};

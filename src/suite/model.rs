@@ -2,8 +2,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::assertion::Assertion;
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
+use super::scrape_setting::Scrape;
 use super::source::Location;
 
 /// One suite file, checked and resolved: every scenario carries all its settings, layers merged and
@@ -68,12 +70,18 @@ pub struct Scenario {
     pub confidence: f64,
     /// What becomes of an assertion that the data cannot decide.
     pub undecided: Undecided,
+    /// How much may be measured on top of the plan where the data cannot decide.
+    pub extend: Extend,
+    /// How much measurements vary by themselves, as far as the suite says.
+    pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
     /// When the target is started anew.
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
+    /// How the target's own counters are read.
+    pub scrape: Scrape,
     /// How long the whole case may take.
     pub timeout: Option<Duration>,
     /// Why the case is not run.
@@ -151,10 +159,14 @@ pub struct Target {
     pub ca: Option<PathBuf>,
     /// Accept any certificate.
     pub insecure_tls: bool,
+    /// What carries the requests; `None`: prony chooses.
+    pub transport: Option<TransportKind>,
     /// When it counts as ready, and how long prony waits for that.
     pub ready: Ready,
     /// How prony starts it; `None`: it is there already.
     pub launch: Option<Launch>,
+    /// How its own counters are read, as far as the target says.
+    pub scrape: Scrape,
 }
 
 /// A target's address.
@@ -185,6 +197,25 @@ pub enum Api {
     Completions,
 }
 
+/// What carries requests over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The measuring transport, straight on TCP.
+    Lean,
+    /// reqwest.
+    Reqwest,
+}
+
+impl TransportKind {
+    /// The name in suites and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            TransportKind::Lean => "lean",
+            TransportKind::Reqwest => "reqwest",
+        }
+    }
+}
+
 /// A value that never appears in an output.
 ///
 /// Its variables are looked up only when the case runs; `Err` names the variable that is not set.
@@ -209,6 +240,18 @@ pub struct Load {
     pub shape: LoadShape,
     /// At most that many requests in flight (open loop); the waiting is recorded.
     pub max_concurrency: Option<u32>,
+    /// How the first requests of a closed loop begin.
+    pub start: Start,
+}
+
+/// How the first requests of a closed loop begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Spread over a part of the warm-up: streams that begin together meet again and again.
+    #[default]
+    Spread,
+    /// All in one instant.
+    Together,
 }
 
 /// Course of the load.

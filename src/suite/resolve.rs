@@ -12,6 +12,7 @@ use super::matrix::{Combination, split_case_name};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::Scrape;
 use super::secrets;
 use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
@@ -23,6 +24,7 @@ use super::yaml::Node;
 pub(super) mod builtin {
     use std::time::Duration;
 
+    use crate::suite::evidence::Extend;
     use crate::suite::launch::Restart;
     use crate::suite::model::Undecided;
 
@@ -32,6 +34,9 @@ pub(super) mod builtin {
     pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
     pub const TOTAL: Duration = Duration::from_secs(300);
     pub const REPEATS: u32 = 1;
+    /// Where measured phases are compared.
+    pub const REPEATS_TO_COMPARE: u32 = 5;
+    pub const EXTEND: Extend = Extend::Factor(2.0);
     pub const SEED: u64 = 0;
     pub const CONFIDENCE: f64 = 0.95;
     pub const UNDECIDED: Undecided = Undecided::Lean;
@@ -182,7 +187,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 28] = [
+pub(super) const KEYS: [&str; 31] = [
     "name",
     "matrix",
     "timeout",
@@ -203,11 +208,14 @@ pub(super) const KEYS: [&str; 28] = [
     "measure_only",
     "confidence",
     "undecided",
+    "extend",
+    "noise",
     "allow_errors",
     "restart",
     "before",
     "after",
     "between",
+    "scrape",
     "stream",
     "headers",
     "body",
@@ -312,6 +320,7 @@ fn build(
     let timeouts = timeouts(&settings, own, at, problems);
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
+    let target = target?;
     Some(Scenario {
         name: name.value.clone(),
         case: name.value.clone(),
@@ -319,14 +328,15 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
-        target: target?,
+        scrape: scrape(&settings, &target),
+        target,
         load: load?,
         requests: settings.requests.as_ref().map(|r| r.value),
         duration,
         warmup: or(&settings.warmup, builtin::WARMUP),
         drain: or(&settings.drain, timeouts.total),
         timeouts,
-        repeats: or(&settings.repeats, builtin::REPEATS),
+        repeats: or(&settings.repeats, default_repeats(&settings)),
         seed: or(&settings.seed, builtin::SEED),
         prompts: settings.prompts.as_ref()?.value.clone(),
         sla: settings
@@ -337,6 +347,8 @@ fn build(
         measure_only: or(&settings.measure_only, false),
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
+        extend: or(&settings.extend, builtin::EXTEND),
+        noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
@@ -348,6 +360,16 @@ fn build(
         skip: settings.skip.and_then(|skip| skip.value),
         known_issue: settings.known_issue.and_then(|issue| issue.value),
     })
+}
+
+/// Repeats where no layer says how many.
+fn default_repeats(settings: &Settings) -> u32 {
+    let mut sla = settings.sla.iter().flat_map(|sla| &sla.value);
+    if sla.any(|written| written.0.assertion.is_relative()) {
+        builtin::REPEATS_TO_COMPARE
+    } else {
+        builtin::REPEATS
+    }
 }
 
 fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
@@ -390,6 +412,14 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
     target
 }
 
+/// How the counters of `target` are read: what the settings say wins.
+fn scrape(settings: &Settings, target: &Target) -> Scrape {
+    match &settings.scrape {
+        Some(scrape) => scrape.value.over(&target.scrape),
+        None => target.scrape.clone(),
+    }
+}
+
 fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
     let (Some(kind), Some(target), Some(load), Some(sla)) =
         (&settings.kind, target, &settings.load, &settings.sla)
@@ -401,6 +431,7 @@ fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut
         stream: target.stream,
         open_loop: load.value.is_open_loop(),
         gpus: target.gpus.is_some(),
+        scrape: scrape(settings, target).interval().is_some(),
     };
     for written in &sla.value {
         sla::check(&written.0, &context, problems);

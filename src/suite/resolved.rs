@@ -5,12 +5,13 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use super::de;
+use super::evidence_setting;
 use super::hooks::SuiteHooks;
 use super::hooks_setting;
 use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
     Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, Secret,
-    StageLevel, Target, TargetUrl, Undecided,
+    StageLevel, Start, Target, TargetUrl, Undecided,
 };
 use super::units::{show_duration, show_rate, show_share};
 
@@ -116,6 +117,10 @@ fn scenario(s: &Scenario) -> Json {
         Undecided::Fail => "fail",
     };
     put("undecided", json!(undecided));
+    put("extend", json!(s.extend.to_string()));
+    if !s.noise.is_empty() {
+        put("noise", evidence_setting::written(&s.noise));
+    }
     put("allow_errors", json!(show_share(s.allow_errors)));
     put("restart", json!(s.restart.name()));
     for (key, hooks) in [
@@ -126,6 +131,9 @@ fn scenario(s: &Scenario) -> Json {
         if !hooks.is_empty() {
             put(key, hooks_setting::written(hooks, &show_duration));
         }
+    }
+    if let Some(scrape) = s.scrape.written() {
+        put("scrape", scrape);
     }
     if let Some(timeout) = s.timeout {
         put("timeout", json!(show_duration(timeout)));
@@ -189,7 +197,13 @@ fn target(t: &Target) -> Json {
         out.insert("gpus".into(), json!(gpus));
     }
     put_tls(&mut out, t.ca.as_deref(), t.insecure_tls);
+    if let Some(transport) = t.transport {
+        out.insert("transport".into(), json!(transport.name()));
+    }
     out.insert("ready".into(), ready(&t.ready));
+    if let Some(scrape) = t.scrape.written() {
+        out.insert("scrape".into(), scrape);
+    }
     if let Some(launch) = &t.launch {
         let mut inner = Map::new();
         let cwd = launch.cwd.as_deref();
@@ -299,6 +313,9 @@ fn load(l: &Load) -> Json {
     }
     if let Some(max) = l.max_concurrency {
         out.insert("max_concurrency".into(), json!(max));
+    }
+    if l.start == Start::Together {
+        out.insert("start".into(), json!("together"));
     }
     Json::Object(out)
 }

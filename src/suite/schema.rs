@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use super::launch::Restart;
 use super::model::Kind;
 use super::resolve::builtin;
+use super::scrape_setting::EVERY;
 use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
 use super::{later, load_setting, prompts_setting, settings};
@@ -136,8 +137,11 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("hook", launch::hook(false)),
         ("hook_between", launch::hook(true)),
         ("skip", cases::skip_mapping()),
+        ("scrape", cases::scrape_mapping()),
         ("known_issue", cases::known_issue_mapping()),
         ("load", load()),
+        ("noise", noise()),
+        ("noise_levels", noise_levels()),
         ("stage", stage()),
         ("prompts", prompts()),
         ("length", length()),
@@ -310,6 +314,21 @@ fn settings_keys(keys: &mut Keys) {
             .map(|(name, _)| *name),
     );
     keys.add_with(
+        "extend",
+        "How far to measure on where the data cannot decide: `2x` (at most twice what is planned, in all), a duration (on top), or `off`.",
+        json!({ "anyOf": [
+            text(&format!(r"^\s*{NUMBER}\s*[x×]\s*$|{VARIABLE}"), &["2x"]),
+            duration(&["60s"]),
+            { "enum": ["off", false] },
+        ] }),
+        builtin::EXTEND.to_string(),
+    );
+    keys.add(
+        "noise",
+        "How much measurements vary by themselves: between sessions (server starts), or by metric between runs and sessions. What `prony calibrate` finds out.",
+        reference("noise"),
+    );
+    keys.add_with(
         "allow_errors",
         "Bound of the implicit assertion `error_rate <= …` of every case.",
         json!({ "anyOf": [
@@ -325,6 +344,12 @@ fn settings_keys(keys: &mut Keys) {
         builtin::RESTART.name(),
     );
     launch::hooks_keys(keys, "the case");
+    keys.add_with(
+        "scrape",
+        "As under `target`, over what stands there.",
+        cases::scrape(),
+        show_duration(EVERY),
+    );
     keys.add(
         "timeout",
         "How long the whole case may take, waiting for the target included; when it is used up, the case is an error.",
@@ -365,6 +390,31 @@ const ASSERTIONS: [&str; 5] = [
     "tokens_per_second > 500tok/s",
     "goodput(ttft < 500ms, tpot < 40ms) >= 99%",
 ];
+
+/// A share for all metrics, or by metric.
+fn noise() -> Json {
+    let of_metric = json!({ "anyOf": [variation(), reference("noise_levels")] });
+    json!({ "anyOf": [
+        variation(),
+        { "type": "object", "additionalProperties": of_metric },
+    ] })
+}
+
+fn noise_levels() -> Json {
+    let mut levels = Keys::default();
+    levels.add("run", "Between runs of one session.", variation());
+    levels.add("session", "Between sessions.", variation());
+    let mut levels = levels.mapping(&[]);
+    levels["minProperties"] = json!(1);
+    levels
+}
+
+fn variation() -> Json {
+    json!({ "anyOf": [
+        text(&format!(r"^\s*({NUMBER}\s*%|0)\s*$|{VARIABLE}"), &["3%"]),
+        { "const": 0 },
+    ] })
+}
 
 fn timeouts() -> Json {
     let mut keys = Keys::default();
@@ -454,9 +504,19 @@ fn target() -> Json {
     );
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
     keys.add(
+        "transport",
+        "What carries the requests: `lean` (straight on TCP, the most exact; no TLS) or `reqwest`. Left out, prony takes `lean` wherever it can.",
+        one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
+    );
+    keys.add(
         "ready",
         "When the target counts as ready, and how long to wait for that.",
         reference("ready"),
+    );
+    keys.add(
+        "scrape",
+        "How often the target's own counters are looked at while the load is on; `off`: not at all.",
+        cases::scrape(),
     );
     keys.add(
         "launch",
@@ -517,6 +577,12 @@ fn load() -> Json {
         "max_concurrency",
         "Open loop: at most that many requests in flight. The waiting is recorded.",
         whole(1, u64::from(load_setting::MOST)),
+    );
+    keys.add_with(
+        "start",
+        "Closed loop: whether its first requests are spread over a part of the warm-up or go in one instant.",
+        one_of(&load_setting::STARTS.map(|(name, _)| name)),
+        "spread",
     );
     let mut out = keys.mapping(&[]);
     out["oneOf"] = json!([

@@ -28,7 +28,7 @@ enum Section {
 
 /// Ways to say how high a load is: one replaces the others, with what belongs to them.
 const LEVELS: [(&str, &[&str]); 3] = [
-    ("rate", &["concurrency", "stages"]),
+    ("rate", &["concurrency", "stages", "start"]),
     (
         "concurrency",
         &["rate", "stages", "arrivals", "max_concurrency"],

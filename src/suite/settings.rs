@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
@@ -16,12 +17,13 @@ use super::launch::Restart;
 use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, Undecided};
 use super::named_targets::NamedTargets;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::source::SourceFile;
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
-use super::{exceptions, load_setting, prompts_setting, sla, target_setting};
+use super::{evidence_setting, exceptions, load_setting, prompts_setting, sla, target_setting};
 
 /// Most requests of a window.
 pub(super) const MOST_REQUESTS: u64 = 100_000_000;
@@ -55,11 +57,14 @@ pub(super) struct Settings {
     pub measure_only: Option<Placed<bool>>,
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
+    pub extend: Option<Placed<Extend>>,
+    pub noise: Option<Placed<AssumedNoise>>,
     pub allow_errors: Option<Placed<f64>>,
     pub restart: Option<Placed<Restart>>,
     pub before: Option<Placed<HookList>>,
     pub after: Option<Placed<HookList>>,
     pub between: Option<Placed<HookList>>,
+    pub scrape: Option<Placed<Scrape>>,
     pub stream: Option<Placed<bool>>,
     pub timeout: Option<Placed<Duration>>,
     pub skip: Option<Placed<Option<String>>>,
@@ -173,6 +178,12 @@ impl Settings {
         s.undecided = fields
             .take("undecided")
             .and_then(|node| problems.one_of(node, "a policy for `undecided`", &UNDECIDED));
+        s.extend = fields
+            .take("extend")
+            .and_then(|node| evidence_setting::extend(node, problems));
+        s.noise = fields
+            .take("noise")
+            .and_then(|node| evidence_setting::noise(node, problems));
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));
@@ -182,6 +193,9 @@ impl Settings {
         s.before = hooks_setting::read("before", fields, around, problems);
         s.after = hooks_setting::read("after", fields, around, problems);
         s.between = hooks_setting::read("between", fields, around, problems);
+        s.scrape = fields
+            .take("scrape")
+            .and_then(|node| scrape_setting::read(node, problems));
         s.stream = fields.typed("stream", problems);
         s.timeout = fields
             .take("timeout")
@@ -255,6 +269,8 @@ impl Settings {
             measure_only,
             confidence,
             undecided,
+            extend,
+            noise,
             allow_errors,
             restart,
             before,
@@ -268,6 +284,16 @@ impl Settings {
             load_from,
             prompts_from
         );
+        if let Some(scrape) = &mut self.scrape
+            && let Some(above) = &above.scrape
+        {
+            *scrape = Placed {
+                value: above.value.over(&scrape.value),
+                ..above.clone()
+            };
+        } else if above.scrape.is_some() {
+            self.scrape.clone_from(&above.scrape);
+        }
         for header in &above.headers {
             secrets::set_header(&mut self.headers, header.clone());
         }

@@ -11,7 +11,7 @@ use prony::endpoint::openai::Completions;
 use prony::load::{RunInputs, RunPlan, Signal, drive};
 use prony::record::{RequestRecord, RunRecords};
 use prony::sim::{Face, SimConfig};
-use prony::suite::{Arrivals, Length, Load, LoadShape, Timeouts};
+use prony::suite::{Arrivals, Length, Load, LoadShape, Start, Timeouts};
 use prony::workload::Synthetic;
 use serde_json::{Map, Value};
 
@@ -64,6 +64,7 @@ impl World {
                 open_loop: outcome.open_loop,
                 window: outcome.window,
                 records: records.take(),
+                scrapes: Vec::new(),
             }
         }
     }
@@ -103,6 +104,7 @@ impl Run {
             load: Load {
                 shape: self.shape.clone(),
                 max_concurrency: None,
+                start: Start::Spread,
             },
             requests: self.requests,
             duration: self.duration,

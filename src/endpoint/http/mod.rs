@@ -10,5 +10,7 @@ mod transport;
 pub use probe::{
     ProbeError, ReadyCheck, ReadyWhen, ServerInfo, max_model_len, models, probe_ready, probe_until,
 };
+pub(super) use settings::IDLE;
 pub use settings::{HttpSettings, SettingsError};
-pub use transport::HttpTransport;
+pub(super) use transport::MAX_STALE;
+pub use transport::{HttpExchange, HttpTransport};

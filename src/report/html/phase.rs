@@ -252,6 +252,14 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
     let mut add = |name: &str, value: Option<String>| {
         facts.extend(value.map(|v| (name.to_owned(), v)));
     };
+    add(
+        "Times of arrival by",
+        health.stamps.as_deref().map(|who| match who {
+            "user" => "the client".to_owned(),
+            "mixed" => "the kernel, or else the client".to_owned(),
+            who => format!("the {}", clean(who)),
+        }),
+    );
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
     add(

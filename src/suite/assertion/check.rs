@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::ast::{Assertion, BoundMetric, ExprKind, Function, PhaseRef, TextSpan};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
-use crate::metrics::{Availability, MetricDef};
+use crate::metrics::{Availability, MetricDef, Provenance};
 use crate::suite::model::Kind;
 use crate::suite::names::nearest;
 
@@ -20,6 +20,8 @@ pub struct AssertionContext {
     pub open_loop: bool,
     /// The target says how many GPUs it has.
     pub gpus: bool,
+    /// Somebody looks at the target's own counters.
+    pub scrape: bool,
 }
 
 /// The one phase of kinds `latency` and `throughput`.
@@ -39,8 +41,16 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
         match operand {
             Operand::Metric(reference) => {
                 let result = check_metric(reference.metric, context, span).and_then(|()| {
-                    if reference.labels.is_empty() {
+                    let of_server = reference.metric.provenance == Provenance::Server;
+                    let replicas = reference.labels.iter().all(|(l, _)| l == "replica");
+                    if reference.labels.is_empty() || of_server && replicas {
                         Ok(())
+                    } else if of_server {
+                        Err(error(
+                            span.clone(),
+                            "what the server counts has one label: `replica`",
+                            format!("write `{}{{replica=0}}`", reference.metric.name),
+                        ))
                     } else {
                         Err(error(
                             span.clone(),
@@ -126,6 +136,13 @@ fn check_metric(
             ));
         }
         Availability::NeedsGpus | Availability::Here => {}
+    }
+    if !context.scrape && metric.provenance == Provenance::Server {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` comes from the server's own counters, and nobody looks at them"),
+            "take `scrape: off` away",
+        ));
     }
     if !context.open_loop && metric.needs_open_loop() {
         return Err(error(
