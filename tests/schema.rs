@@ -118,6 +118,7 @@ fn good_suites() -> Vec<(String, String)> {
     for page in [
         "docs/suites.md",
         "docs/launch.md",
+        "docs/repeats.md",
         "docs/tutorial.md",
         "README.md",
     ] {
@@ -147,7 +148,7 @@ const EVERY_FORM: &str = r#"
 suite: 7
 target: { url: "${URL:-sim://}", model: 7, gpus: "4", stream: "true", headers: { X-A: 1 }, body: { a: [1, null] } }
 secrets: [URL]
-defaults: { warmup: 1m 30s, drain: .5s, allow_errors: 0, confidence: 95%, timeouts: { total: "${T:-60s}" } }
+defaults: { warmup: 1m 30s, drain: .5s, allow_errors: 0, confidence: 95%, client: { send_lag: 10%, busy: 0 }, timeouts: { total: "${T:-60s}" } }
 scenarios:
   - name: 1
     kind: "${K:-latency}"
@@ -494,6 +495,14 @@ const PLACES: &[Place] = &[
     Place {
         pointer: "/$defs/settings/properties/timeouts",
         suites: &["defaults: { timeouts: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/settings/properties/client",
+        suites: &["defaults: { client: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/scenario/properties/client",
+        suites: &["scenarios: [{ client: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }]"],
     },
     Place {
         pointer: "/$defs/scenario",

@@ -22,10 +22,14 @@ pub enum Command {
     List(ListArgs),
     /// Check suites and show the plan, without touching the network
     Check(CheckArgs),
+    /// Measure the same over and over: what varies by how much, and what can be gated on therefore
+    Calibrate(Box<CalibrateArgs>),
     /// Render a report of a finished (or killed) run again
     Report(ReportArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),
+    /// Say what this client can sustain on this machine, and what a target supports
+    Doctor(DoctorArgs),
     /// Write a commented first suite, a prony.yaml and a CI workflow
     Init(InitArgs),
     /// Print the JSON Schema of suites or of prony.yaml, for editors
@@ -75,9 +79,50 @@ pub struct CheckArgs {
     /// Which suites, and what overrides them.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Folder that holds the results folders: what the latest run varied by says what could be told
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
     /// Take assertions that cannot be proven with what is planned as errors
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `prony calibrate`
+#[derive(Args, Debug, Default)]
+pub struct CalibrateArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Runs in each session [default: 5; 10 where the target cannot be started anew]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeats: Option<u32>,
+    /// Starts of the target, for those that prony can start [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub sessions: Option<u32>,
+    /// Also say what could be gated on if a gated run of a case took at most that time, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
+    pub time_budget: Option<MaxTime>,
+    /// Begin no session after that time; at least two are measured
+    #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
+    pub max_time: Option<MaxTime>,
+    /// Afterwards measure N pairs of sides that are the same, and judge them at what is proposed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub verify: Option<u32>,
+    /// Put `noise:` into the suites, and as a comment what could be gated on
+    #[arg(long)]
+    pub write: bool,
+    /// A table per phase, or an array of objects for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+    /// Folder that receives the results folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Run in virtual time; only for sim:// targets
+    #[arg(long = "virtual")]
+    pub virtual_time: bool,
+    /// Filters as libtest has them: names of cases, --exact, --skip
+    #[arg(last = true, value_name = "LIBTEST ARGS")]
+    pub libtest: Vec<String>,
 }
 
 /// `prony run`
@@ -234,6 +279,42 @@ pub struct SimArgs {
     /// Print the presets and leave
     #[arg(long)]
     pub list_presets: bool,
+}
+
+/// `prony doctor`
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Ask this server what it supports (http(s)://host:port/v1 or sim://PRESET). Where it wants a
+    /// key, it is taken from the variable API_KEY
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Model to ask for [default: the first that the server lists]
+    #[arg(long, value_name = "NAME", requires = "target")]
+    pub model: Option<String>,
+    /// Transport of this client to measure
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DoctorTransport::Lean)]
+    pub transport: DoctorTransport,
+    /// For people, or for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `--transport`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorTransport {
+    /// prony's own, straight on TCP
+    Lean,
+    /// reqwest, for proxies and TLS
+    Reqwest,
+}
+
+impl From<DoctorTransport> for crate::suite::TransportKind {
+    fn from(transport: DoctorTransport) -> Self {
+        match transport {
+            DoctorTransport::Lean => Self::Lean,
+            DoctorTransport::Reqwest => Self::Reqwest,
+        }
+    }
 }
 
 /// `prony init`

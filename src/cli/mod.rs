@@ -2,8 +2,10 @@
 
 mod adhoc;
 mod args;
+mod calibrate;
 mod check;
 mod completions;
+mod doctor;
 mod init;
 mod introduce;
 mod list;

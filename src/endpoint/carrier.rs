@@ -4,6 +4,7 @@ use super::{
     Stamps, Transport, TransportError, WireRequest,
 };
 use crate::driver::{Driver, Nanos};
+use crate::stats::Delays;
 use crate::suite::TransportKind;
 
 /// What carries requests to an HTTP target: the measuring transport, or reqwest for what that one
@@ -74,6 +75,13 @@ impl<D: Driver + Send + Sync> Transport for HttpCarrier<D> {
         match self {
             HttpCarrier::Lean(lean) => lean.open_ahead(n).await,
             HttpCarrier::Reqwest(http) => http.open_ahead(n).await,
+        }
+    }
+
+    fn read_delays(&self) -> Option<Delays> {
+        match self {
+            HttpCarrier::Lean(lean) => lean.read_delays(),
+            HttpCarrier::Reqwest(http) => http.read_delays(),
         }
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::driver::Nanos;
 use crate::record::ErrorKind;
+use crate::stats::Delays;
 
 /// One POST, as bytes. Where it goes and which headers it bears is the transport's, made per target.
 #[derive(Clone, Debug)]
@@ -118,6 +119,13 @@ pub trait Transport: Clone + 'static {
 
     /// Whose clock reading the time of what was received is, as far as anything was.
     fn stamps(&self) -> Option<Stamps> {
+        None
+    }
+
+    /// From when bytes could be read to when they were read, of every read so far, where the transport
+    /// can tell. Clones share one count; it is copied, so it is asked for before and after a run and
+    /// not in between.
+    fn read_delays(&self) -> Option<Delays> {
         None
     }
 }

@@ -10,6 +10,7 @@ mod detectable;
 mod estimate;
 mod expression;
 mod input;
+mod lateness;
 mod leaf;
 mod levels;
 mod measure;
@@ -37,6 +38,8 @@ mod relative_tests;
 mod server_tests;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod validity_tests;
 
 pub use assertion::source_of;
 pub use case::{judge_at, judge_case};

@@ -173,6 +173,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         extend: Extend::Off,
         noise: AssumedNoise::default(),
         allow_errors: 0.01,
+        client: ClientBounds::default(),
         restart: Restart::Case,
         hooks: Hooks::default(),
         timeout: None,

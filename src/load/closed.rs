@@ -107,7 +107,7 @@ async fn slot<D: Driver, T: Transport>(
             run.withdraw();
             break;
         }
-        let ready = std::mem::replace(&mut next, run.prepare());
+        let ready = std::mem::replace(&mut next, run.prepare_for(None));
         run.send(ready, part, None, None).await;
     }
     slots.taken.borrow_mut()[index as usize] = false;

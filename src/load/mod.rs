@@ -12,6 +12,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use health::Tick;
 pub use plan::RunPlan;
 pub use run::{RunInputs, RunOutcome, drive};
 pub use signal::{Reached, Signal};

@@ -17,6 +17,19 @@ pub(super) struct Ready {
 }
 
 impl<D: Driver, T: Transport> Run<D, T> {
+    /// [`Run::prepare`], and notes how long the request that could go out at `free` (in the driver's
+    /// time; at once where absent) waits for that.
+    pub fn prepare_for(&self, free: Option<Nanos>) -> Ready {
+        let began = self.driver.now();
+        let ready = self.prepare();
+        let late = self
+            .driver
+            .now()
+            .saturating_sub(free.map_or(began, |free| free.max(began)));
+        self.preparation.borrow_mut().add(late);
+        ready
+    }
+
     /// Makes the next request of the schedule ready.
     pub fn prepare(&self) -> Ready {
         let id = self.next_id.get();

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
+use super::health::Tick;
 use super::plan::RunPlan;
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
 use super::{closed, health, open};
-use crate::driver::Driver;
+use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
+use crate::stats::Delays;
 use crate::suite::{LoadShape, StageLevel};
 use crate::workload::{RequestSource, Schedule, stream};
 
@@ -35,6 +37,8 @@ pub struct RunInputs<T> {
 /// How a run went; its records went to the sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOutcome {
+    /// When it started, in the driver's time.
+    pub epoch: Nanos,
     /// The measured window.
     pub window: Window,
     /// Requests were due by a schedule.
@@ -43,8 +47,10 @@ pub struct RunOutcome {
     pub interrupted: bool,
     /// The drain ended before the window's last request did.
     pub drain_over: bool,
-    /// Lateness of the client's own timer inside the window, in ms, ascending.
-    pub loop_delay_ms: Vec<f64>,
+    /// Lateness of the client's own timer inside the window, in the order of time.
+    pub ticks: Vec<Tick>,
+    /// How long requests of the run that could have gone out waited for their own prompt.
+    pub preparation: Delays,
 }
 
 /// Drives one run to its end: warm-up, window, and unmeasured load until the window's last request
@@ -76,10 +82,11 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         next_id: Cell::new(0),
         open: Cell::new(0),
         sink: RefCell::new(sink),
+        preparation: RefCell::default(),
         plan,
     });
-    let delays = health::Delays::default();
-    run.driver.spawn(health::probe(run.clone(), delays.clone()));
+    let ticks = health::Ticks::default();
+    run.driver.spawn(health::probe(run.clone(), ticks.clone()));
     let open_loop = start(&run);
 
     let interrupted = matches!(
@@ -119,18 +126,14 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     // Every record is in: the sink goes now, not with the last task that still has to wake up.
     drop(run.sink.replace(Box::new(drop)));
 
-    let mut loop_delay_ms: Vec<f64> = delays
-        .borrow()
-        .iter()
-        .map(|&ns| f64::from(ns) / 1e6)
-        .collect();
-    loop_delay_ms.sort_by(f64::total_cmp);
     RunOutcome {
+        epoch: run.epoch,
         window: run.window(),
         open_loop,
         interrupted,
         drain_over,
-        loop_delay_ms,
+        ticks: ticks.take(),
+        preparation: run.preparation.take(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::signal::Signal;
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::Protocol;
 use crate::record::{Part, RequestRecord, Window};
+use crate::stats::Delays;
 use crate::workload::RequestSource;
 
 /// Counters for a progress line; written by the run, read by anyone.
@@ -48,6 +49,8 @@ pub(super) struct Run<D, T> {
     /// Requests that exist and have no record yet.
     pub open: Cell<u64>,
     pub sink: RefCell<Box<dyn FnMut(RequestRecord)>>,
+    /// How long requests that could have gone out waited for their own prompt.
+    pub preparation: RefCell<Delays>,
 }
 
 /// The window while it is being measured, in ns since the run's start.

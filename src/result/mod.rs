@@ -1,12 +1,14 @@
 //! `RunResult`, which is `summary.json`, and the series of `metrics.json`: all that reports may read.
 
+mod client;
 mod series;
 mod summary;
 
+pub use client::{ClientHealth, OwnError, Spread, Supply, Throttling};
 pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries};
 pub use summary::{
-    AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, ClientHealth,
-    Distribution, ErrorCount, ExtensionResult, Histogram, Host, KnownIssueResult, LevelNoise,
-    LoadResult, MetricSummary, Metrics, NoiseResult, PhaseResult, RatioResult, RequestCounts,
-    RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, ServerResult, Source, Spread, Value, Warning,
+    AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, Distribution,
+    ErrorCount, ExtensionResult, Histogram, Host, KnownIssueResult, LevelNoise, LoadResult,
+    MetricSummary, Metrics, NoiseResult, PhaseResult, RatioResult, RequestCounts, RunInfo, RunPart,
+    RunResult, SUMMARY_SCHEMA, ServerResult, Source, Value, Warning,
 };

@@ -42,7 +42,9 @@ pub struct RunSeries {
     /// Start and end of the measured window, in seconds since the run's start.
     pub window_s: [f64; 2],
     /// By name: `sent`, `completed`, `failed` (per second), `tokens_per_second`, `in_flight` (mean),
-    /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch).
+    /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch). Of the client:
+    /// `client_cpu` (cores that the process used), `client_rss` (bytes), `client_loop_delay` (worst, ms),
+    /// `client_throttled` (share of the time that a processor limit stopped it).
     pub series: BTreeMap<String, Vec<Option<f64>>>,
     /// The course of the target's own counters, where it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]

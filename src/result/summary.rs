@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::client::ClientHealth;
 use crate::judge::Verdict;
 use crate::metrics::Unit;
 
@@ -389,39 +390,6 @@ pub struct RunPart {
     pub requests: RequestCounts,
     /// Its metrics, without histograms.
     pub metrics: Metrics,
-}
-
-/// Health of the client while it measured: what feeds `invalid`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ClientHealth {
-    /// Name of the transport: `lean`, `reqwest`, or `in process`.
-    pub transport: String,
-    /// Who noted when answers came in: `kernel`, `user` (the client, once it had read), or `mixed`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stamps: Option<String>,
-    /// Open loop: lateness of sends, in ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub send_lag: Option<Spread>,
-    /// Lateness of a timer that ought to fire every 10 ms, in ms: how late the client sees things.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loop_delay: Option<Spread>,
-    /// Processor time of the process over wall time, 1 = one core.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<f64>,
-    /// Share of the asked requests that was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub achieved_share: Option<f64>,
-}
-
-/// Median, tail and worst of something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Spread {
-    /// Median.
-    pub p50: f64,
-    /// 99 %.
-    pub p99: f64,
-    /// Greatest.
-    pub max: f64,
 }
 
 /// Failures of one kind.

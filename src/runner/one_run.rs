@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::select;
 
 use super::context::Context;
-use super::host::cpu_seconds;
+use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
 use super::time_limit::TimeLimit;
@@ -17,6 +17,7 @@ use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::plan::{Case, Measure};
 use crate::record::{Recorder, RunRecords};
 use crate::suite::{PromptSource, SaltMode};
+use crate::telemetry::host::{HostSampler, current_thread};
 use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
 
 /// How long requests under way may take to end after an interrupt.
@@ -27,10 +28,7 @@ pub(super) struct OneRun {
     pub records: RunRecords,
     pub outcome: RunOutcome,
     pub salt: Option<String>,
-    pub transport: &'static str,
-    pub stamps: Option<&'static str>,
-    /// Processor time over wall time.
-    pub cpu: Option<f64>,
+    pub client: ClientOfRun,
 }
 
 /// Drives one run, the `nth` of its case, from its warm-up to the end of its drain, and records it.
@@ -85,7 +83,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             .map(|d| d + measure.phase.warmup(scenario)),
         progress.clone(),
     );
-    let (began, cpu_before) = (Instant::now(), cpu_seconds());
+    let reads_before = live.transport.read_delays();
     let stop = Signal::new();
     let inputs = RunInputs {
         plan,
@@ -99,15 +97,17 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     let file = records.with_file_name("telemetry.jsonl");
     let watch = Watch::start(driver, case, measure, live, context, file).await;
     watch.begin();
-    let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    // Virtual time has no machine to hold against it.
+    let sampler = (!context.is_virtual(case))
+        .then(|| HostSampler::start(Instant::now(), current_thread().into_iter().collect()))
+        .flatten();
+    let sampled_from = driver.now();
+    let mut outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    // Connections were opened before the run's own time began.
+    let ahead = outcome.epoch.saturating_sub(sampled_from) as f64 / 1e9;
+    let host = sampler.map(|s| s.finish().counted_from(ahead));
     let scrapes = watch.finish(context).await;
     drop(line);
-    let wall = began.elapsed().as_secs_f64();
-    // Virtual time has no processor time to hold against it.
-    let cpu = cpu_before
-        .zip(cpu_seconds())
-        .filter(|_| !context.is_virtual(case))
-        .map(|(a, b)| (b - a) / wall);
     let recorded = recorder.finish();
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
@@ -120,11 +120,19 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             records: recorded.records,
             scrapes,
         },
+        client: ClientOfRun {
+            transport: live.transport_name,
+            stamps: live.transport.stamps().map(Stamps::name),
+            ticks: std::mem::take(&mut outcome.ticks),
+            preparation: std::mem::take(&mut outcome.preparation),
+            host,
+            read_delays: live
+                .transport
+                .read_delays()
+                .map(|now| now.since(&reads_before.unwrap_or_default())),
+        },
         outcome,
         salt,
-        transport: live.transport_name,
-        stamps: live.transport.stamps().map(Stamps::name),
-        cpu,
     })
 }
 

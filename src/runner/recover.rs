@@ -60,6 +60,7 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
             target: planned.as_ref().map_or(String::new(), |p| p.target.clone()),
             model: planned.as_ref().and_then(|p| p.model.clone()),
             gpus: None,
+            clients: Vec::new(),
             salts: vec![None; runs.len()],
             indices: runs.iter().map(index_of).collect(),
             labels: planned

@@ -79,15 +79,15 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "restart" | "between" | "timeout" | "skip" | "known_issue" => {
-            "in a scenario or under `defaults:`"
-        }
+        | "measure_only" | "client" | "restart" | "between" | "timeout" | "skip"
+        | "known_issue" => "in a scenario or under `defaults:`",
         "name" | "matrix" => "in a scenario",
         "include" | "exclude" => "under `matrix:`",
         "until" => "under `known_issue:`",
         "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
+        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" => "under `client:`",
         _ => return None,
     })
 }

@@ -3,9 +3,11 @@
 
 pub mod assertion;
 pub mod builder;
+mod client_setting;
 mod compose;
 mod de;
 mod diagnostic;
+mod edit;
 mod evidence;
 mod evidence_setting;
 mod exceptions;
@@ -45,14 +47,15 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{
-    Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
-    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite, Target,
-    TargetUrl, Timeouts, TransportKind, Undecided,
+    Api, Arrivals, ClientBounds, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts,
+    SaltMode, Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite,
+    Target, TargetUrl, Timeouts, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
 pub use scrape_setting::Scrape;

@@ -76,11 +76,13 @@ pub struct Scenario {
     pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
+    /// From where on the client itself counts as the limit.
+    pub client: ClientBounds,
     /// When the target is started anew.
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
-    /// How the target's own counters are read.
+    /// How the counters of its targets are read, over what each of them says.
     pub scrape: Scrape,
     /// How long the whole case may take.
     pub timeout: Option<Duration>,
@@ -88,6 +90,35 @@ pub struct Scenario {
     pub skip: Option<String>,
     /// A failure that people know of.
     pub known_issue: Option<KnownIssue>,
+}
+
+/// From where on the client itself counts as the limit, all as shares (`docs/verdicts.md`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClientBounds {
+    /// Open loop: largest p99 of `send_lag` over the tightest latency bound asserted.
+    pub send_lag: f64,
+    /// Open loop: smallest share of the due requests that must have gone out in time with slots free.
+    pub achieved: f64,
+    /// Largest lateness of what the client sees (p99) over the tightest latency bound asserted, before
+    /// it is asked whether it could change a verdict.
+    pub loop_delay: f64,
+    /// Share of the time a measuring thread runs or waits for a core, from which on it has no room left.
+    pub busy: f64,
+    /// Largest share of the time that a processor limit may have stopped the client, before it is asked
+    /// whether that could change a verdict.
+    pub throttled: f64,
+}
+
+impl Default for ClientBounds {
+    fn default() -> Self {
+        ClientBounds {
+            send_lag: 0.05,
+            achieved: 0.98,
+            loop_delay: 0.05,
+            busy: 0.8,
+            throttled: 0.05,
+        }
+    }
 }
 
 /// A failure that people know of: until its day has passed it does not fail the run.

@@ -187,7 +187,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 31] = [
+pub(super) const KEYS: [&str; 32] = [
     "name",
     "matrix",
     "timeout",
@@ -211,6 +211,7 @@ pub(super) const KEYS: [&str; 31] = [
     "extend",
     "noise",
     "allow_errors",
+    "client",
     "restart",
     "before",
     "after",
@@ -328,7 +329,10 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
-        scrape: scrape(&settings, &target),
+        scrape: settings
+            .scrape
+            .as_ref()
+            .map_or_else(Scrape::default, |scrape| scrape.value.clone()),
         target,
         load: load?,
         requests: settings.requests.as_ref().map(|r| r.value),
@@ -350,6 +354,7 @@ fn build(
         extend: or(&settings.extend, builtin::EXTEND),
         noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        client: settings.client.bounds(),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
             before: hooks(&settings.before),

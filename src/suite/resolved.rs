@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::client_setting;
 use super::de;
 use super::evidence_setting;
 use super::hooks::SuiteHooks;
@@ -122,6 +123,12 @@ fn scenario(s: &Scenario) -> Json {
         put("noise", evidence_setting::written(&s.noise));
     }
     put("allow_errors", json!(show_share(s.allow_errors)));
+    let mut bounds = s.client;
+    let bounds: Map<String, Json> = client_setting::KEYS
+        .iter()
+        .map(|(key, _, place)| ((*key).to_owned(), json!(show_share(*place(&mut bounds)))))
+        .collect();
+    put("client", Json::Object(bounds));
     put("restart", json!(s.restart.name()));
     for (key, hooks) in [
         ("before", &s.hooks.before),

@@ -10,12 +10,12 @@ mod launch;
 use serde_json::{Map, Value as Json, json};
 
 use super::launch::Restart;
-use super::model::Kind;
+use super::model::{ClientBounds, Kind};
 use super::resolve::builtin;
 use super::scrape_setting::EVERY;
 use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
-use super::{later, load_setting, prompts_setting, settings};
+use super::{client_setting, later, load_setting, prompts_setting, settings};
 
 /// JSON Schema's dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -337,6 +337,11 @@ fn settings_keys(keys: &mut Keys) {
         ] }),
         show_share(builtin::ALLOW_ERRORS),
     );
+    keys.add(
+        "client",
+        "From where on the client itself counts as the limit, and the case as `invalid`.",
+        client(),
+    );
     keys.add_with(
         "restart",
         "When the target is started anew: `never` (one start serves all cases), `case` (every case has its own), `repeat` (every run has its own).",
@@ -414,6 +419,19 @@ fn variation() -> Json {
         text(&format!(r"^\s*({NUMBER}\s*%|0)\s*$|{VARIABLE}"), &["3%"]),
         { "const": 0 },
     ] })
+}
+
+fn client() -> Json {
+    let mut keys = Keys::default();
+    let mut bounds = ClientBounds::default();
+    for (key, about, place) in client_setting::KEYS {
+        let share = json!({ "anyOf": [
+            text(&format!(r"^\s*({NUMBER}\s*%|0)\s*$|{VARIABLE}"), &["5%"]),
+            { "const": 0 },
+        ] });
+        keys.add_with(key, about, share, show_share(*place(&mut bounds)));
+    }
+    keys.mapping(&[])
 }
 
 fn timeouts() -> Json {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::client_setting::ClientLayer;
 use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
@@ -60,6 +61,7 @@ pub(super) struct Settings {
     pub extend: Option<Placed<Extend>>,
     pub noise: Option<Placed<AssumedNoise>>,
     pub allow_errors: Option<Placed<f64>>,
+    pub client: ClientLayer,
     pub restart: Option<Placed<Restart>>,
     pub before: Option<Placed<HookList>>,
     pub after: Option<Placed<HookList>>,
@@ -187,6 +189,9 @@ impl Settings {
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));
+        if let Some(node) = fields.take("client") {
+            s.client = ClientLayer::read(node, problems);
+        }
         s.restart = fields
             .take("restart")
             .and_then(|node| problems.one_of(node, "a way to restart", &Restart::ALL));
@@ -235,8 +240,8 @@ impl Settings {
         }
     }
 
-    /// Puts `above` over `self`: it wins wherever it says something. Headers, body fields and
-    /// timeouts combine key by key; everything else is replaced whole.
+    /// Puts `above` over `self`: it wins wherever it says something. Headers, body fields,
+    /// timeouts and the client's bounds combine key by key; everything else is replaced whole.
     pub fn overlay(mut self, above: &Settings) -> Settings {
         // Stages say themselves how long they take.
         if let Some(load) = &above.load
@@ -297,6 +302,7 @@ impl Settings {
         for header in &above.headers {
             secrets::set_header(&mut self.headers, header.clone());
         }
+        self.client.overlay(&above.client);
         for (key, value) in &above.body {
             self.body.insert(key.clone(), value.clone());
         }
