@@ -93,7 +93,6 @@ fn run(rng: &mut Normal, n: u64, rho: f64, offset: f64) -> RunRecords {
             end_us: end,
         },
         records,
-        scrapes: Vec::new(),
     }
 }
 
