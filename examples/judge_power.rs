@@ -85,6 +85,7 @@ fn run(rng: &mut Normal, n: u64, rho: f64, offset: f64) -> RunRecords {
         });
     }
     RunRecords {
+        scrapes: Vec::new(),
         session: 0,
         open_loop: true,
         window: Window {
@@ -92,7 +93,6 @@ fn run(rng: &mut Normal, n: u64, rho: f64, offset: f64) -> RunRecords {
             end_us: end,
         },
         records,
-        scrapes: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, Phase
 use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
 
 use super::assertion::{Outcome, Policy, judge};
-use super::compare::{Look, Noise};
+use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
 use super::input::{JudgeInput, JudgePhase, Judged};
 use super::levels::resolved;
@@ -306,7 +306,7 @@ fn judge_claim(
                 policy,
                 m: input.case.relative_in_suite,
                 apart: on_servers_apart(input, phases),
-                noise: Noise::default(),
+                noise: noise_of(input.case, assertion),
                 phases: input.phases,
                 prepared,
             };
@@ -332,6 +332,34 @@ fn judge_claim(
         result.kind = AssertionKind::Relative;
     }
     (result, warning)
+}
+
+/// What the suite says of the noise of what `assertion` compares: of its metric where it is one only.
+fn noise_of(case: &Case, assertion: &Assertion) -> Noise {
+    let mut leaves = Vec::new();
+    compile(&assertion.lhs, &mut leaves);
+    compile(&assertion.rhs, &mut leaves);
+    let mut names = leaves.iter().map(|leaf| match leaf {
+        Measured::Metric(m) => MetricRef {
+            phase: None,
+            ..m.clone()
+        }
+        .to_string(),
+        Measured::Call(..) => String::new(),
+    });
+    let first = names.next().unwrap_or_default();
+    let one = names.all(|name| name == first);
+    let said = case.scenario.noise.of(if one { &first } else { "" });
+    let known = |sd: Option<f64>| {
+        sd.map(|sd| Known {
+            sd,
+            freedom: f64::INFINITY,
+        })
+    };
+    Noise {
+        run: known(said.run),
+        session: known(said.session),
+    }
 }
 
 /// Whether `phases` were measured at targets that are started apart.

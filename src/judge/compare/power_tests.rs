@@ -9,7 +9,7 @@ use super::*;
 use crate::metrics::Direction;
 use crate::result::ChangeKind;
 
-const REPLICATIONS: u64 = 1500;
+const REPLICATIONS: u64 = 1000;
 /// What server starts, runs, and the samples of p50, p95 and p99 vary by.
 const SESSION: f64 = 0.03;
 const RUN: f64 = 0.01;
