@@ -156,7 +156,7 @@ fn files_limit() -> Option<u64> {
         };
         // SAFETY: `limit` is a valid place for one `rlimit`.
         let done = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-        (done == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
+        (done == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
     }
     #[cfg(not(unix))]
     None
