@@ -109,7 +109,8 @@ fn recorder(c: &mut Criterion) {
                 tokens: None
             };
             TOKENS
-        ],
+        ]
+        .into(),
         end_us: Some(10_050_001),
         ..RequestRecord::default()
     };

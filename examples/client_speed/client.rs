@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use prony::driver::RealDriver;
 use prony::endpoint::openai::Chat;
-use prony::endpoint::{HttpCarrier, HttpSettings};
+use prony::endpoint::{HttpCarrier, HttpSettings, Stamps, Transport};
 use prony::load::{RunInputs, RunPlan, Signal, drive};
-use prony::record::{Recorder, RequestRecord};
+use prony::metrics::{series, summarize_phase, summarize_run};
+use prony::record::{Recorder, RequestRecord, RunRecords};
 use prony::suite::{Arrivals, Load, LoadShape, Start, Timeouts, TransportKind};
 use prony::workload::{PlannedRequest, Prompt, RequestSource};
 
-use crate::machine;
+use crate::{hyper_client, machine};
 
 /// What is measured, by name.
 pub struct Scene {
@@ -33,6 +34,16 @@ fn scene(name: &str) -> Scene {
             "tokens=100,first=50000,gap=10000,truth=1",
             LoadShape::Concurrency(512),
             1536,
+        ),
+        "many" => (
+            "tokens=50,first=100000,gap=40000,truth=1",
+            LoadShape::Concurrency(4096),
+            8_192,
+        ),
+        "volume" => (
+            "tokens=512,batch=64",
+            LoadShape::Concurrency(64),
+            10_000_000 / 512,
         ),
         "burst" => ("tokens=128", LoadShape::Concurrency(64), 8_000),
         "coalesced" => ("tokens=128,batch=32", LoadShape::Concurrency(64), 40_000),
@@ -71,12 +82,20 @@ impl RequestSource for Same {
 pub fn measure(transport: &str, name: &str, address: &str) {
     machine::pin(0);
     machine::raise_open_files();
+    let before = machine::peak_rss_mb();
     let scene = scene(name);
+    if transport == "hyper" {
+        let path = format!("/{}/v1/chat/completions", scene.script);
+        let LoadShape::Concurrency(streams) = scene.shape else {
+            panic!("hyper plays closed loops only");
+        };
+        return hyper_client::measure(address, &path, streams as usize, scene.requests);
+    }
     let url = format!("http://{address}/{}/v1", scene.script);
     let folder = tempfile::tempdir().expect("a folder");
     let recorder = Recorder::append(&folder.path().join("requests.jsonl")).expect("a recorder");
     let sink = recorder.sink();
-    let (cpu, wall) = RealDriver::run(async |driver| {
+    let (cpu, wall, stamps, outcome) = RealDriver::run(async |driver| {
         let slots = match scene.shape {
             LoadShape::Concurrency(n) => n as usize,
             _ => 16,
@@ -91,15 +110,21 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         };
         let carrier = HttpCarrier::new(settings, driver.clone(), Some(kind));
         let carrier = carrier.unwrap_or_else(|e| panic!("{e}"));
-        let inputs = inputs(&scene, carrier, sink);
+        let inputs = inputs(scene.shape, scene.requests, carrier.clone(), sink);
         let (cpu, began) = (machine::cpu_seconds(), Instant::now());
-        drive(driver, inputs).await;
-        (machine::cpu_seconds() - cpu, began.elapsed().as_secs_f64())
+        let outcome = drive(driver, inputs).await;
+        let cpu = machine::cpu_seconds() - cpu;
+        (
+            cpu,
+            began.elapsed().as_secs_f64(),
+            carrier.stamps(),
+            outcome,
+        )
     })
     .expect("a runtime");
-    let before = machine::cpu_seconds();
+    let cpu_before = machine::cpu_seconds();
     let records = recorder.finish();
-    let cpu = cpu + machine::cpu_seconds() - before;
+    let cpu = cpu + machine::cpu_seconds() - cpu_before;
     assert!(records.error.is_none(), "{:?}", records.error);
     let records: Vec<_> = records.records.into_iter().filter(|r| !r.cut()).collect();
     if let Some(failed) = records.iter().find(|r| !r.ok()) {
@@ -108,9 +133,30 @@ pub fn measure(transport: &str, name: &str, address: &str) {
     let tokens: usize = records.iter().map(|r| r.chunks.len()).sum();
     println!("tokens_per_second {}", tokens as f64 / wall);
     println!("cpu_per_million {}", cpu / tokens as f64 * 1e6);
+    if name == "volume" {
+        let run = RunRecords {
+            session: 0,
+            open_loop: false,
+            window: outcome.window,
+            records,
+            scrapes: Vec::new(),
+        };
+        let part = summarize_run(&run, None, false);
+        let phase = summarize_phase(std::slice::from_ref(&run), None, false);
+        assert!(part.metrics.len() > 5 && phase.len() > 5 && !series(&run).series.is_empty());
+        println!("million_tokens {}", tokens as f64 / 1e6);
+        println!("added_mb {}", machine::peak_rss_mb() - before);
+        return;
+    }
     println!("rss_mb {}", machine::peak_rss_mb());
+    if let Some(stamps) = stamps {
+        println!(
+            "by_kernel {}",
+            f64::from(u8::from(stamps == Stamps::Kernel))
+        );
+    }
     match name {
-        "exact" => exactness(&records),
+        "exact" | "many" => exactness(&records),
         "constant" | "fast" => lateness(&records),
         "poisson" => {
             lateness(&records);
@@ -120,11 +166,22 @@ pub fn measure(transport: &str, name: &str, address: &str) {
     }
 }
 
-fn inputs(
-    scene: &Scene,
-    transport: HttpCarrier<RealDriver>,
+/// Inputs of a closed loop of `streams` over `transport`.
+pub fn closed<T>(
+    streams: u32,
+    requests: u64,
+    transport: T,
     sink: impl FnMut(RequestRecord) + 'static,
-) -> RunInputs<HttpCarrier<RealDriver>> {
+) -> RunInputs<T> {
+    inputs(LoadShape::Concurrency(streams), requests, transport, sink)
+}
+
+fn inputs<T>(
+    shape: LoadShape,
+    requests: u64,
+    transport: T,
+    sink: impl FnMut(RequestRecord) + 'static,
+) -> RunInputs<T> {
     let long = Duration::from_secs(60);
     RunInputs {
         plan: RunPlan {
@@ -133,11 +190,11 @@ fn inputs(
             run: 0,
             session: 0,
             load: Load {
-                shape: scene.shape.clone(),
+                shape,
                 max_concurrency: None,
                 start: Start::Together,
             },
-            requests: Some(scene.requests),
+            requests: Some(requests),
             duration: None,
             warmup: Duration::ZERO,
             drain: long,

@@ -20,6 +20,10 @@ pub fn events(n: usize) -> Vec<u8> {
     stream
 }
 
+/// What follows the tokens.
+pub const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+                       data: [DONE]\n\n";
+
 /// Nanoseconds a token, the least of several rounds.
 pub fn nanoseconds_a_token(scan: bool) -> f64 {
     let n = 20_000;

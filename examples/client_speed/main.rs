@@ -1,13 +1,16 @@
 //! What prony's load engine costs and how exact it is, on one core against a bare streaming server on
 //! another. See docs/performance.md.
 //!
-//!     cargo run --release --example client_speed             # the whole table, medians of five
-//!     cargo run --release --example client_speed -- --quick  # one round
-//!     cargo run --release --example client_speed -- --smoke  # ratios only, for CI
+//!     cargo build --release --examples --bins
+//!     target/release/examples/client_speed                  # the whole table, medians of five
+//!     target/release/examples/client_speed --quick exact    # one round, one scene
+//!     target/release/examples/client_speed --smoke          # ratios only, for CI
 
 mod client;
 mod decoding;
+mod hyper_client;
 mod machine;
+mod seam;
 mod server;
 mod table;
 
@@ -19,13 +22,14 @@ fn main() -> ExitCode {
     match words[..] {
         ["serve"] => server::serve(),
         ["measure", transport, scene, address] => client::measure(transport, scene, address),
-        ["--smoke"] => return table::smoke(),
-        ["--quick"] => table::print(1),
-        [] => table::print(5),
-        _ => {
-            eprintln!("usage: client_speed [--quick | --smoke]");
-            return ExitCode::from(2);
+        ["seam", cores] => {
+            let cores = cores.parse().unwrap_or(1);
+            println!("tokens_per_second {}", seam::tokens_per_second(cores));
         }
+        ["--smoke"] => return table::smoke(),
+        ["--help" | "-h"] => println!("usage: client_speed [--smoke | [--quick] [SCENE…]]"),
+        ["--quick", ref scenes @ ..] => table::print(1, scenes),
+        ref scenes => table::print(5, scenes),
     }
     ExitCode::SUCCESS
 }

@@ -2,10 +2,13 @@
 //! own clock, in the finish reason.
 
 use std::io::Write;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::machine;
 
 /// What one answer is to be, as `key=value` pairs joined by `,` in the first part of the path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,8 +48,8 @@ impl Script {
 
 /// Serves on a free port, which it prints, until it is killed.
 pub fn serve() {
-    crate::machine::pin(1);
-    crate::machine::raise_open_files();
+    machine::pin(1);
+    machine::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
@@ -61,10 +64,14 @@ pub fn serve() {
         let _ = std::io::stdout().flush();
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
+            machine::stamp_arrivals(&stream);
             tokio::task::spawn_local(connection(stream));
         }
     });
 }
+
+/// When the first request for tokens came is printed too.
+static FIRST: Once = Once::new();
 
 const HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -90,24 +97,43 @@ async fn connection(mut stream: TcpStream) {
     .collect();
     let mut request = Vec::with_capacity(4096);
     loop {
-        let Some(path) = read_request(&mut stream, &mut request).await else {
+        let Some((path, came)) = read_request(&mut stream, &mut request).await else {
             return;
         };
         let began = Instant::now();
+        if path.ends_with("/models") {
+            if list_models(&mut stream).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        FIRST.call_once(|| {
+            println!("{came}");
+            let _ = std::io::stdout().flush();
+        });
         let script = Script::of(&path);
-        if answer(&mut stream, script, began, &words).await.is_err() {
+        if answer(&mut stream, script, (began, came), &words)
+            .await
+            .is_err()
+        {
             return;
         }
     }
 }
 
-/// Reads a request and its body; its path, or `None` when the client has closed.
-async fn read_request(stream: &mut TcpStream, request: &mut Vec<u8>) -> Option<String> {
+/// Reads a request and its body; its path and when its end came in, or `None` when the client has
+/// closed.
+async fn read_request(stream: &mut TcpStream, request: &mut Vec<u8>) -> Option<(String, u64)> {
     request.clear();
     loop {
-        if stream.read_buf(request).await.ok()? == 0 {
-            return None;
-        }
+        stream.readable().await.ok()?;
+        let read = stream.try_io(Interest::READABLE, || machine::receive(stream, request));
+        let came = match read {
+            Ok(None) => return None,
+            Ok(Some(came)) => came,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => return None,
+        };
         let Some(end) = memchr::memmem::find(request, b"\r\n\r\n") else {
             continue;
         };
@@ -118,18 +144,26 @@ async fn read_request(stream: &mut TcpStream, request: &mut Vec<u8>) -> Option<S
             length.then(|| value.trim().parse::<usize>().ok())?
         });
         if request.len() >= end + 4 + length.unwrap_or(0) {
-            return Some(head.split(' ').nth(1)?.to_owned());
+            return Some((head.split(' ').nth(1)?.to_owned(), came));
         }
     }
+}
+
+async fn list_models(stream: &mut TcpStream) -> std::io::Result<()> {
+    let body = r#"{"object":"list","data":[{"id":"bare","object":"model"}]}"#;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
+    let text = format!("{head}{}\r\n\r\n{body}", body.len());
+    stream.write_all(text.as_bytes()).await
 }
 
 async fn answer(
     stream: &mut TcpStream,
     script: Script,
-    began: Instant,
+    (began, came): (Instant, u64),
     words: &[Vec<u8>],
 ) -> std::io::Result<()> {
     let mut out = Vec::with_capacity(256 * (script.batch + 2));
+    // Nanoseconds since the request came in, by the kernel's stamp of it.
     let mut written = Vec::with_capacity(if script.truth { script.tokens } else { 0 });
     out.extend_from_slice(HEAD);
     if script.first > 0 {
@@ -147,7 +181,7 @@ async fn answer(
             sent += 1;
         }
         if script.truth {
-            written.push(began.elapsed().as_nanos());
+            written.push(machine::wall_clock().saturating_sub(came));
         }
         stream.write_all(&out).await?;
         out.clear();
@@ -155,7 +189,7 @@ async fn answer(
     let reason = match script.truth {
         true => written
             .iter()
-            .map(u128::to_string)
+            .map(u64::to_string)
             .collect::<Vec<_>>()
             .join(","),
         false => "stop".to_owned(),

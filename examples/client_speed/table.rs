@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::{decoding, machine};
@@ -10,6 +10,7 @@ use crate::{decoding, machine};
 /// The server in a process of its own; killed when dropped.
 struct Server {
     child: Child,
+    out: Option<BufReader<ChildStdout>>,
     address: String,
 }
 
@@ -20,14 +21,23 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a server");
-        let mut address = String::new();
-        if let Some(out) = child.stdout.take() {
-            let _ = BufReader::new(out).read_line(&mut address);
-        }
-        Server {
+        let out = child.stdout.take().map(BufReader::new);
+        let mut server = Server {
             child,
-            address: address.trim().to_owned(),
+            out,
+            address: String::new(),
+        };
+        server.address = server.line();
+        server
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        if let Some(out) = &mut self.out {
+            let _ = out.read_line(&mut line);
         }
+        line.trim().to_owned()
     }
 }
 
@@ -103,6 +113,17 @@ const SHOWN: &[Shown] = &[
         ],
     ),
     (
+        "many",
+        "4,096 streams, TTFT 100 ms, a token per 40 ms, all started at once",
+        &[
+            ("ttft_error_p50", "µs", 1),
+            ("ttft_error_p99", "µs", 1),
+            ("itl_error_p99", "µs", 1),
+            ("cpu_per_million", "CPU s/M", 2),
+            ("rss_mb", "MB", 0),
+        ],
+    ),
+    (
         "burst",
         "64 streams × 128 tokens, as fast as can be, one write a token",
         &[
@@ -155,24 +176,25 @@ const SHOWN: &[Shown] = &[
         ],
     ),
     (
-        "one",
-        "one request, start to end",
-        &[("wall_ms", "ms", 1), ("rss_mb", "MB", 0)],
+        "volume",
+        "ten million tokens, recorded, and their metrics made",
+        &[("million_tokens", "M", 1), ("added_mb", "MB", 0)],
     ),
 ];
 
-/// Prints the table, medians of `rounds`.
-pub fn print(rounds: usize) {
+/// Prints the table, medians of `rounds`; of the scenes named `only`, or of all.
+pub fn print(rounds: usize, only: &[&str]) {
     println!("{}; medians of {rounds}", machine::describe());
-    for (scene, title, figures) in SHOWN {
+    let wanted = |name: &str| only.is_empty() || only.contains(&name);
+    for (scene, title, figures) in SHOWN.iter().filter(|(scene, ..)| wanted(scene)) {
         println!("\n{title}");
-        for transport in ["lean", "reqwest"] {
+        for transport in transports(scene) {
             let found = medians(transport, scene, rounds);
             let line: Vec<String> = figures
                 .iter()
-                .map(|(name, unit, decimals)| match found.get(*name) {
-                    Some(value) => format!("{name} {value:.decimals$} {unit}"),
-                    None => format!("{name} –"),
+                .filter_map(|(name, unit, decimals)| {
+                    let value = found.get(*name)?;
+                    Some(format!("{name} {value:.decimals$} {unit}"))
                 })
                 .collect();
             println!("  {transport:8} {}", line.join(" · "));
@@ -181,7 +203,83 @@ pub fn print(rounds: usize) {
             oha();
         }
     }
-    decoder();
+    if wanted("start") {
+        start(rounds);
+    }
+    if wanted("seam") {
+        seam(rounds);
+    }
+    if wanted("decoder") {
+        decoder();
+    }
+}
+
+fn transports(scene: &str) -> &'static [&'static str] {
+    match scene {
+        "burst" | "coalesced" | "paced" => &["lean", "reqwest", "hyper"],
+        "volume" => &["lean"],
+        _ => &["lean", "reqwest"],
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// From the start of the program `prony`, where it was built, to its first request at the server.
+fn start(rounds: usize) {
+    let beside = std::env::current_exe().ok();
+    let prony = beside.and_then(|me| Some(me.parent()?.parent()?.join("prony")));
+    let Some(prony) = prony.filter(|path| path.exists()) else {
+        println!("\nstart to first request: `prony` is not built beside this example");
+        return;
+    };
+    let once = || {
+        let mut server = Server::start();
+        let url = format!("http://{}/tokens=4/v1", server.address);
+        let folder = tempfile::tempdir().expect("a folder");
+        let began = machine::wall_clock();
+        let output = Command::new(&prony)
+            .args(["run", &url, "--requests", "1", "--warmup", "0s"])
+            .arg("--results")
+            .arg(folder.path())
+            .current_dir(folder.path())
+            .output()
+            .expect("prony");
+        let wall = machine::wall_clock() - began;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        let came: u64 = server.line().parse().unwrap_or(began);
+        (came.saturating_sub(began) as f64 / 1e6, wall as f64 / 1e6)
+    };
+    let (first, wall): (Vec<f64>, Vec<f64>) = (0..rounds).map(|_| once()).unzip();
+    println!(
+        "\nprony run URL --requests 1: first request after {:.1} ms, all of it {:.1} ms",
+        median(first),
+        median(wall)
+    );
+}
+
+/// Whether measuring cores add up.
+fn seam(rounds: usize) {
+    let run = |cores: &str| {
+        let output = myself().args(["seam", cores]).output().expect("myself");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let figure = text.trim().rsplit(' ').next().map(str::parse);
+        figure.and_then(Result::ok).unwrap_or(f64::NAN)
+    };
+    let one = median((0..rounds).map(|_| run("1")).collect());
+    let two = median((0..rounds).map(|_| run("2")).collect());
+    println!(
+        "\nrecorded bytes through the transport seam: one core {:.1} M/s, two {:.1} M/s, {:.2} ×",
+        one / 1e6,
+        two / 1e6,
+        two / one
+    );
 }
 
 fn decoder() -> f64 {
@@ -227,8 +325,8 @@ pub fn smoke() -> ExitCode {
     // By processor time: what a core can take in, whoever else is on it.
     let cost = |transport| medians(transport, "coalesced", 3)["cpu_per_million"];
     check(
-        "coalesced throughput of one core, lean against reqwest",
-        cost("reqwest") / cost("lean"),
+        "coalesced throughput of one core, all of prony against hyper and the scan alone",
+        cost("hyper") / cost("lean"),
         1.5,
     );
     if good {

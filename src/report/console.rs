@@ -1,6 +1,6 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests};
+use super::facts::{Facts, quantile, requests, server_line};
 use super::headline::Headline;
 use super::order::{in_table_order, rank};
 use super::rerun::rerun_command;
@@ -255,6 +255,18 @@ pub fn case_table(case: &CaseResult, style: Style) -> String {
     }
     if let Some(issue) = &case.known_issue {
         out.push(format!("  {}", one_line(&issue.to_string())));
+    }
+    for phase in &case.phases {
+        let of = match case.phases.len() {
+            1 => String::new(),
+            _ => format!("{}: ", one_line(&phase.name)),
+        };
+        if let Some(line) = server_line(phase) {
+            out.push(format!(
+                "  {}",
+                style.dim(&format!("{of}{}", one_line(&line)))
+            ));
+        }
     }
     if case.assertions.is_empty() {
         return out.text;

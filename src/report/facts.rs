@@ -1,5 +1,5 @@
 use crate::judge::Verdict;
-use crate::result::{AssertionKind, AssertionResult, Distribution, PhaseResult};
+use crate::result::{AssertionKind, AssertionResult, Distribution, MetricSummary, PhaseResult};
 use crate::text::{beside, count, exact, margin, minutes, number};
 
 /// One assertion in words. All reports say it alike.
@@ -78,6 +78,41 @@ pub(super) fn requests(p: &PhaseResult) -> String {
         parts.push(format!("{} cut", count(r.cut)));
     }
     format!("{} in {}", parts.join(", "), window(p.window_s))
+}
+
+/// What the server counted of itself, in one line; `None`: nothing, or nobody looked.
+pub(super) fn server_line(p: &PhaseResult) -> Option<String> {
+    let engine = p.server.as_ref()?.engine.as_ref()?;
+    let of = |name: &str| p.metrics.get(name);
+    let gauge = |name: &str, what: &str| match of(name) {
+        Some(MetricSummary::Distribution(d)) => Some(format!(
+            "{what} {} (most {})",
+            number(d.mean, d.unit),
+            number(d.max, d.unit)
+        )),
+        _ => None,
+    };
+    let value = |name: &str, what: &str| match of(name) {
+        Some(MetricSummary::Value(v)) => Some(format!("{what} {}", number(Some(v.value), v.unit))),
+        _ => None,
+    };
+    let time = |name: &str, what: &str| match of(name) {
+        Some(MetricSummary::Distribution(d)) => Some(format!("{what} {}", number(d.mean, d.unit))),
+        _ => None,
+    };
+    let parts: Vec<String> = [
+        gauge("queue_depth", "queue"),
+        gauge("running", "running"),
+        gauge("kv_usage", "kv"),
+        value("cache_hit_ratio", "cache hits"),
+        value("cached_token_ratio", "by usage"),
+        value("preemptions", "preemptions"),
+        time("server_ttft", "mean ttft"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("server ({engine}): {}", parts.join(", ")))
 }
 
 /// Length of a window.

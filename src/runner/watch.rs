@@ -33,11 +33,12 @@ impl<D: Driver> Watch<D> {
         context: &Context,
         file: PathBuf,
     ) -> Watch<D> {
-        let setting = &case.scenario.scrape;
+        let target = measure.phase.target(case);
+        let setting = &case.scenario.scrape.over(&target.scrape);
         let Some(every) = setting.interval() else {
             return Watch::Off;
         };
-        let warmup = case.scenario.warmup;
+        let warmup = measure.phase.warmup(&case.scenario);
         let end = measure.phase.duration.map(|d| warmup + d);
         let also_at: Vec<Duration> = [Some(warmup), end].into_iter().flatten().collect();
         let phase = measure.phase.name.clone();

@@ -82,7 +82,7 @@ pub struct Scenario {
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
-    /// How the target's own counters are read.
+    /// How the counters of its targets are read, over what each of them says.
     pub scrape: Scrape,
     /// How long the whole case may take.
     pub timeout: Option<Duration>,

@@ -329,7 +329,10 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
-        scrape: scrape(&settings, &target),
+        scrape: settings
+            .scrape
+            .as_ref()
+            .map_or_else(Scrape::default, |scrape| scrape.value.clone()),
         target,
         load: load?,
         requests: settings.requests.as_ref().map(|r| r.value),

@@ -35,7 +35,7 @@ impl Scrape {
     }
 
     /// `self` where it says something, else `below`.
-    pub(super) fn over(&self, below: &Scrape) -> Scrape {
+    pub fn over(&self, below: &Scrape) -> Scrape {
         Scrape {
             every: self.every.or(below.every),
             urls: self.urls.clone().or_else(|| below.urls.clone()),

@@ -51,6 +51,49 @@ fn every_capture() {
     }
 }
 
+/// Every event of `body` with its blank line.
+fn events_of(body: &[u8]) -> Vec<&[u8]> {
+    let mut events = Vec::new();
+    let mut from = 0;
+    while let Some(end) = body[from..].windows(2).position(|w| w == b"\n\n") {
+        events.push(&body[from..from + end + 2]);
+        from += end + 2;
+    }
+    events
+}
+
+#[test]
+fn every_event_of_every_capture_with_every_byte_spoilt() {
+    // A whole event teaches the scan its pattern; the spoilt one after it must not be taken for alike.
+    let mut seen = std::collections::BTreeSet::new();
+    for body in captured() {
+        let events = events_of(&body);
+        for pair in events.windows(2).take(3) {
+            let (before, event) = (pair[0], pair[1]);
+            // Events differ in length and counts; one of a kind is enough.
+            let kind: Vec<u8> = event
+                .iter()
+                .filter(|b| !b.is_ascii_alphanumeric())
+                .copied()
+                .collect();
+            if !seen.insert(kind) {
+                continue;
+            }
+            for at in 0..event.len() {
+                for spoilt in b"\"\\{}[],:0 e-\n\x80" {
+                    let mut input = [before, event, event].concat();
+                    input[before.len() + event.len() + at] = *spoilt;
+                    assert_equal(&input, &[]);
+                }
+                let mut shorter = [before, event, event].concat();
+                shorter.remove(before.len() + event.len() + at);
+                assert_equal(&shorter, &[]);
+            }
+        }
+    }
+    assert!(seen.len() > 5, "{}", seen.len());
+}
+
 /// Values that may stand where a text stands: most of them like each other, some not a string at all.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

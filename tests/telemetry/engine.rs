@@ -115,6 +115,31 @@ fn in_virtual_time_counters_are_the_engines_own_truth() {
     }
 }
 
+#[test]
+fn every_report_shows_what_the_server_said() {
+    let place = Place::new(BUSY);
+    let output = place.prony(&["run", "--virtual", "suite.yaml", "--html", "report.html"]);
+    let console = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{console}");
+    let html = place.read("report.html");
+    for text in [
+        "The server of itself",
+        "Names of vllm; 27 looks, one every 1.00 s.",
+        "Queue inside the server",
+        "Cache inside the server",
+        "<code>queue_depth{replica=1}</code>",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    let output = place.prony(&["report", "results/latest", "--format", "markdown"]);
+    let markdown = place.read(String::from_utf8_lossy(&output.stdout).trim());
+    assert!(
+        markdown.contains("What the server counted of itself"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("server (vllm): queue "), "{markdown}");
+}
+
 /// Prompts of which three quarters are a prefix that all share.
 fn shared_prefixes(place: &Place) {
     let prefix: String = (0..192).map(|i| format!("word{i} ")).collect();

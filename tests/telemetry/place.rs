@@ -55,6 +55,10 @@ impl Place {
         json(&self.0.path().join(path))
     }
 
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.0.path().join(path)).expect("the file is there")
+    }
+
     pub fn metrics(&self) -> Value {
         json(&self.results().join("metrics.json"))
     }

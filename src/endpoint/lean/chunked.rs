@@ -80,6 +80,15 @@ impl ChunkedDecoder {
                 }
                 continue;
             }
+            if self.state == State::Size
+                && self.digits == 0
+                && let Some((size, length)) = whole_size(&bytes[at..])
+            {
+                self.left = size;
+                self.state = State::Data;
+                at += length;
+                continue;
+            }
             self.state = self.step(bytes[at])?;
             at += 1;
         }
@@ -148,6 +157,23 @@ impl ChunkedDecoder {
         }
         Ok(next)
     }
+}
+
+/// The size of a chunk with data, and the length of its line, where the line is whole and plain:
+/// what nearly every chunk begins with.
+fn whole_size(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut size = 0;
+    for (at, byte) in bytes.iter().take(8).enumerate() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'\r' if size > 0 && bytes.get(at + 1) == Some(&b'\n') => return Some((size, at + 2)),
+            _ => return None,
+        };
+        size = size << 4 | u64::from(digit);
+    }
+    None
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod choice;
 mod chunked;
 mod connect;
 mod head;
+mod pace;
 mod pool;
 mod socket;
 mod transport;

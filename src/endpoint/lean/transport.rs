@@ -9,6 +9,7 @@ use futures_util::stream::{StreamExt, iter};
 use tokio::io::Interest;
 
 use super::head::{BadHead, Framing, RequestHead, ResponseHead, parse};
+use super::pace::Pace;
 use super::pool::{Conn, Pool};
 use super::{Choice, choose, connect, socket};
 use crate::driver::{Driver, Nanos};
@@ -63,6 +64,7 @@ struct Inner<D> {
     pool: Pool,
     stale: Cell<u32>,
     stamps: Cell<StampCounts>,
+    pace: Pace,
     _stamping: Option<std::net::UdpSocket>,
 }
 
@@ -94,6 +96,7 @@ impl<D: Driver> LeanTransport<D> {
                 driver,
                 stale: Cell::new(0),
                 stamps: Cell::default(),
+                pace: Pace::default(),
                 _stamping: socket::keep_stamping(),
             }),
         })
@@ -422,6 +425,10 @@ impl<D: Driver> LeanExchange<D> {
             };
             match ready!(self.inner.poll_read(conn, cx, buffer, self.last)) {
                 Ok(read) => {
+                    if read.by_kernel {
+                        let gap = read.at.saturating_sub(self.last);
+                        self.inner.pace.read(gap, read.at, &self.inner.driver);
+                    }
                     self.last = read.at;
                     Poll::Ready(if read.n == 0 {
                         self.closed()
@@ -441,17 +448,22 @@ impl<D: Driver> LeanExchange<D> {
         take: &mut impl FnMut(&[u8], Nanos),
     ) -> Result<Lent, Failed> {
         let at = self.last;
+        let pace = &self.inner.pace;
+        let mut take = |data: &[u8]| {
+            pace.piece();
+            take(data, at);
+        };
         let (consumed, done) = match &mut self.head.framing {
             Framing::Length(left) => {
                 let n = usize::try_from(*left).map_or(bytes.len(), |l| l.min(bytes.len()));
                 *left -= n as u64;
                 if n > 0 {
-                    take(&bytes[..n], at);
+                    take(&bytes[..n]);
                 }
                 (n, *left == 0)
             }
             Framing::Chunked(decoder) => {
-                let decoded = decoder.decode(bytes, |data| take(data, at));
+                let decoded = decoder.decode(bytes, take);
                 let decoded = decoded.map_err(|bad| {
                     let words = format!("the response is not valid HTTP: {}", bad.0);
                     Failed::new(ErrorKind::Malformed, words)
@@ -459,7 +471,7 @@ impl<D: Driver> LeanExchange<D> {
                 (decoded.consumed, decoded.done)
             }
             Framing::UntilClose => {
-                take(bytes, at);
+                take(bytes);
                 (bytes.len(), false)
             }
         };

@@ -2,6 +2,7 @@ use serde::Serialize;
 
 use super::page::clean;
 use super::pictures::{PictureView, pictures};
+use super::server::{ServerView, of_server, server_view};
 use crate::metrics::metric;
 use crate::report::facts::{quantile, requests};
 use crate::report::order::in_table_order;
@@ -27,6 +28,7 @@ pub(super) struct PhaseView {
     pub runs: Vec<RunView>,
     pub errors: Vec<ErrorView>,
     pub client: Vec<(String, String)>,
+    pub server: Option<ServerView>,
     pub warnings: Vec<WarningView>,
 }
 
@@ -110,6 +112,7 @@ pub(super) fn phase_view(
             })
             .collect(),
         client: client(&phase.client),
+        server: server_view(phase),
         warnings: phase
             .warnings
             .iter()
@@ -179,7 +182,7 @@ fn distributions(phase: &PhaseResult) -> Vec<DistributionView> {
     in_table_order(&phase.metrics)
         .into_iter()
         .filter_map(|(name, m)| match m {
-            MetricSummary::Distribution(d) => Some(DistributionView {
+            MetricSummary::Distribution(d) if !of_server(name) => Some(DistributionView {
                 name: clean(name),
                 meaning: meaning(name),
                 cells: vec![
@@ -194,7 +197,7 @@ fn distributions(phase: &PhaseResult) -> Vec<DistributionView> {
                     number(d.max, d.unit),
                 ],
             }),
-            MetricSummary::Value(_) => None,
+            _ => None,
         })
         .collect()
 }
@@ -203,12 +206,12 @@ fn values(phase: &PhaseResult) -> Vec<ValueView> {
     in_table_order(&phase.metrics)
         .into_iter()
         .filter_map(|(name, m)| match m {
-            MetricSummary::Value(v) => Some(ValueView {
+            MetricSummary::Value(v) if !of_server(name) => Some(ValueView {
                 name: clean(name),
                 meaning: meaning(name),
                 value: number(Some(v.value), v.unit),
             }),
-            MetricSummary::Distribution(_) => None,
+            _ => None,
         })
         .collect()
 }

@@ -1,10 +1,12 @@
 //! The counters that a target keeps of itself: where they are read, and what they are called.
 
+mod docs;
 mod exposition;
 mod read;
 mod scraper;
 mod vocabulary;
 
+pub use docs::markdown;
 pub use exposition::{Page, Sample, parse};
 pub use read::{Reading, read_page};
 pub use scraper::{ScrapePlan, ScrapeSource, Scraped, Scraper, log_scrape};
