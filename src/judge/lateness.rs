@@ -1,6 +1,6 @@
 //! Records as they would be had the client seen everything in time.
 
-use crate::record::{Part, RequestRecord, RunRecords};
+use crate::record::{Chunk, Part, RequestRecord, RunRecords};
 use crate::result::Spread;
 
 /// How late stamps may be: by share of the stamps, in µs.
@@ -61,16 +61,18 @@ fn earlier(runs: &[RunRecords], late: Lateness) -> Vec<RunRecords> {
         if let Some(took) = record.end_us.and_then(|t| t.checked_sub(sent)) {
             record.end_us = Some(sent + took - off(&ends, took));
         }
-        for i in 1..record.chunks.len() {
-            let gap = record.chunks[i].gap_us;
-            let next = record.chunks.get(i + 1).map_or(0, |c| c.gap_us);
+        let mut chunks: Vec<Chunk> = record.chunks.iter().collect();
+        for i in 1..chunks.len() {
+            let gap = chunks[i].gap_us;
+            let next = chunks.get(i + 1).map_or(0, |c| c.gap_us);
             // The chunk between the two gaps came earlier: one shrinks by what the other grows.
             let moved = off(&gaps, gap).min(gap.saturating_sub(next) / 2);
-            record.chunks[i].gap_us -= moved;
-            if let Some(next) = record.chunks.get_mut(i + 1) {
+            chunks[i].gap_us -= moved;
+            if let Some(next) = chunks.get_mut(i + 1) {
                 next.gap_us += moved;
             }
         }
+        record.chunks = chunks.into();
     }
     runs
 }
@@ -87,10 +89,12 @@ fn faster(runs: &[RunRecords], late: Lateness) -> Vec<RunRecords> {
         };
         let rank = all.partition_point(|v| *v < long);
         let off = late.of_rank(rank, all.len()).min(long);
-        for chunk in record.chunks.iter_mut().skip(1) {
+        let mut chunks: Vec<Chunk> = record.chunks.iter().collect();
+        for chunk in chunks.iter_mut().skip(1) {
             let kept = u128::from(chunk.gap_us) * u128::from(long - off) / u128::from(long);
             chunk.gap_us = u64::try_from(kept).unwrap_or(chunk.gap_us);
         }
+        record.chunks = chunks.into();
         record.end_us = record.end_us.map(|t| t.saturating_sub(off));
     }
     runs
@@ -140,9 +144,11 @@ mod tests {
     fn gaps_that_came_together_are_spread_and_keep_their_sum() {
         // Ten tokens 10 ms apart, five of which a pause of 50 ms let arrive in one go.
         let mut record = request(0, 0, 100 * MS, 9, 10 * MS);
+        let mut chunks: Vec<Chunk> = record.chunks.iter().collect();
         for (i, gap) in [(1, 50), (2, 0), (3, 0), (4, 0), (5, 0)] {
-            record.chunks[i].gap_us = gap * MS;
+            chunks[i].gap_us = gap * MS;
         }
+        record.chunks = chunks.into();
         let before: u64 = record.chunks.iter().map(|c| c.gap_us).sum();
         let runs = [run(0, S, vec![record])];
         let late = Lateness(Spread {
