@@ -72,7 +72,7 @@ fn earlier(runs: &[RunRecords], late: Lateness) -> Vec<RunRecords> {
                 next.gap_us += moved;
             }
         }
-        record.chunks = chunks.into_iter().collect();
+        record.chunks = chunks.into();
     }
     runs
 }
@@ -89,15 +89,12 @@ fn faster(runs: &[RunRecords], late: Lateness) -> Vec<RunRecords> {
         };
         let rank = all.partition_point(|v| *v < long);
         let off = late.of_rank(rank, all.len()).min(long);
-        let shorter = |(i, chunk): (usize, Chunk)| {
+        let mut chunks: Vec<Chunk> = record.chunks.iter().collect();
+        for chunk in chunks.iter_mut().skip(1) {
             let kept = u128::from(chunk.gap_us) * u128::from(long - off) / u128::from(long);
-            let gap_us = match u64::try_from(kept) {
-                Ok(kept) if i > 0 => kept,
-                _ => chunk.gap_us,
-            };
-            Chunk { gap_us, ..chunk }
-        };
-        record.chunks = record.chunks.iter().enumerate().map(shorter).collect();
+            chunk.gap_us = u64::try_from(kept).unwrap_or(chunk.gap_us);
+        }
+        record.chunks = chunks.into();
         record.end_us = record.end_us.map(|t| t.saturating_sub(off));
     }
     runs
@@ -151,7 +148,7 @@ mod tests {
         for (i, gap) in [(1, 50), (2, 0), (3, 0), (4, 0), (5, 0)] {
             chunks[i].gap_us = gap * MS;
         }
-        record.chunks = chunks.into_iter().collect();
+        record.chunks = chunks.into();
         let before: u64 = record.chunks.iter().map(|c| c.gap_us).sum();
         let runs = [run(0, S, vec![record])];
         let late = Lateness(Spread {

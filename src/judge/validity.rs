@@ -241,7 +241,12 @@ fn throttled(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         let reaches = o.observed.zip(o.limit).is_some_and(|(x, l)| x * could >= l);
         at_least && per_second && o.verdict == Verdict::Fail && reaches
     });
-    let changes = || lateness(phase).is_some_and(|late| changes_a_verdict(phase, asserted, late));
+    // A request may meet stops twice: when it is sent, together with all others that the stop held up,
+    // which stamps of the kernel do not mend, and when it is answered.
+    let changes = || {
+        let twice = phase.phase.health.loop_delay.map(|s| times(s, 2.0));
+        twice.is_some_and(|late| changes_a_verdict(phase, asserted, late))
+    };
     (rates || changes()).then(|| Invalid {
         reason: format!(
             "a processor limit stopped the client for {} of the time ({} of {} periods): without it the verdict could be another",
@@ -279,13 +284,17 @@ fn lateness(phase: &Prepared<'_>) -> Option<Spread> {
     match health.stamps.as_deref() {
         Some("kernel") => None,
         _ if health.read_delay.is_none() && by_two_tasks(phase) => {
-            health.loop_delay.map(|Spread { p50, p99, max }| Spread {
-                p50: p50 * TASKS,
-                p99: p99 * TASKS,
-                max: max * TASKS,
-            })
+            health.loop_delay.map(|s| times(s, TASKS))
         }
         _ => health.read_delay.or(health.loop_delay),
+    }
+}
+
+fn times(Spread { p50, p99, max }: Spread, factor: f64) -> Spread {
+    Spread {
+        p50: p50 * factor,
+        p99: p99 * factor,
+        max: max * factor,
     }
 }
 

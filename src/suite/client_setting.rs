@@ -6,15 +6,11 @@ use super::reader::{Fields, Placed, Problems};
 use super::units::Share;
 use super::yaml::Node;
 
-/// A key of `client:`, what it means, and its place in [`ClientBounds`].
-type Bound = (
-    &'static str,
-    &'static str,
-    fn(&mut ClientBounds) -> &mut f64,
-);
+/// Where a value stands in the bounds.
+type PlaceOf = fn(&mut ClientBounds) -> &mut f64;
 
-/// Keys of `client:`.
-pub(super) const KEYS: [Bound; 5] = [
+/// Keys of `client:` with what they mean and their place in [`ClientBounds`].
+pub(super) const KEYS: [(&str, &str, PlaceOf); 5] = [
     (
         "send_lag",
         "Open loop: largest p99 of `send_lag`, as a share of the tightest latency bound asserted.",

@@ -35,10 +35,10 @@ defaults:
   allow_errors: 100%
 scenarios:
   - name: open
-    load: {{ rate: 200/s, arrivals: constant }}
+    load: {{ rate: 400/s, arrivals: constant }}
     sla: [ttft.p99 < 1s]
   - name: closed
-    load: {{ concurrency: 64 }}
+    load: {{ concurrency: 256 }}
     sla: [ttft.p99 < 200ms]
 "#
     )
@@ -166,15 +166,15 @@ fn a_slow_server_is_a_failure() {
     }
 }
 
-/// A cgroup that gives a twentieth of a core, where one can be made.
+/// A cgroup that gives a hundredth of a core, where one can be made.
 struct Confined(PathBuf);
 
 impl Confined {
     fn make() -> Option<Confined> {
         let name = format!("prony-test-{}", std::process::id());
         for (mount, file, limit) in [
-            ("/sys/fs/cgroup", "cpu.max", "5000 100000"),
-            ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "5000"),
+            ("/sys/fs/cgroup", "cpu.max", "1000 100000"),
+            ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "1000"),
         ] {
             let folder = PathBuf::from(mount).join(&name);
             if std::fs::create_dir(&folder).is_err() {
