@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::bench::{Engine, prony};
 
-/// Neighbours that leave the client less than three hundredths of its core.
-const NEIGHBOURS: usize = 40;
+/// Neighbours that leave the client a twentieth of its core.
+const NEIGHBOURS: usize = 20;
 
 /// Streams of hundreds of tokens, thousands of tokens a second.
 const FAST: &str = "scheduler: { max_num_seqs: 512 }\ncost: { base_ms: 5, sequence_us: 5 }\n";
@@ -33,6 +33,7 @@ defaults:
   drain: 2s
   timeouts: {{ total: 10s }}
   allow_errors: 100%
+  extend: off
 scenarios:
   - name: open
     load: {{ rate: 400/s, arrivals: constant }}
@@ -166,15 +167,15 @@ fn a_slow_server_is_a_failure() {
     }
 }
 
-/// A cgroup that gives a hundredth of a core, where one can be made.
+/// A cgroup that gives a twenty-fifth of a core, where one can be made.
 struct Confined(PathBuf);
 
 impl Confined {
     fn make() -> Option<Confined> {
         let name = format!("prony-test-{}", std::process::id());
         for (mount, file, limit) in [
-            ("/sys/fs/cgroup", "cpu.max", "1000 100000"),
-            ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "1000"),
+            ("/sys/fs/cgroup", "cpu.max", "4000 100000"),
+            ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "4000"),
         ] {
             let folder = PathBuf::from(mount).join(&name);
             if std::fs::create_dir(&folder).is_err() {
