@@ -118,6 +118,7 @@ fn good_suites() -> Vec<(String, String)> {
     for page in [
         "docs/suites.md",
         "docs/launch.md",
+        "docs/repeats.md",
         "docs/tutorial.md",
         "README.md",
     ] {
@@ -552,6 +553,22 @@ const PLACES: &[Place] = &[
             "defaults: { prompts: { type: synthetic, input_tokens: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
         ],
     },
+    Place {
+        pointer: "/$defs/prompts/properties/prefix",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, prefix: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/prompts/properties/length_tolerance/anyOf/1",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, input_tokens: 1, output_tokens: 1, length_tolerance: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/tokenizer/anyOf/1",
+        suites: &["defaults: { tokenizer: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
 ];
 
 /// The keys that the loader itself names when it meets one that it does not know.
@@ -650,6 +667,10 @@ fn the_values_that_the_loader_names_are_those_of_the_schema() {
         (
             "/$defs/length/anyOf/2/properties/distribution",
             "defaults: { prompts: { type: file, path: a, output_tokens: { distribution: zzzzzzzzzzzz } } }",
+        ),
+        (
+            "/$defs/tokenizer/anyOf/1/properties/tiktoken",
+            "defaults: { tokenizer: { tiktoken: zzzzzzzzzzzz } }",
         ),
     ] {
         let found = load_text(&format!("{suite}\nscenarios: []")).unwrap_err();

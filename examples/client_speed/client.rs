@@ -1,7 +1,6 @@
 //! One measurement in a process of its own: prony's load engine on one core, its records on the disk.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,6 +45,7 @@ fn scene(name: &str) -> Scene {
             10_000_000 / 512,
         ),
         "burst" => ("tokens=128", LoadShape::Concurrency(64), 8_000),
+        "brief" => ("tokens=128,batch=32", LoadShape::Concurrency(64), 8_000),
         "coalesced" => ("tokens=128,batch=32", LoadShape::Concurrency(64), 40_000),
         "paced" => (
             "tokens=100,first=50000,gap=10000",
@@ -72,6 +72,7 @@ impl RequestSource for Same {
         PlannedRequest {
             prompt: Prompt::Text("Say something at the speed asked for.".to_owned()),
             input_tokens: None,
+            counted: false,
             output_tokens: None,
             labels: BTreeMap::new(),
         }
@@ -208,7 +209,8 @@ fn inputs<T>(
         },
         transport,
         protocol: Arc::new(Chat::new("bare", true, &serde_json::Map::new())),
-        source: Rc::new(Same),
+        source: Arc::new(Same),
+        ahead: false,
         sink: Box::new(sink),
         progress: Arc::default(),
         interrupt: Signal::new(),

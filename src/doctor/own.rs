@@ -237,6 +237,7 @@ async fn one<T: Transport>(driver: &RealDriver, transport: &T, order: Order) -> 
     let body: Bytes = chat.encode(&PlannedRequest {
         prompt: Prompt::Text(order.prompt()),
         input_tokens: None,
+        counted: false,
         output_tokens: None,
         labels: BTreeMap::new(),
     });

@@ -426,6 +426,7 @@ impl Probe {
         let body = protocol.encode(&PlannedRequest {
             prompt: Prompt::Text(prompt.to_owned()),
             input_tokens: None,
+            counted: false,
             output_tokens: Some(max_tokens),
             labels: BTreeMap::new(),
         });

@@ -9,11 +9,11 @@ use super::timer::{Timer, TimerEntry, fine_timers};
 use super::{Driver, Nanos};
 
 /// Bounds of how long before its time a sleeper is woken.
-const LEAD: std::ops::RangeInclusive<Nanos> = 20_000..=150_000;
+const LEAD: std::ops::RangeInclusive<Nanos> = 20_000..=300_000;
 /// What the lead grows by when a sleeper came too late for its time, and shrinks by when it did not:
-/// it settles where nine of ten are in time.
-const LEAD_UP: Nanos = 9_000;
-const LEAD_DOWN: Nanos = 1_000;
+/// it settles where 199 of 200 are in time.
+const LEAD_UP: Nanos = 19_900;
+const LEAD_DOWN: Nanos = 100;
 
 /// Polls of tasks between two looks at the network while there is no end of work. tokio's 61 cost a
 /// system call for every 61 tokens.
@@ -25,7 +25,7 @@ const TURNS: u32 = 256;
 /// timer thread shortly before their time and spend what is left yielding to the other tasks of
 /// their thread, so that reading goes on meanwhile. How long before is learnt: the way from the timer
 /// thread to a sleeper's poll takes 30 µs on a busy core and over 100 µs on one that has gone to
-/// sleep. Clones share all of it.
+/// sleep, more where the core is a virtual one. Clones share all of it.
 #[derive(Clone, Debug)]
 pub struct RealDriver {
     epoch: Instant,

@@ -174,6 +174,7 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
             events: Vec::new(),
             received: 0,
             failure: None,
+            in_time: None,
         };
         loop {
             let lent = {
@@ -243,6 +244,8 @@ struct Reading<'a> {
     received: u64,
     /// Why what was read ends the request; nothing is taken after it.
     failure: Option<Failure>,
+    /// A time that no deadline lies before: one read gives many pieces of one time.
+    in_time: Option<Nanos>,
 }
 
 impl Reading<'_> {
@@ -256,8 +259,11 @@ impl Reading<'_> {
 
     fn try_feed(&mut self, bytes: &[u8], at: Nanos) -> Result<(), Failure> {
         // Data that was read after a deadline is late, whether or not the timer was first.
-        if let Some(late) = self.limits.overdue(at) {
-            return Err(late);
+        if self.in_time != Some(at) {
+            if let Some(late) = self.limits.overdue(at) {
+                return Err(late);
+            }
+            self.in_time = Some(at);
         }
         self.received += bytes.len() as u64;
         let fed = self.decoder.feed(bytes, &mut self.events);

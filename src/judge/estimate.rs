@@ -8,7 +8,11 @@ use super::words::number;
 use crate::metrics::Unit;
 
 /// Resamples of a bootstrap.
-const REPLICATES: usize = 2000;
+pub(super) const REPLICATES: usize = 2000;
+/// The same where a standard error is all that is wanted.
+const FEW_REPLICATES: usize = 200;
+/// Confidence at which a normal bound lies one standard error away.
+const ONE_SIGMA: f64 = 0.841_344_746;
 /// Fewer requests than this fill 20 blocks too thinly for an interval from them.
 pub(super) const MIN_REQUESTS: u64 = 2 * MIN_BATCHES as u64;
 
@@ -22,6 +26,8 @@ pub(super) struct Estimate {
     pub n: u64,
     /// It speaks of what was observed, and of nothing beyond: least and greatest values.
     pub descriptive: bool,
+    /// It is a share: nothing lies outside 0 to 1.
+    pub share: bool,
     /// What to know of the interval.
     pub note: Option<String>,
 }
@@ -32,6 +38,8 @@ pub(super) struct Method {
     pub confidence: f64,
     pub seed: u64,
     pub blocks: usize,
+    /// Resamples, where there are any.
+    pub replicates: usize,
 }
 
 /// Why a value cannot be had although its leaves were measured.
@@ -62,6 +70,7 @@ pub(super) fn estimate(
             },
             n: 0,
             descriptive: false,
+            share: false,
             note: None,
         }),
         Some((a, b, Some(i))) => {
@@ -84,6 +93,7 @@ pub(super) fn estimate(
                 return Err(NoValue::Unbounded(why));
             }
             Ok(Estimate {
+                share: false,
                 point: map(own.point),
                 bounds: Bounds {
                     lower: one.min(other),
@@ -127,6 +137,7 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
             bounds: Bounds::UNKNOWN,
             n,
             descriptive,
+            share: false,
             note: Some(format!("{what}; the observed one decides")),
         });
     }
@@ -135,7 +146,7 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
     } else {
         let bounds = block_bootstrap(
             method.blocks,
-            REPLICATES,
+            method.replicates,
             method.confidence,
             method.seed,
             |weights| value(&|leaf| leaf.resampled(weights)),
@@ -147,8 +158,34 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
         bounds,
         n,
         descriptive,
+        share: false,
         note,
     })
+}
+
+/// The value of `node` and the variance that its sample leaves it, read from the width of its interval
+/// (NaN: not known). `None`: there is no value.
+pub(super) fn value_and_variance(
+    node: &Node,
+    leaves: &[Leaf],
+    unit: Unit,
+    blocks: usize,
+    seed: u64,
+) -> Option<(f64, f64)> {
+    let method = Method {
+        confidence: ONE_SIGMA,
+        seed,
+        blocks,
+        replicates: FEW_REPLICATES,
+    };
+    let estimate = estimate(node, leaves, unit, method).ok()?;
+    let halves = [
+        estimate.point - estimate.bounds.lower,
+        estimate.bounds.upper - estimate.point,
+    ];
+    let finite: Vec<f64> = halves.into_iter().filter(|h| h.is_finite()).collect();
+    let half = finite.iter().sum::<f64>() / finite.len() as f64;
+    Some((estimate.point, half * half))
 }
 
 fn too_few(requests: u64) -> String {
@@ -164,7 +201,7 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
     let resampled = || {
         block_bootstrap(
             method.blocks,
-            REPLICATES,
+            method.replicates,
             confidence,
             method.seed,
             |weights| leaf.resampled(weights),
@@ -233,6 +270,7 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
         bounds,
         n: leaf.n,
         descriptive,
+        share: matches!(leaf.data, LeafData::Share { .. }),
         note,
     })
 }

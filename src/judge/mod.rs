@@ -1,6 +1,7 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
 mod assertion;
+mod between_runs;
 mod blocks;
 mod case;
 mod compare;
@@ -11,13 +12,16 @@ mod expression;
 mod input;
 mod lateness;
 mod leaf;
+mod levels;
 mod measure;
 mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod relative;
 mod scheduled;
 mod server;
+mod steady;
 mod validity;
 mod verdict;
 mod words;
@@ -28,6 +32,8 @@ mod absolute_tests;
 mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod relative_tests;
 #[cfg(test)]
 mod server_tests;
 #[cfg(test)]

@@ -138,6 +138,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 interval: Duration::from_secs(1),
             },
             launch: None,
+            tokenizer: TokenizerChoice::default(),
             scrape: Scrape::default(),
         },
         load: load.clone(),
@@ -157,8 +158,10 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             source: PromptSource::Synthetic {
                 input_tokens: Length::Fixed(10),
                 output_tokens: Length::Fixed(10),
+                prefix: None,
             },
             salt: SaltMode::On,
+            length_tolerance: LengthTolerance::default(),
         },
         sla: assertions
             .into_iter()
@@ -189,6 +192,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             ..PhasePlan::new("main", load)
         }],
         measured_by: None,
+        relative_in_suite: 1,
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
         suite_hooks: Arc::default(),

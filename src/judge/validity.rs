@@ -1,8 +1,8 @@
-use crate::metrics::{Unit, counts_failures, quantile_of};
+use crate::metrics::{Unit, asked_input, counts_failures, quantile_of};
 use crate::record::{ErrorKind, RequestRecord};
 use crate::result::{Spread, Supply, Warning};
-use crate::suite::ClientBounds;
 use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, Function};
+use crate::suite::{ClientBounds, LengthTolerance};
 
 use super::assertion::Outcome;
 use super::expression::{Measured, bounds_above, compile, flipped, scale};
@@ -12,6 +12,8 @@ use super::prepared::Prepared;
 use super::verdict::Verdict;
 use super::words::{number, percent, quantity};
 
+/// Share of the prompts that may be of another length than asked for.
+const OTHER_LENGTH: f64 = 0.01;
 /// Share of something limited from which on a warning says that it runs out.
 const NEARLY_ALL: f64 = 0.9;
 /// Over reqwest bytes pass through the connection's task before the request's stamps them, and may
@@ -33,6 +35,8 @@ pub(super) struct Invalid {
 pub(super) struct Asserted<'a> {
     /// From where on the client counts as the limit.
     pub bounds: ClientBounds,
+    /// How far prompts may be from the length asked for.
+    pub lengths: LengthTolerance,
     /// The tightest latency bound, in ms.
     pub tightest: Option<f64>,
     /// Something other than the share of errors is asserted.
@@ -41,13 +45,14 @@ pub(super) struct Asserted<'a> {
     pub judged: &'a dyn Fn(&Prepared<'_>) -> Vec<Outcome>,
 }
 
-/// Whether the client was the limit in `phase`, and which rule of `docs/verdicts.md` says so.
+/// Whether `phase` is not what was asked for, or the client was the limit, and which rule of `docs/verdicts.md` says so.
 pub(super) fn invalid(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
     if phase.samples.is_empty() {
         return None;
     }
     let open = phase.open_loop;
     exhausted(phase)
+        .or_else(|| other_lengths(phase, asserted.lengths))
         .or_else(|| late(phase, asserted).filter(|_| open))
         .or_else(|| behind(phase, asserted).filter(|_| open))
         .or_else(|| saturated(phase, asserted).filter(|_| asserted.timed))
@@ -142,6 +147,25 @@ fn cause(phase: &Prepared<'_>, bounds: ClientBounds) -> (String, String) {
         _ => String::new(),
     };
     (how, LESS_OR_ELSEWHERE.to_owned())
+}
+
+/// Prompts that by the server's count are longer or shorter than asked for, more than a few of them.
+fn other_lengths(phase: &Prepared<'_>, tolerance: LengthTolerance) -> Option<Invalid> {
+    let (mut all, mut off, mut example) = (0_u64, 0_u64, None);
+    for (asked, got) in asked_input(&phase.samples) {
+        all += 1;
+        if !tolerance.covers(asked, got) {
+            off += 1;
+            example.get_or_insert((asked, got));
+        }
+    }
+    let (asked, got) = example?;
+    (off as f64 > OTHER_LENGTH * all as f64).then(|| Invalid {
+        reason: format!(
+            "prompts are not as long as asked: {off} of {all} lie beyond `length_tolerance`, such as one of {got} tokens by the server's count where {asked} were asked for"
+        ),
+        remedy: "name the model's own tokenizer, let the server count (`tokenizer: server`), or raise `length_tolerance`".to_owned(),
+    })
 }
 
 /// Requests failed because this machine had run out of ports, files or memory: no fault of the target.

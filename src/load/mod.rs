@@ -5,6 +5,7 @@ mod closed;
 mod health;
 mod open;
 mod plan;
+mod prepare;
 mod request;
 mod run;
 mod signal;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use futures_util::future::{FutureExt, select};
 
-use super::request::Ready;
+use super::prepare::Ready;
 use super::state::{CUT, Run};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::Transport;

@@ -6,6 +6,7 @@ use futures_util::future::{Either, select};
 
 use super::health::Tick;
 use super::plan::RunPlan;
+use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
 use super::{closed, health, open};
@@ -25,7 +26,10 @@ pub struct RunInputs<T> {
     /// How they are written and read.
     pub protocol: Arc<dyn Protocol>,
     /// What is asked.
-    pub source: Rc<dyn RequestSource>,
+    pub source: Arc<dyn RequestSource>,
+    /// Requests are made ready ahead of the schedule on a thread of their own, which only real time
+    /// has use for.
+    pub ahead: bool,
     /// Takes every record as it is made; must not block.
     pub sink: Box<dyn FnMut(RequestRecord)>,
     /// Counters for a progress line.
@@ -61,18 +65,21 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         transport,
         protocol,
         source,
+        ahead,
         sink,
         progress,
         interrupt,
     } = inputs;
+    let maker = Maker { source, protocol };
+    let ahead = ahead.then(|| Ahead::start(maker.clone())).flatten();
     open_ahead(&driver, &transport, &plan, &interrupt).await;
     let window = RefCell::new(WindowState::new(&plan));
     let run = Rc::new(Run {
         epoch: driver.now(),
         driver,
         transport,
-        protocol,
-        source,
+        maker,
+        ahead,
         progress,
         over: Signal::new(),
         drained: Signal::new(),

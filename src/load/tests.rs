@@ -14,7 +14,7 @@ use crate::endpoint::{
 };
 use crate::record::{ErrorKind, Part, RequestRecord};
 use crate::suite::{Arrivals, Length, Load, LoadShape, Stage, StageLevel, Start, Timeouts};
-use crate::workload::Synthetic;
+use crate::workload::{Synthetic, TokenModel};
 
 const MS: Nanos = 1_000_000;
 
@@ -160,13 +160,14 @@ fn drive_on<D: Driver>(
             gap: gap * MS,
         },
         protocol: Arc::new(Completions::new("m", true, &serde_json::Map::new())),
-        source: Rc::new(Synthetic {
-            seed: 0,
-            run: 0,
-            salt: None,
-            input_tokens: Length::Fixed(4),
-            output_tokens: Length::Fixed(2),
-        }),
+        source: Arc::new(Synthetic::new(
+            (0, 0),
+            None,
+            Length::Fixed(4),
+            Length::Fixed(2),
+            Arc::new(TokenModel::assumed()),
+        )),
+        ahead: false,
         sink: Box::new(move |r| sink.borrow_mut().push(r)),
         progress: Arc::default(),
         interrupt,

@@ -2,6 +2,7 @@
 
 mod docs;
 mod histogram;
+mod lengths;
 mod rates;
 mod samples;
 mod series;
@@ -23,6 +24,9 @@ mod tests;
 
 pub use docs::markdown;
 pub use histogram::histogram;
+pub use lengths::{
+    ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS, asked_input, token_lengths,
+};
 pub use rates::{CachedTokens, PhaseRates, Rate, cached_tokens, phase_value};
 pub use samples::{
     Arrival, PhaseSamples, Row, RunSamples, Sample, chunk_values, column, counts_failures,
@@ -33,4 +37,4 @@ pub use server::{Held, Of, Told, gauge_held, server_result, server_told};
 pub use summary::{counts, errors, summarize_phase, summarize_run};
 pub use table::{Availability, Direction, METRICS, MetricDef, Provenance, Shape, metric};
 pub use unit::{Dimension, Unit};
-pub use warnings::{ASKED_OUTPUT_TOKENS, phase_warnings};
+pub use warnings::phase_warnings;

@@ -278,7 +278,7 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::Tokens,
         direction: Direction::Neutral,
         meaning: "Prompt tokens of a request.",
-        formula: "usage.prompt_tokens, else an estimate marked as such",
+        formula: "usage.prompt_tokens, else what was planned, by a tokenizer or estimated",
         ..BASE
     },
     MetricDef {
@@ -286,7 +286,7 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::Tokens,
         direction: Direction::Neutral,
         meaning: "Generated tokens of a request.",
-        formula: "usage.completion_tokens, else tokens or chunks counted",
+        formula: "usage.completion_tokens, else counted by a tokenizer here, else chunks",
         ..BASE
     },
     MetricDef {

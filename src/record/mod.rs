@@ -12,4 +12,4 @@ pub use reader::read_records;
 pub use request::{ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
 pub use run::{RunRecords, Window};
 pub use scrape::{Buckets, ReplicaScrape, Scrape, read_scrapes};
-pub use writer::{Recorded, Recorder};
+pub use writer::{Count, Recorded, Recorder};

@@ -64,6 +64,10 @@ pub struct RequestRecord {
     /// Where the token counts come from.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
     pub provenance: Provenance,
+    /// The answer's text, where nobody has counted its tokens yet and a tokenizer is there to do so. Never
+    /// written anywhere.
+    #[serde(skip)]
+    pub uncounted: Option<Box<str>>,
     /// What distinguishes this request inside its phase, such as `shared=true`; asked lengths too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -188,6 +188,9 @@ pub struct PhaseResult {
     pub runs: Vec<RunPart>,
     /// Health of the client while it measured.
     pub client: ClientHealth,
+    /// Tokens asked for against tokens counted.
+    #[serde(default, skip_serializing_if = "TokenLengths::is_empty")]
+    pub tokens: TokenLengths,
     /// What is known of the target's own counters. Absent: nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerResult>,
@@ -392,6 +395,41 @@ pub struct RunPart {
     pub metrics: Metrics,
 }
 
+/// Tokens asked for against tokens counted, over the successes of the windows. Absent where nothing was
+/// asked for, or nobody counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenLengths {
+    /// Prompts: planned, and counted by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<AskedAndGot>,
+    /// Answers: asked for, generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<AskedAndGot>,
+}
+
+impl TokenLengths {
+    /// Whether there is nothing to compare.
+    pub fn is_empty(&self) -> bool {
+        self.input.is_none() && self.output.is_none()
+    }
+}
+
+/// Sums over requests of what was asked for and what was got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedAndGot {
+    /// Requests.
+    pub n: u64,
+    /// Tokens asked for.
+    pub asked: u64,
+    /// Tokens counted.
+    pub got: u64,
+    /// Requests where the two differ.
+    pub differ: u64,
+    /// What was asked for is an estimate: no tokenizer was at hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
+}
+
 /// Failures of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorCount {
@@ -473,9 +511,9 @@ pub struct RatioResult {
     pub value: f64,
     /// The two one-sided bounds; null: unbounded or not known.
     pub interval: [Option<f64>; 2],
-    /// How much more than 1 is tolerated, as a share, where the assertion says so (`<= 1.1 * …`).
+    /// What the ratio is held against: 0.4 of `a < 0.4 * b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<f64>,
+    pub limit: Option<f64>,
 }
 
 /// What an assertion compares.

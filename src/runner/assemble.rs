@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use super::health::{ClientOfRun, with_client_series};
 use crate::metrics::{
-    counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+    PhaseSamples, counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+    token_lengths,
 };
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, RunSeries, Warning};
@@ -77,6 +78,7 @@ impl MeasuredPhase {
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
+            tokens: token_lengths(&PhaseSamples::new(&self.runs, self.interrupted)),
             server: server_result(&self.runs),
             errors: errors(&self.runs, self.interrupted),
             warnings,

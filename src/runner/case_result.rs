@@ -7,7 +7,7 @@ use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of};
 use crate::plan::{Case, Evidence, Extended, PhasePlan, Role};
 use crate::result::{
     CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
-    RequestCounts, Warning,
+    RequestCounts, TokenLengths, Warning,
 };
 use crate::suite::LoadShape;
 use crate::text::Redactor;
@@ -172,6 +172,7 @@ pub fn placeholder(case: &Case) -> CaseResult {
             metrics: Metrics::new(),
             runs: Vec::new(),
             client: ClientHealth::default(),
+            tokens: TokenLengths::default(),
             server: None,
             errors: Vec::new(),
             warnings: Vec::new(),

@@ -35,6 +35,7 @@ struct AboutRun {
     salt: Option<String>,
     run: u32,
     client: Arc<ClientOfRun>,
+    warnings: Vec<Warning>,
     interrupted: bool,
 }
 
@@ -60,6 +61,7 @@ impl Collected {
             salt: one.salt,
             run: measure.run,
             client: Arc::new(one.client),
+            warnings: one.warnings,
             interrupted: cut,
         });
         self.runs.push(MeasuredRun {
@@ -170,7 +172,11 @@ impl Collected {
         let (target, model, stale) = sessions.about(plan.target_name());
         Some(MeasuredPhase {
             name: of_phase.name.clone(),
-            warnings: stale_connections(stale),
+            warnings: stale_connections(stale)
+                .into_iter()
+                // Each target is asked once, so that the last run knows of all.
+                .chain(about.last().into_iter().flat_map(|a| a.warnings.clone()))
+                .collect(),
             target,
             model,
             gpus: plan.target(case).gpus,

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,15 +9,17 @@ use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
 use super::time_limit::TimeLimit;
+use super::tokens::counter;
 use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::plan::{Case, Measure};
 use crate::record::{Recorder, RunRecords};
+use crate::result::Warning;
 use crate::suite::{PromptSource, SaltMode};
 use crate::telemetry::host::{HostSampler, current_thread};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, TokenModel, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -29,6 +30,8 @@ pub(super) struct OneRun {
     pub outcome: RunOutcome,
     pub salt: Option<String>,
     pub client: ClientOfRun,
+    /// What a reader of the numbers should know of how prompts were made.
+    pub warnings: Vec<Warning>,
 }
 
 /// Drives one run, the `nth` of its case, from its warm-up to the end of its drain, and records it.
@@ -45,11 +48,11 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     nth: u64,
     live: &LiveTarget<T>,
     ended: Signal,
-    entries: &Arc<[FileEntry]>,
+    prompts: (&Arc<[FileEntry]>, Arc<TokenModel>),
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
     let scenario = &case.scenario;
-    let recorder = Recorder::append(records)
+    let recorder = Recorder::counting(records, counter(measure.phase.target(case)))
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
@@ -89,7 +92,8 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         plan,
         transport: live.transport.clone(),
         protocol: live.protocol.clone(),
-        source: source(case, measure, salt.clone(), entries),
+        source: source(case, measure, salt.clone(), prompts),
+        ahead: !context.is_virtual(case),
         sink: redacting(context, case, recorder.sink()),
         progress,
         interrupt: stop.clone(),
@@ -133,6 +137,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         },
         outcome,
         salt,
+        warnings: Vec::new(),
     })
 }
 
@@ -178,31 +183,31 @@ fn source(
     case: &Case,
     measure: &Measure,
     salt: Option<String>,
-    entries: &Arc<[FileEntry]>,
-) -> Rc<dyn RequestSource> {
+    (entries, tokens): (&Arc<[FileEntry]>, Arc<TokenModel>),
+) -> Arc<dyn RequestSource> {
     let scenario = &case.scenario;
     match &scenario.prompts.source {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
-        } => Rc::new(Synthetic {
-            seed: scenario.seed,
-            run: measure.run,
-            salt,
-            input_tokens: *input_tokens,
-            output_tokens: *output_tokens,
-        }),
+            prefix,
+        } => {
+            let (input, output) = (input_tokens.clone(), output_tokens.clone());
+            let which = (scenario.seed, measure.run);
+            let source = Synthetic::new(which, salt.as_deref(), input, output, tokens);
+            Arc::new(source.with_prefix(*prefix))
+        }
         PromptSource::File {
             output_tokens,
             shuffle,
             ..
-        } => Rc::new(FromFile {
+        } => Arc::new(FromFile {
             entries: entries.clone(),
             seed: scenario.seed,
             run: measure.run,
             shuffle: *shuffle,
             salt,
-            output_tokens: *output_tokens,
+            output_tokens: output_tokens.clone(),
         }),
     }
 }

@@ -443,6 +443,22 @@ impl Scenario {
         self.synthetic("output_tokens", &path, tokens.into())
     }
 
+    /// Synthetic prompts that begin alike in groups
+    /// (`Value::map([("tokens", 2048), ("groups", 8)])`).
+    #[must_use]
+    #[track_caller]
+    pub fn prefix(self, prefix: impl Into<Value>) -> Self {
+        self.synthetic("prefix", &["prompts", "prefix"], prefix.into())
+    }
+
+    /// What counts tokens: `server`, `none`, or a mapping
+    /// (`Value::map([("tiktoken", "o200k_base")])`).
+    #[must_use]
+    #[track_caller]
+    pub fn tokenizer(self, tokenizer: impl Into<Value>) -> Self {
+        self.with("tokenizer", &["tokenizer"], tokenizer.into())
+    }
+
     /// An assertion, such as `ttft.p99 < 500ms`. Each call adds one.
     #[must_use]
     #[track_caller]

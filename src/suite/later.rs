@@ -19,23 +19,15 @@ pub(super) enum Place {
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
 ];
 
-const TARGET: [(&str, &str); 1] = [("tokenizer", "exact token counts")];
-
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
-
-const PROMPTS: [(&str, &str); 2] = [
-    ("prefix", "kind `cache`"),
-    ("tokenizer", "exact token counts"),
-];
 
 const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
@@ -44,11 +36,9 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
         Place::Suite => &[],
         Place::Project => &PROJECT,
-        Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
-        Place::Prompts => &PROMPTS,
-        Place::Launch | Place::Other => &[],
+        Place::Target | Place::Prompts | Place::Launch | Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
@@ -76,7 +66,10 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" | "start" => {
             "under `load:`"
         }
-        "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
+        "input_tokens" | "output_tokens" | "salt" | "path" | "prefix" | "length_tolerance" => {
+            "under `prompts:`"
+        }
+        "tokenizer" => "in a scenario, under `defaults:` or under `target:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
         | "measure_only" | "client" | "restart" | "between" | "timeout" | "skip"

@@ -7,16 +7,19 @@ mod client_setting;
 mod compose;
 mod de;
 mod diagnostic;
+mod edit;
 mod evidence;
 mod evidence_setting;
 mod exceptions;
 mod expansion;
+mod histogram;
 mod hooks;
 mod hooks_setting;
 mod interpolate;
 mod later;
 mod launch;
 mod launch_setting;
+mod length_setting;
 mod load_setting;
 mod loader;
 mod matrix;
@@ -40,20 +43,26 @@ mod source;
 mod target_setting;
 #[cfg(test)]
 mod tests;
+mod tokenizer_setting;
 mod units;
 mod yaml;
 mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
+pub use histogram::{Bin, Histogram};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
-pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
+pub use loader::{
+    LoadOptions, ReadFile, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name,
+};
 pub use model::{
-    Api, Arrivals, ClientBounds, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts,
-    SaltMode, Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite,
-    Target, TargetUrl, Timeouts, TransportKind, Undecided,
+    Api, Arrivals, ClientBounds, Kind, KnownIssue, Length, LengthTolerance, Load, LoadShape,
+    Popularity, Prefix, PromptSource, Prompts, SaltMode, Scenario, Secret, Shape, SimOverrides,
+    SlaAssertion, Stage, StageLevel, Start, Suite, TIKTOKEN_NAMES, Target, TargetUrl, Timeouts,
+    TokenizerChoice, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
 pub use scrape_setting::Scrape;

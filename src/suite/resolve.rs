@@ -187,7 +187,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 32] = [
+pub(super) const KEYS: [&str; 33] = [
     "name",
     "matrix",
     "timeout",
@@ -218,6 +218,7 @@ pub(super) const KEYS: [&str; 32] = [
     "between",
     "scrape",
     "stream",
+    "tokenizer",
     "headers",
     "body",
 ];
@@ -414,6 +415,9 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
     if let Some(stream) = &settings.stream {
         target.stream = stream.value;
     }
+    if let Some(tokenizer) = &settings.tokenizer {
+        target.tokenizer.clone_from(&tokenizer.value);
+    }
     target
 }
 
@@ -435,6 +439,10 @@ fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut
         kind: kind.value,
         stream: target.stream,
         open_loop: load.value.is_open_loop(),
+        labels: settings
+            .prompts
+            .as_ref()
+            .map_or(&[], |p| p.value.source.labels()),
         gpus: target.gpus.is_some(),
         scrape: scrape(settings, target).interval().is_some(),
     };

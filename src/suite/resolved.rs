@@ -11,8 +11,9 @@ use super::hooks::SuiteHooks;
 use super::hooks_setting;
 use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
-    Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, Secret,
-    StageLevel, Start, Target, TargetUrl, Undecided,
+    Api, Arrivals, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix, PromptSource,
+    Prompts, SaltMode, Scenario, Secret, Shape, StageLevel, Start, Target, TargetUrl,
+    TokenizerChoice, Undecided,
 };
 use super::units::{show_duration, show_rate, show_share};
 
@@ -37,7 +38,10 @@ pub(super) fn resolved_yaml(
             "/before",
             "/after",
             "/between",
+            "/target/tokenizer",
             "/prompts/path",
+            "/prompts/input_tokens/histogram",
+            "/prompts/output_tokens/histogram",
             "/sla",
         ] {
             if let Some(value) = scenario.pointer_mut(place) {
@@ -192,6 +196,18 @@ fn target(t: &Target) -> Json {
         Api::Completions => "completions",
     };
     out.insert("api".into(), json!(api));
+    let tokenizer = match &t.tokenizer {
+        TokenizerChoice::Auto => None,
+        TokenizerChoice::Server => Some(json!("server")),
+        TokenizerChoice::None => Some(json!("none")),
+        TokenizerChoice::File { path, .. } => {
+            Some(json!({ "file": plain(&path.to_string_lossy()) }))
+        }
+        TokenizerChoice::Tiktoken(name) => Some(json!({ "tiktoken": name })),
+    };
+    if let Some(tokenizer) = tokenizer {
+        out.insert("tokenizer".into(), tokenizer);
+    }
     if let Some(model) = &t.model {
         out.insert("model".into(), json!(plain(model)));
     }
@@ -347,8 +363,12 @@ fn prompts(p: &Prompts) -> Json {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
+            prefix,
         } => {
             out.insert("type".into(), json!("synthetic"));
+            if let Some(prefix) = prefix {
+                out.insert("prefix".into(), self::prefix(prefix));
+            }
             out.insert("input_tokens".into(), length(input_tokens));
             out.insert("output_tokens".into(), length(output_tokens));
         }
@@ -371,28 +391,47 @@ fn prompts(p: &Prompts) -> Json {
         SaltMode::Off => "off",
     };
     out.insert("salt".into(), json!(salt));
+    let LengthTolerance { share, tokens } = p.length_tolerance;
+    if p.length_tolerance != LengthTolerance::default() {
+        out.insert(
+            "length_tolerance".into(),
+            json!({ "share": show_share(share), "tokens": tokens }),
+        );
+    }
     Json::Object(out)
 }
 
+fn prefix(prefix: &Prefix) -> Json {
+    let popularity = match prefix.popularity {
+        Popularity::Uniform => "uniform".to_owned(),
+        Popularity::Zipf(s) => format!("zipf({s})"),
+    };
+    json!({
+        "tokens": prefix.tokens,
+        "groups": prefix.groups,
+        "ratio": show_share(prefix.ratio),
+        "popularity": popularity,
+    })
+}
+
 fn length(length: &Length) -> Json {
-    match length {
-        Length::Fixed(n) => json!(n),
-        Length::Uniform { min, max } => json!({ "min": min, "max": max }),
-        Length::Normal {
-            mean,
-            stddev,
-            min,
-            max,
-        } => json!({ "mean": mean, "stddev": stddev, "min": min, "max": max }),
-        Length::LogNormal {
-            mean,
-            stddev,
-            min,
-            max,
-        } => json!({
-            "distribution": "lognormal", "mean": mean, "stddev": stddev, "min": min, "max": max,
+    let (shape, min, max) = match length {
+        Length::Fixed(n) => return json!(n),
+        Length::Drawn { shape, min, max } => (shape, min, max),
+    };
+    let mut out = match shape {
+        Shape::Uniform => json!({}),
+        Shape::Normal { mean, stddev } => json!({ "mean": mean, "stddev": stddev }),
+        Shape::LogNormal { mean, stddev } => json!({
+            "distribution": "lognormal", "mean": mean, "stddev": stddev,
         }),
-    }
+        Shape::Exponential { mean } => json!({ "distribution": "exponential", "mean": mean }),
+        Shape::Zipf { s } => json!({ "distribution": "zipf", "s": s }),
+        Shape::Histogram { path, .. } => json!({ "histogram": plain(&path.to_string_lossy()) }),
+    };
+    out["min"] = json!(min);
+    out["max"] = json!(max);
+    out
 }
 
 /// Puts `${NAME}` for every secret value.

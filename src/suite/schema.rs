@@ -6,6 +6,7 @@
 
 mod cases;
 mod launch;
+mod prompts;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -15,7 +16,7 @@ use super::resolve::builtin;
 use super::scrape_setting::EVERY;
 use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
-use super::{client_setting, later, load_setting, prompts_setting, settings};
+use super::{client_setting, later, load_setting, settings};
 
 /// JSON Schema's dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -143,8 +144,9 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("noise", noise()),
         ("noise_levels", noise_levels()),
         ("stage", stage()),
-        ("prompts", prompts()),
-        ("length", length()),
+        ("prompts", prompts::prompts()),
+        ("length", prompts::length()),
+        ("tokenizer", prompts::tokenizer()),
         ("headers", headers()),
         ("body", body()),
     ];
@@ -376,6 +378,11 @@ fn settings_keys(keys: &mut Keys) {
         boolean(),
     );
     keys.add(
+        "tokenizer",
+        "As under `target`, over what stands there.",
+        reference("tokenizer"),
+    );
+    keys.add(
         "headers",
         "As under `target`, over what stands there.",
         reference("headers"),
@@ -488,6 +495,12 @@ fn target() -> Json {
         "Whether answers are streamed. `ttft`, `itl` and `tpot` need it.",
         boolean(),
         true,
+    );
+    keys.add_with(
+        "tokenizer",
+        "What counts its tokens: `auto` (its own `/tokenize` where it has one), `server`, `none`, a `tokenizer.json`, or a vocabulary of OpenAI's.",
+        reference("tokenizer"),
+        "auto",
     );
     let mut auth = Keys::default();
     auth.add(
@@ -633,91 +646,6 @@ fn stage() -> Json {
     let mut out = keys.mapping(&["duration"]);
     out["oneOf"] = json!([{ "required": ["rate"] }, { "required": ["concurrency"] }]);
     out
-}
-
-fn prompts() -> Json {
-    let mut keys = Keys::default();
-    keys.add(
-        "type",
-        "`synthetic` (made up, of given lengths) or `file`.",
-        one_of(&prompts_setting::TYPES),
-    );
-    keys.add(
-        "input_tokens",
-        "`synthetic`: tokens of a prompt.",
-        reference("length"),
-    );
-    keys.add(
-        "output_tokens",
-        "Tokens asked for; of prompts from a file, where a line does not say.",
-        reference("length"),
-    );
-    keys.add(
-        "path",
-        "`file`: text (a prompt a line) or JSONL (objects with `prompt` or `messages`, and optionally `output_tokens`); looked for beside the suite.",
-        json!({ "type": "string" }),
-    );
-    keys.add_with(
-        "shuffle",
-        "`file`: the order is drawn from the seed.",
-        boolean(),
-        false,
-    );
-    keys.add_with(
-        "salt",
-        "`on`: every run gets content of its own, so that none warms a prefix cache for the next; `off`: content follows from the seed alone.",
-        one_of(&prompts_setting::SALTS.map(|(name, _)| name)),
-        "on",
-    );
-    let mut out = keys.mapping(&["type"]);
-    let is = |name: &str| json!({ "properties": { "type": { "const": name } } });
-    out["allOf"] = json!([
-        { "if": is("synthetic"), "then": {
-            "required": ["input_tokens", "output_tokens"],
-            "properties": { "path": false, "shuffle": false },
-        } },
-        { "if": is("file"), "then": {
-            "required": ["path"],
-            "properties": { "input_tokens": false },
-        } },
-    ]);
-    out
-}
-
-fn length() -> Json {
-    let longest = u64::from(prompts_setting::LONGEST);
-    let mut keys = Keys::default();
-    keys.add_with(
-        "distribution",
-        "Which distribution; `uniform` where only `min` and `max` are given.",
-        one_of(&prompts_setting::DISTRIBUTIONS.map(|(name, _)| name)),
-        "normal",
-    );
-    let number = || {
-        json!({ "anyOf": [
-            { "type": "number", "minimum": 0, "maximum": longest },
-            text(&format!("^{NUMBER}$|{VARIABLE}"), &[]),
-        ] })
-    };
-    keys.add("mean", "Mean, in tokens.", number());
-    keys.add("stddev", "Standard deviation, in tokens.", number());
-    keys.add("min", "Least, in tokens.", whole(1, longest));
-    keys.add(
-        "max",
-        "Most, in tokens; five standard deviations above the mean where it is left out.",
-        whole(1, longest),
-    );
-    let distribution = keys.mapping(&[]);
-    let Json::Object(number) = whole(1, longest) else {
-        return distribution;
-    };
-    let mut either: Vec<Json> = number
-        .get("anyOf")
-        .and_then(Json::as_array)
-        .cloned()
-        .unwrap_or_default();
-    either.push(distribution);
-    json!({ "anyOf": either, "examples": [200, { "mean": 200, "stddev": 50 }] })
 }
 
 /// A whole number; in quotes too, as a variable needs them.

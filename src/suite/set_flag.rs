@@ -258,8 +258,9 @@ impl Overrides {
                 }
                 Section::Prompts => {
                     let from = settings.prompts_from.as_ref();
-                    settings.prompts =
-                        self.patched(&patches, from, problems, prompts_setting::read);
+                    settings.prompts = self.patched(&patches, from, problems, |n, p| {
+                        prompts_setting::read(n, around, p)
+                    });
                     note(settings.prompts.is_none(), "prompts", settings);
                 }
             }

@@ -15,7 +15,7 @@ use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
 use super::launch::Restart;
-use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, Undecided};
+use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, TokenizerChoice, Undecided};
 use super::named_targets::NamedTargets;
 use super::reader::{Fields, Placed, Problems};
 use super::scrape_setting::{self, Scrape};
@@ -24,7 +24,10 @@ use super::source::SourceFile;
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
-use super::{evidence_setting, exceptions, load_setting, prompts_setting, sla, target_setting};
+use super::{
+    evidence_setting, exceptions, load_setting, prompts_setting, sla, target_setting,
+    tokenizer_setting,
+};
 
 /// Most requests of a window.
 pub(super) const MOST_REQUESTS: u64 = 100_000_000;
@@ -68,6 +71,7 @@ pub(super) struct Settings {
     pub between: Option<Placed<HookList>>,
     pub scrape: Option<Placed<Scrape>>,
     pub stream: Option<Placed<bool>>,
+    pub tokenizer: Option<Placed<TokenizerChoice>>,
     pub timeout: Option<Placed<Duration>>,
     pub skip: Option<Placed<Option<String>>>,
     pub known_issue: Option<Placed<Option<KnownIssue>>>,
@@ -96,6 +100,8 @@ pub(super) struct Surroundings<'a> {
     /// What `secrets:` names.
     pub secrets: &'a [String],
     pub validate_sim: super::loader::ValidateSim<'a>,
+    /// Reads a file that a suite names.
+    pub read_file: super::loader::ReadFile<'a>,
     /// `--target` stands in for whatever suites say.
     pub ignore_targets: bool,
     /// Targets that have a name.
@@ -164,7 +170,7 @@ impl Settings {
             .and_then(|repeats| at_most(MOST_REPEATS, repeats, "repeats", problems));
         s.seed = fields.typed("seed", problems);
         if let Some(node) = fields.take("prompts") {
-            s.prompts = prompts_setting::read(node, problems);
+            s.prompts = prompts_setting::read(node, around, problems);
             s.prompts_from = Some(origin(node, problems));
             s.note_broken("prompts", s.prompts.is_none());
         }
@@ -202,6 +208,9 @@ impl Settings {
             .take("scrape")
             .and_then(|node| scrape_setting::read(node, problems));
         s.stream = fields.typed("stream", problems);
+        s.tokenizer = fields
+            .take("tokenizer")
+            .and_then(|node| tokenizer_setting::read(node, problems));
         s.timeout = fields
             .take("timeout")
             .and_then(|node| duration(node, true, problems));
@@ -282,6 +291,7 @@ impl Settings {
             after,
             between,
             stream,
+            tokenizer,
             timeout,
             skip,
             known_issue,

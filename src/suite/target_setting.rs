@@ -8,12 +8,13 @@ use serde_json::{Map, Value as Json};
 use super::diagnostic::Diagnostic;
 use super::later::Place;
 use super::launch_setting::{self, PORT};
-use super::model::{Api, SimOverrides, Target, TargetUrl, TransportKind};
+use super::model::{Api, SimOverrides, Target, TargetUrl, TokenizerChoice, TransportKind};
 use super::reader::{Fields, Placed, Problems};
 use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
+use super::tokenizer_setting;
 use super::yaml::Node;
 
 /// Protocols by name.
@@ -71,6 +72,7 @@ fn plain(url: TargetUrl) -> Target {
         transport: None,
         ready: launch_setting::plain_ready(),
         launch: None,
+        tokenizer: TokenizerChoice::default(),
         scrape: Scrape::default(),
     }
 }
@@ -156,6 +158,11 @@ pub(super) fn read(
         .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
+    }
+    if let Some(node) = fields.take("tokenizer")
+        && let Some(choice) = tokenizer_setting::read(node, problems)
+    {
+        target.tokenizer = choice.value;
     }
     if let Some(transport) = fields
         .take("transport")

@@ -143,6 +143,7 @@ pub fn prompt() -> PlannedRequest {
     PlannedRequest {
         prompt: Prompt::Text("Say hi.".to_owned()),
         input_tokens: None,
+        counted: false,
         output_tokens: Some(4),
         labels: Default::default(),
     }

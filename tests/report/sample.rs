@@ -495,6 +495,11 @@ fn phase(slower: f64) -> PhaseResult {
                 p99: 0.41,
                 max: 2.2,
             }),
+            preparation_lag: Some(Spread {
+                p50: 0.001,
+                p99: 0.004,
+                max: 0.11,
+            }),
             cpu: Some(0.23),
             achieved_share: Some(1.0),
             own_error: Some(OwnError {
@@ -529,6 +534,21 @@ fn phase(slower: f64) -> PhaseResult {
                 limit: Some(1024),
             }),
             ..ClientHealth::default()
+        },
+        tokens: TokenLengths {
+            input: Some(AskedAndGot {
+                n: 996,
+                asked: 499_812,
+                got: 499_812,
+                ..AskedAndGot::default()
+            }),
+            output: Some(AskedAndGot {
+                n: 996,
+                asked: 199_431,
+                got: 198_950,
+                differ: 31,
+                ..AskedAndGot::default()
+            }),
         },
         errors: vec![ErrorCount {
             kind: "total_timeout".into(),

@@ -3,6 +3,9 @@
 
 mod arrivals;
 mod binary;
+mod calibrate;
+mod prefix;
+mod procedures;
 mod queueing;
 mod shards;
 mod world;

@@ -4,7 +4,8 @@ use super::page::clean;
 use super::pictures::{PictureView, pictures};
 use super::server::{ServerView, of_server, server_view};
 use crate::metrics::metric;
-use crate::report::facts::{quantile, requests};
+use crate::report::facts::{lengths, quantile, requests};
+use crate::report::noise;
 use crate::report::order::in_table_order;
 use crate::result::{
     AssertionResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
@@ -26,6 +27,9 @@ pub(super) struct PhaseView {
     pub distributions: Vec<DistributionView>,
     pub values: Vec<ValueView>,
     pub runs: Vec<RunView>,
+    /// What metrics vary by, a row each, under `noise_headings`.
+    pub noise: Vec<RunView>,
+    pub noise_headings: [&'static str; 6],
     pub errors: Vec<ErrorView>,
     pub client: Vec<(String, String)>,
     pub server: Option<ServerView>,
@@ -96,6 +100,14 @@ pub(super) fn phase_view(
         } else {
             Vec::new()
         },
+        noise: phase
+            .noise
+            .iter()
+            .map(|n| RunView {
+                cells: noise::cells(n),
+            })
+            .collect(),
+        noise_headings: noise::HEADINGS,
         errors: phase
             .errors
             .iter()
@@ -111,7 +123,11 @@ pub(super) fn phase_view(
                 example: clean(&e.example),
             })
             .collect(),
-        client: client(&phase.client),
+        client: lengths(phase)
+            .map(|lengths| ("Tokens".to_owned(), lengths))
+            .into_iter()
+            .chain(client(&phase.client))
+            .collect(),
         server: server_view(phase),
         warnings: phase
             .warnings
@@ -265,6 +281,10 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
     );
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
+    add(
+        "Preparing a request",
+        health.preparation_lag.as_ref().map(spread),
+    );
     add(
         "Processor",
         health

@@ -8,6 +8,7 @@ use super::types::Operand;
 use crate::metrics::{Availability, MetricDef, Provenance};
 use crate::suite::model::Kind;
 use crate::suite::names::nearest;
+use crate::suite::reader::list;
 
 /// What a scenario measures, as far as it matters here.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub struct AssertionContext {
     pub open_loop: bool,
     /// The target says how many GPUs it has.
     pub gpus: bool,
+    /// Labels that its requests bear, each with its values where they are few.
+    pub labels: &'static [(&'static str, &'static [&'static str])],
     /// Somebody looks at the target's own counters.
     pub scrape: bool,
 }
@@ -43,7 +46,7 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
                 let result = check_metric(reference.metric, context, span).and_then(|()| {
                     let of_server = reference.metric.provenance == Provenance::Server;
                     let replicas = reference.labels.iter().all(|(l, _)| l == "replica");
-                    if reference.labels.is_empty() || of_server && replicas {
+                    if of_server && replicas {
                         Ok(())
                     } else if of_server {
                         Err(error(
@@ -52,11 +55,7 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
                             format!("write `{}{{replica=0}}`", reference.metric.name),
                         ))
                     } else {
-                        Err(error(
-                            span.clone(),
-                            "requests of this scenario bear no labels",
-                            "labels come with the prompt sources that set them, in a later version",
-                        ))
+                        check_labels(&reference.labels, context, span)
                     }
                 });
                 found.extend(result.err());
@@ -67,6 +66,41 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
         }
     }
     found
+}
+
+fn check_labels(
+    labels: &[(String, String)],
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    for (name, value) in labels {
+        let names = context.labels.iter().map(|(name, _)| *name);
+        let Some((_, values)) = context.labels.iter().find(|(known, _)| known == name) else {
+            let (what, help) = match nearest(name, names.clone()) {
+                Some(near) => (
+                    format!("requests of this scenario bear no label `{name}`"),
+                    format!("did you mean `{near}`?"),
+                ),
+                None if context.labels.is_empty() => (
+                    "requests of this scenario bear no labels".to_owned(),
+                    "prompts with a `prefix` bear `shared` and `group`".to_owned(),
+                ),
+                None => (
+                    format!("requests of this scenario bear no label `{name}`"),
+                    format!("they bear {}", list(&names.collect::<Vec<_>>())),
+                ),
+            };
+            return Err(error(span.clone(), what, help));
+        };
+        if !values.is_empty() && !values.contains(&value.as_str()) {
+            return Err(error(
+                span.clone(),
+                format!("the label `{name}` is never `{value}`"),
+                format!("it is one of {}", list(values)),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn comes(span: &TextSpan, what: &str, with: &str) -> AssertionError {

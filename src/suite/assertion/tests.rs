@@ -188,6 +188,7 @@ const CONTEXT: AssertionContext = AssertionContext {
     open_loop: true,
     scrape: true,
     gpus: true,
+    labels: &[],
 };
 
 #[test]
