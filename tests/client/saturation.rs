@@ -30,7 +30,7 @@ defaults:
   kind: latency
   prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 64 }}
   warmup: 500ms
-  duration: 2s
+  duration: 1s
   drain: 2s
   timeouts: {{ total: 10s }}
   allow_errors: 100%
@@ -139,7 +139,9 @@ fn cases<T>(
     let summary = std::fs::read(place.path().join("results/latest/summary.json"))
         .unwrap_or_else(|e| panic!("{e}: {said:?}"));
     let summary: Value = serde_json::from_slice(&summary).unwrap();
-    (place, summary["cases"].as_array().unwrap().clone())
+    let cases = summary["cases"].as_array().unwrap().clone();
+    assert_eq!(cases.len(), 2, "{summary:#}");
+    (place, cases)
 }
 
 fn told(case: &Value) -> String {
@@ -176,7 +178,7 @@ fn a_slow_server_is_a_failure() {
     }
 }
 
-/// A cgroup that gives a hundredth of a core, where one can be made.
+/// A cgroup that gives a twenty-fifth of a core, where one can be made.
 struct Confined {
     folder: PathBuf,
     limit: PathBuf,
@@ -186,8 +188,8 @@ impl Confined {
     fn make() -> Option<Confined> {
         let name = format!("prony-test-{}", std::process::id());
         for (mount, file, limit) in [
-            ("/sys/fs/cgroup", "cpu.max", "1000 100000"),
-            ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "1000"),
+            ("/sys/fs/cgroup", "cpu.max", "4000 100000"),
+            ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "4000"),
         ] {
             let folder = PathBuf::from(mount).join(&name);
             if std::fs::create_dir(&folder).is_err() {
