@@ -208,17 +208,28 @@ fn saturated(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         .is_some_and(|t| t.share > asserted.bounds.throttled);
     let busy = health.busy.filter(|b| *b >= asserted.bounds.busy);
     // Kept from its core half of the time, it is late whenever it is not lucky.
-    let kept = health
+    let share = health
         .core_wait
         .unwrap_or(0.0)
         .max(health.throttled.map_or(0.0, |t| t.share));
-    let kept = kept >= HALF;
-    let (delay, which) = match (kept, health.loop_delay?) {
-        (true, delay) => (delay.p99, "p99 of its"),
-        (false, delay) => (delay.p50, "its median"),
+    let kept = share >= HALF;
+    let (how, remedy) = cause(phase, asserted.bounds);
+    let (delay, which) = match (kept, health.loop_delay) {
+        (true, Some(delay)) => (delay.p99, "p99 of its"),
+        (false, Some(delay)) => (delay.p50, "its median"),
+        // A window in which its timer did not fire once says nothing of when anything came in.
+        (true, None) => {
+            return Some(Invalid {
+                reason: format!(
+                    "the client was saturated: it was kept from its core {} of the time, and its own timer did not fire once in the window{how}",
+                    share_of(share)
+                ),
+                remedy,
+            });
+        }
+        (false, None) => return None,
     };
     let (bound, what) = scale_of(phase, asserted)?;
-    let (how, remedy) = cause(phase, asserted.bounds);
     let ran = match busy {
         Some(busy) => format!(
             "its measuring thread ran or waited for a core {} of the time, and ",

@@ -84,6 +84,12 @@ fn a_saturated_client_is_invalid_whatever_it_measured() {
         ..loop_delay(1.0, 90.0, 120.0)
     };
     assert_eq!(verdict(250.0, &kept), Verdict::Invalid);
+    // Even its own timer did not come to fire.
+    let blind = ClientHealth {
+        core_wait: Some(0.87),
+        ..ClientHealth::default()
+    };
+    assert_eq!(verdict(250.0, &blind), Verdict::Invalid);
     // A thread that spins is busy and prompt.
     let spinning = ClientHealth {
         busy: Some(1.0),

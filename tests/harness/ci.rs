@@ -51,7 +51,7 @@ fn the_steps_summary_gets_the_report_behind_what_is_there() {
     let text = std::fs::read_to_string(world.path("step.md")).unwrap();
     assert!(text.starts_with("# Build\n<!-- prony "), "{text}");
     assert_eq!(
-        text.matches("`verdicts::fails`").count(),
+        text.matches("| ❌ fail | `verdicts::fails` |").count(),
         2,
         "a section a run: {text}"
     );
