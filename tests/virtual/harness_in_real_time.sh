@@ -12,4 +12,4 @@ print(" ".join(sorted({p["client"]["transport"] for c in summary["cases"] for p 
 in_virtual=$(transport traffic::burst)
 in_real=$(PRONY_VIRTUAL=0 transport traffic::burst)
 echo "by default: $in_virtual; with PRONY_VIRTUAL=0: $in_real"
-[ "$in_virtual" = "in process" ] && [ "$in_real" = reqwest ]
+[ "$in_virtual" = "in process" ] && [ "$in_real" = lean ]
