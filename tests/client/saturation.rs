@@ -18,8 +18,8 @@ const NEIGHBOURS: usize = 30;
 
 /// Streams of hundreds of tokens, thousands of tokens a second.
 const FAST: &str = "scheduler: { max_num_seqs: 512 }\ncost: { base_ms: 5, sequence_us: 5 }\n";
-/// One request at a time, two a second.
-const SLOW: &str = "scheduler: { max_num_seqs: 1 }\n";
+/// Four requests at a time, eight a second.
+const SLOW: &str = "scheduler: { max_num_seqs: 4 }\n";
 
 fn suite(url: &str) -> String {
     format!(
@@ -30,7 +30,7 @@ defaults:
   kind: latency
   prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 64 }}
   warmup: 500ms
-  duration: 1s
+  duration: 2s
   drain: 2s
   timeouts: {{ total: 10s }}
   allow_errors: 100%
