@@ -2,6 +2,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use super::request::RequestRecord;
 
 /// Reads `requests.jsonl`. The last line may be torn, as a killed run leaves it: it is left out.
@@ -9,7 +11,12 @@ use super::request::RequestRecord;
 /// # Errors
 /// When the file cannot be read, or a line before the last is not a record; the line is named.
 pub fn read_records(path: &Path) -> io::Result<Vec<RequestRecord>> {
-    let mut records = Vec::new();
+    read_lines(path)
+}
+
+/// Reads a file with a value of JSON a line; one that cannot be read is left out where it is the last.
+pub(super) fn read_lines<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
+    let mut values = Vec::new();
     let mut torn: Option<(usize, serde_json::Error)> = None;
     for (i, line) in BufReader::new(File::open(path)?).split(b'\n').enumerate() {
         if let Some((line, error)) = torn.take() {
@@ -19,11 +26,11 @@ pub fn read_records(path: &Path) -> io::Result<Vec<RequestRecord>> {
             ));
         }
         match serde_json::from_slice(&line?) {
-            Ok(record) => records.push(record),
+            Ok(value) => values.push(value),
             Err(error) => torn = Some((i + 1, error)),
         }
     }
-    Ok(records)
+    Ok(values)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use super::reader::read_lines;
 
 /// One look at the counters that the target keeps of itself: a line of `telemetry.jsonl`.
 ///
@@ -67,21 +68,7 @@ pub struct Buckets {
 /// When the file cannot be read, or a line before the last is not a look at counters; the line is
 /// named.
 pub fn read_scrapes(path: &Path) -> io::Result<Vec<Scrape>> {
-    let mut scrapes = Vec::new();
-    let mut torn: Option<(usize, serde_json::Error)> = None;
-    for (i, line) in BufReader::new(File::open(path)?).split(b'\n').enumerate() {
-        if let Some((line, error)) = torn.take() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{}:{line}: {error}", path.display()),
-            ));
-        }
-        match serde_json::from_slice(&line?) {
-            Ok(scrape) => scrapes.push(scrape),
-            Err(error) => torn = Some((i + 1, error)),
-        }
-    }
-    Ok(scrapes)
+    read_lines(path)
 }
 
 #[cfg(test)]
