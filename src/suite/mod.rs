@@ -29,6 +29,8 @@ mod names;
 mod plain;
 mod project;
 mod prompts_setting;
+#[cfg(test)]
+mod prompts_tests;
 mod reader;
 mod resolve;
 mod resolved;
