@@ -83,6 +83,13 @@ fn serve_answers(stream: &mut dyn ReadWrite) {
     }
 }
 
+/// What this server waits for does not come; its thread ends with the tests.
+fn never() {
+    loop {
+        std::thread::park();
+    }
+}
+
 fn trusting(mut settings: HttpSettings) -> HttpSettings {
     settings.ca = Some(CA.to_vec());
     settings
@@ -129,7 +136,7 @@ fn a_request_that_takes_over_a_connection_waited_for_that_one() {
     let settings = tls_server(
         |number| {
             if number > 0 {
-                std::thread::sleep(Duration::from_secs(600));
+                never();
             }
         },
         move |stream| {
@@ -169,7 +176,7 @@ fn a_request_that_takes_over_a_connection_waited_for_that_one() {
 
 #[test]
 fn a_connection_that_is_never_ready_is_a_connect_timeout() {
-    let settings = tls_server(|_| std::thread::sleep(Duration::from_secs(600)), |_| {});
+    let settings = tls_server(|_| never(), |_| {});
     let mut limits = patient();
     limits.connect = Duration::from_millis(150);
     let seen = observe(trusting(settings), Box::new(chat()), limits);
