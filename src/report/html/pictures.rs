@@ -296,22 +296,43 @@ fn timeline_of(
             });
         }
     }
-    let values: Vec<f64> = drawn
-        .iter()
-        .flat_map(|l| l.points.iter().filter_map(|p| p.1))
-        .collect();
-    let window = phase.runs.first()?.window_s;
     let several = if phase.runs.len() > 1 {
         format!(" {} runs over each other.", phase.runs.len())
     } else {
         String::new()
     };
-    let svg = lines(&LineChart {
-        head: Head {
-            id,
-            title,
-            desc: caption,
-        },
+    let head = Head {
+        id,
+        title,
+        desc: caption,
+    };
+    Some(PictureView {
+        title: title.to_owned(),
+        caption: format!("{caption}{several}"),
+        svg: drawn_over_time(phase, head, unit, drawn, end)?,
+    })
+}
+
+/// Lines over the seconds of a run, up to `end`, with what lies outside the first run's window shaded.
+pub(super) fn drawn_over_time(
+    phase: &PhaseSeries,
+    head: Head<'_>,
+    unit: &str,
+    drawn: Vec<Line>,
+    end: f64,
+) -> Option<String> {
+    let values: Vec<f64> = drawn
+        .iter()
+        .flat_map(|l| l.points.iter().filter_map(|p| p.1))
+        .collect();
+    let window = phase.runs.first()?.window_s;
+    let shade = |from: f64, to: f64, label: &str| Shade {
+        from,
+        to,
+        label: label.to_owned(),
+    };
+    lines(&LineChart {
+        head,
         x: Axis {
             scale: Scale::Linear {
                 lo: 0.0,
@@ -325,22 +346,9 @@ fn timeline_of(
         },
         lines: drawn,
         shades: vec![
-            Shade {
-                from: 0.0,
-                to: window[0],
-                label: "warm-up".to_owned(),
-            },
-            Shade {
-                from: window[1],
-                to: end,
-                label: "tail".to_owned(),
-            },
+            shade(0.0, window[0], "warm-up"),
+            shade(window[1], end, "tail"),
         ],
         marks: vec![],
-    })?;
-    Some(PictureView {
-        title: title.to_owned(),
-        caption: format!("{caption}{several}"),
-        svg,
     })
 }

@@ -2,12 +2,12 @@ use serde::Serialize;
 
 use super::page::clean;
 use crate::metrics::{Provenance, Shape, Unit, metric};
-use crate::report::chart::{Axis, Head, Line, LineChart, Scale, Shade, lines};
+use crate::report::chart::{Head, Line};
 use crate::report::order::in_table_order;
 use crate::result::{MetricSummary, Metrics, PhaseResult, PhaseSeries, ServerResult};
 use crate::text::{MISSING, count, number, seconds};
 
-use super::pictures::PictureView;
+use super::pictures::{PictureView, drawn_over_time};
 
 /// What the server counted of itself, as `phase.html` sees it.
 #[derive(Serialize)]
@@ -202,43 +202,14 @@ fn picture(
             });
         }
     }
-    let values: Vec<f64> = drawn
-        .iter()
-        .flat_map(|l| l.points.iter().filter_map(|p| p.1))
-        .collect();
-    let window = phase.runs.first()?.window_s;
-    let shade = |from: f64, to: f64, label: &str| Shade {
-        from,
-        to,
-        label: label.to_owned(),
+    let head = Head {
+        id,
+        title,
+        desc: caption,
     };
-    let svg = lines(&LineChart {
-        head: Head {
-            id,
-            title,
-            desc: caption,
-        },
-        x: Axis {
-            scale: Scale::Linear {
-                lo: 0.0,
-                hi: end.max(f64::MIN_POSITIVE),
-            },
-            unit: "s".to_owned(),
-        },
-        y: Axis {
-            scale: Scale::linear(values, true),
-            unit: unit.to_owned(),
-        },
-        lines: drawn,
-        shades: vec![
-            shade(0.0, window[0], "warm-up"),
-            shade(window[1], end, "tail"),
-        ],
-        marks: vec![],
-    })?;
     Some(PictureView {
         title: title.to_owned(),
         caption: caption.to_owned(),
-        svg,
+        svg: drawn_over_time(phase, head, unit, drawn, end)?,
     })
 }
