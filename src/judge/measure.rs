@@ -42,6 +42,12 @@ fn metric_leaf(
             metric.name
         )));
     }
+    if let Availability::Answer(of) = metric.availability {
+        return Err(Missing::NotMeasured(format!(
+            "`{}` comes with {of}",
+            metric.name
+        )));
+    }
     if samples.is_empty() {
         return Err(no_requests(&m.labels));
     }

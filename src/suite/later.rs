@@ -16,14 +16,20 @@ pub(super) enum Place {
     Other,
 }
 
+/// Whether this version runs scenarios of all kinds, `search` included; otherwise those of the others
+/// are refused, and so are their keys.
+pub(super) const ALL_KINDS: bool = false;
+
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
+    ("cache", "kind `cache`"),
     ("targets", "kind `disaggregation`"),
+    ("interference", "kind `disaggregation`"),
     ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
@@ -89,6 +95,9 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
             "in a scenario or under `defaults:`"
         }
         "name" | "matrix" => "in a scenario",
+        "maximize" | "saturate" | "subject_to" | "precision" | "budget" => "under `search:`",
+        "replicas" | "mode" | "order" | "idle" | "scale" => "under `sweep:`",
+        "flush" | "block_size" | "capacity" => "under `cache:`",
         "include" | "exclude" => "under `matrix:`",
         "until" => "under `known_issue:`",
         "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",

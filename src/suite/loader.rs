@@ -8,7 +8,7 @@ use super::diagnostic::Diagnostic;
 use super::expansion::{self, Expansion};
 use super::hooks_setting;
 use super::interpolate::{Variables, is_variable, replace};
-use super::later::Place;
+use super::later::{self, Place};
 use super::matrix::MOST_CASES;
 use super::model::{SimOverrides, Suite, TargetUrl};
 use super::names::{is_name, nearest};
@@ -66,6 +66,9 @@ pub struct LoadOptions<'a> {
     pub target: Option<String>,
     /// Checks `sim://` targets.
     pub validate_sim: ValidateSim<'a>,
+    /// Scenarios of kinds that this version checks and does not run yet are read like the others,
+    /// rather than refused.
+    pub all_kinds: bool,
 }
 
 impl Default for LoadOptions<'_> {
@@ -79,6 +82,7 @@ impl Default for LoadOptions<'_> {
             seed: None,
             target: None,
             validate_sim: &|_| Ok(()),
+            all_kinds: later::ALL_KINDS,
         }
     }
 }
@@ -146,6 +150,7 @@ fn load_all(
     let wanted = project::Wanted {
         env: options.env,
         validate_sim: options.validate_sim,
+        all_kinds: options.all_kinds,
         profile: options.profile.as_deref(),
         ignore_targets: options.target.is_some(),
     };
@@ -156,6 +161,7 @@ fn load_all(
         ignore_targets: options.target.is_some(),
         targets: &project.targets,
         secrets: &project.secrets,
+        all_kinds: options.all_kinds,
     };
     let set = set_flag::read(&options.set, options.env, &around, &mut found);
     let mut flags = Settings {

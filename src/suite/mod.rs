@@ -11,6 +11,7 @@ mod expansion;
 mod hooks;
 mod hooks_setting;
 mod interpolate;
+mod kinds;
 mod later;
 mod launch;
 mod launch_setting;
@@ -43,6 +44,10 @@ mod yaml_help;
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
+pub use kinds::{
+    Axis, Budget, CachePlan, Disaggregation, Flush, Goal, Interference, KindPlan, Replicas, Scale,
+    Scaling, Search, Sweep, SweepLevels, SweepOrder,
+};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
 pub use model::{

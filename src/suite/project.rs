@@ -35,6 +35,8 @@ pub(super) struct Wanted<'a> {
     pub profile: Option<&'a str>,
     /// `--target` stands in for whatever layers say.
     pub ignore_targets: bool,
+    /// As in [`super::loader::LoadOptions`].
+    pub all_kinds: bool,
 }
 
 /// Reads `prony.yaml`, where there is one.
@@ -102,6 +104,7 @@ fn read_root(root: &Node, wanted: &Wanted<'_>, project: &mut Project, problems: 
         env: wanted.env,
         validate_sim: wanted.validate_sim,
         ignore_targets: wanted.ignore_targets,
+        all_kinds: wanted.all_kinds,
         targets: &project.targets,
         secrets: &secret_names,
     };
@@ -191,6 +194,7 @@ fn read_targets(
         env: wanted.env,
         validate_sim: wanted.validate_sim,
         ignore_targets: false,
+        all_kinds: wanted.all_kinds,
         targets: &none,
         secrets: &secrets,
     };

@@ -127,7 +127,7 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
 }
 
 /// A number of tokens, or a distribution of them.
-fn length(node: &Node, problems: &mut Problems) -> Option<Length> {
+pub(super) fn length(node: &Node, problems: &mut Problems) -> Option<Length> {
     if node.entries().is_none() {
         let tokens = problems.typed::<u32>(node)?;
         return in_range(tokens, problems).map(Length::Fixed);

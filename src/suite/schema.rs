@@ -5,6 +5,7 @@
 //! it knows (`tests/schema.rs`), so that neither can go its own way.
 
 mod cases;
+mod kinds;
 mod launch;
 
 use serde_json::{Map, Value as Json, json};
@@ -139,6 +140,10 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("known_issue", cases::known_issue_mapping()),
         ("load", load()),
         ("stage", stage()),
+        ("search", kinds::search()),
+        ("sweep", kinds::sweep()),
+        ("cache", kinds::cache()),
+        ("interference", kinds::interference()),
         ("prompts", prompts()),
         ("length", length()),
         ("headers", headers()),
@@ -231,12 +236,16 @@ fn settings_mapping() -> Json {
 fn settings_keys(keys: &mut Keys) {
     let kinds: Vec<_> = Kind::ALL
         .into_iter()
-        .filter(|k| later::kind(*k).is_none())
+        .filter(|k| later::ALL_KINDS || later::kind(*k).is_none())
         .map(Kind::name)
         .collect();
     keys.add(
         "kind",
-        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load.",
+        if later::ALL_KINDS {
+            "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `cache`: a cold against a warm prefix cache; `disaggregation`: two `targets` against each other, or long prompts against a steady load."
+        } else {
+            "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load."
+        },
         one_of(&kinds),
     );
     keys.add(
@@ -245,6 +254,9 @@ fn settings_keys(keys: &mut Keys) {
         target_or_name(),
     );
     keys.add("load", "How requests are sent.", reference("load"));
+    if later::ALL_KINDS {
+        kinds::keys(keys);
+    }
     keys.add("prompts", "What is asked.", reference("prompts"));
     keys.add(
         "sla",
@@ -507,10 +519,7 @@ fn load() -> Json {
     keys.add_with(
         "arrivals",
         "Open loop: `constant`, `poisson`, or `gamma(SHAPE)` (below 1 burstier than Poisson, above 1 smoother).",
-        json!({ "anyOf": [
-            { "enum": ["constant", "poisson", "gamma(0.5)"] },
-            text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
-        ] }),
+        arrivals(),
         "poisson",
     );
     keys.add(
@@ -525,6 +534,13 @@ fn load() -> Json {
         { "required": ["stages"] },
     ]);
     out
+}
+
+fn arrivals() -> Json {
+    json!({ "anyOf": [
+        { "enum": ["constant", "poisson", "gamma(0.5)"] },
+        text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
+    ] })
 }
 
 fn stage() -> Json {
