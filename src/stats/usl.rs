@@ -3,8 +3,8 @@ use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::Bounds;
-use super::batch::student_t;
 use super::quantile::quantile;
+use super::student_t;
 
 /// Parameters of the curve: λ, σ and κ.
 const PARAMETERS: usize = 3;

@@ -23,14 +23,13 @@ pub(super) const ALL_KINDS: bool = false;
 const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("baseline", BASELINES),
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("cache", "kind `cache`"),
     ("targets", "kind `disaggregation`"),
     ("interference", "kind `disaggregation`"),
-    ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
     ("scrape", "the server's own counters"),

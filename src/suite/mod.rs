@@ -6,6 +6,9 @@ pub mod builder;
 mod compose;
 mod de;
 mod diagnostic;
+mod edit;
+mod evidence;
+mod evidence_setting;
 mod exceptions;
 mod expansion;
 mod hooks;
@@ -43,6 +46,8 @@ mod yaml_help;
 
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
+pub use edit::{Edit, edited};
+pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use kinds::{
     Axis, Budget, CachePlan, Disaggregation, Flush, Goal, Interference, KindPlan, Replicas, Scale,

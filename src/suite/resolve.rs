@@ -24,6 +24,7 @@ use super::yaml::Node;
 pub(super) mod builtin {
     use std::time::Duration;
 
+    use crate::suite::evidence::Extend;
     use crate::suite::launch::Restart;
     use crate::suite::model::Undecided;
 
@@ -33,6 +34,9 @@ pub(super) mod builtin {
     pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
     pub const TOTAL: Duration = Duration::from_secs(300);
     pub const REPEATS: u32 = 1;
+    /// Where measured phases are compared.
+    pub const REPEATS_TO_COMPARE: u32 = 5;
+    pub const EXTEND: Extend = Extend::Factor(2.0);
     pub const SEED: u64 = 0;
     pub const CONFIDENCE: f64 = 0.95;
     pub const UNDECIDED: Undecided = Undecided::Lean;
@@ -185,7 +189,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 28] = [
+pub(super) const KEYS: [&str; 30] = [
     "name",
     "matrix",
     "timeout",
@@ -206,6 +210,8 @@ pub(super) const KEYS: [&str; 28] = [
     "measure_only",
     "confidence",
     "undecided",
+    "extend",
+    "noise",
     "allow_errors",
     "restart",
     "before",
@@ -338,7 +344,7 @@ fn build(
         warmup: or(&settings.warmup, builtin::WARMUP),
         drain: or(&settings.drain, timeouts.total),
         timeouts,
-        repeats: or(&settings.repeats, builtin::REPEATS),
+        repeats: or(&settings.repeats, default_repeats(&settings)),
         seed: or(&settings.seed, builtin::SEED),
         prompts: settings.prompts.as_ref()?.value.clone(),
         sla: settings
@@ -349,6 +355,8 @@ fn build(
         measure_only: or(&settings.measure_only, false),
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
+        extend: or(&settings.extend, builtin::EXTEND),
+        noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
@@ -360,6 +368,16 @@ fn build(
         skip: settings.skip.and_then(|skip| skip.value),
         known_issue: settings.known_issue.and_then(|issue| issue.value),
     })
+}
+
+/// Repeats where no layer says how many.
+fn default_repeats(settings: &Settings) -> u32 {
+    let mut sla = settings.sla.iter().flat_map(|sla| &sla.value);
+    if sla.any(|written| written.0.assertion.is_relative()) {
+        builtin::REPEATS_TO_COMPARE
+    } else {
+        builtin::REPEATS
+    }
 }
 
 fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
