@@ -1,6 +1,7 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
 mod assertion;
+mod between_runs;
 mod blocks;
 mod case;
 mod compare;
@@ -10,12 +11,15 @@ mod estimate;
 mod expression;
 mod input;
 mod leaf;
+mod levels;
 mod measure;
 mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod relative;
 mod scheduled;
+mod steady;
 mod validity;
 mod verdict;
 mod words;
