@@ -16,20 +16,12 @@ pub(super) enum Place {
     Other,
 }
 
-/// Whether this version runs scenarios of all kinds, `search` included; otherwise those of the others
-/// are refused, and so are their keys.
-pub(super) const ALL_KINDS: bool = false;
-
-const SEARCH: &str = "the search for the highest load";
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("baseline", BASELINES),
-    ("search", SEARCH),
-    ("sweep", "kind `scalability`"),
     ("cache", "kind `cache`"),
-    ("targets", "kind `disaggregation`"),
-    ("interference", "kind `disaggregation`"),
+    ("interference", "long prompts beside a steady load"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
     ("scrape", "the server's own counters"),
@@ -99,7 +91,8 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "flush" | "block_size" | "capacity" => "under `cache:`",
         "include" | "exclude" => "under `matrix:`",
         "until" => "under `known_issue:`",
-        "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
+        "targets" => "in a scenario of kind `disaggregation`, or in `prony.yaml`",
+        "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
         _ => return None,
@@ -125,9 +118,7 @@ pub(super) fn prompts(name: &str) -> Option<&'static str> {
 /// What a kind comes with, where this version does not run it.
 pub(super) fn kind(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::Latency | Kind::Throughput => None,
-        Kind::Scalability => Some("sweeps over load levels and replicas"),
         Kind::Cache => Some("cold and warm phases"),
-        Kind::Disaggregation => Some("scenarios of several targets"),
+        Kind::Latency | Kind::Throughput | Kind::Scalability | Kind::Disaggregation => None,
     }
 }

@@ -8,7 +8,7 @@ use super::diagnostic::Diagnostic;
 use super::expansion::{self, Expansion};
 use super::hooks_setting;
 use super::interpolate::{Variables, is_variable, replace};
-use super::later::{self, Place};
+use super::later::Place;
 use super::matrix::MOST_CASES;
 use super::model::{SimOverrides, Suite, TargetUrl};
 use super::names::{is_name, nearest};
@@ -66,8 +66,8 @@ pub struct LoadOptions<'a> {
     pub target: Option<String>,
     /// Checks `sim://` targets.
     pub validate_sim: ValidateSim<'a>,
-    /// Scenarios of kinds that this version checks and does not run yet are read like the others,
-    /// rather than refused.
+    /// What this version checks and does not run yet (kind `cache`, say) is read like the rest, rather
+    /// than refused.
     pub all_kinds: bool,
 }
 
@@ -82,7 +82,7 @@ impl Default for LoadOptions<'_> {
             seed: None,
             target: None,
             validate_sim: &|_| Ok(()),
-            all_kinds: later::ALL_KINDS,
+            all_kinds: false,
         }
     }
 }

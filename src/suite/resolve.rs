@@ -189,7 +189,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 30] = [
+pub(super) const KEYS: [&str; 33] = [
     "name",
     "matrix",
     "timeout",
@@ -198,6 +198,9 @@ pub(super) const KEYS: [&str; 30] = [
     "kind",
     "target",
     "load",
+    "search",
+    "sweep",
+    "targets",
     "requests",
     "duration",
     "warmup",

@@ -238,16 +238,12 @@ fn settings_mapping() -> Json {
 fn settings_keys(keys: &mut Keys) {
     let kinds: Vec<_> = Kind::ALL
         .into_iter()
-        .filter(|k| later::ALL_KINDS || later::kind(*k).is_none())
+        .filter(|k| later::kind(*k).is_none())
         .map(Kind::name)
         .collect();
     keys.add(
         "kind",
-        if later::ALL_KINDS {
-            "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `cache`: a cold against a warm prefix cache; `disaggregation`: two `targets` against each other, or long prompts against a steady load."
-        } else {
-            "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load."
-        },
+        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `disaggregation`: two `targets` against each other.",
         one_of(&kinds),
     );
     keys.add(
@@ -256,9 +252,7 @@ fn settings_keys(keys: &mut Keys) {
         target_or_name(),
     );
     keys.add("load", "How requests are sent.", reference("load"));
-    if later::ALL_KINDS {
-        kinds::keys(keys);
-    }
+    kinds::keys(keys);
     keys.add("prompts", "What is asked.", reference("prompts"));
     keys.add(
         "sla",

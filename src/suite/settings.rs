@@ -135,9 +135,7 @@ impl Settings {
             s.load_from = Some(origin(node, problems));
             s.note_broken("load", s.load.is_none());
         }
-        if around.all_kinds {
-            s.read_kind_keys(fields, around, problems);
-        }
+        s.read_kind_keys(fields, around, problems);
         if let Some(node) = fields.take("requests") {
             s.requests = positive(problems.typed(node), "requests", problems)
                 .and_then(|requests| at_most(MOST_REQUESTS, requests, "requests", problems));
@@ -236,7 +234,9 @@ impl Settings {
             self.sweep = kinds::read_sweep(node, around, problems);
             self.note_broken("sweep", self.sweep.is_none());
         }
-        if let Some(node) = fields.take("cache") {
+        if around.all_kinds
+            && let Some(node) = fields.take("cache")
+        {
             self.cache = kinds::read_cache(node, around, problems);
             self.note_broken("cache", self.cache.is_none());
         }
@@ -252,7 +252,9 @@ impl Settings {
             }
             self.note_broken("targets", self.targets.is_none());
         }
-        if let Some(node) = fields.take("interference") {
+        if around.all_kinds
+            && let Some(node) = fields.take("interference")
+        {
             self.interference = kinds::read_interference(node, problems);
             self.note_broken("interference", self.interference.is_none());
         }

@@ -266,13 +266,17 @@ fn a_load_beside_a_search_is_refused_and_one_below_it_is_not() {
 }
 
 #[test]
-fn until_they_run_the_keys_of_all_kinds_are_refused() {
-    let input = SuiteInput {
-        path: "kinds.yaml".into(),
-        bytes: suite("kind: cache\nmeasure_only: true").into(),
-    };
-    assert_eq!(
-        load(&[input], &LoadOptions::default()).is_ok(),
-        crate::suite::later::ALL_KINDS
-    );
+fn what_does_not_run_yet_is_refused() {
+    for lines in [
+        "kind: cache\nmeasure_only: true",
+        "kind: disaggregation\ninterference: { rate: 1/s, input_tokens: 9 }\nmeasure_only: true",
+        "kind: scalability\nsweep: { rate: auto }\nmeasure_only: true",
+    ] {
+        let input = SuiteInput {
+            path: "kinds.yaml".into(),
+            bytes: suite(lines).into(),
+        };
+        let seen = render_all(&load(&[input], &LoadOptions::default()).unwrap_err(), false);
+        assert!(seen.contains("comes in a later version"), "{seen}");
+    }
 }

@@ -9,8 +9,8 @@ use crate::suite::kinds::limits::{
     AXES, IDLE, LARGEST_PRECISION, LEAST_PRECISION, MODES, MOST_BLOCK, MOST_LEVELS, ORDERS,
     OUTPUT_TOKENS, PRECISION, SCALE_TIMEOUT,
 };
-use crate::suite::load_setting;
 use crate::suite::units::{show_duration, show_share};
+use crate::suite::{later, load_setting};
 
 /// Adds the keys of all kinds.
 pub(super) fn keys(keys: &mut Keys) {
@@ -24,11 +24,13 @@ pub(super) fn keys(keys: &mut Keys) {
         "Kind `scalability`: levels of the load, or numbers of replicas, measured one after the other.",
         reference("sweep"),
     );
-    keys.add(
-        "cache",
-        "Kind `cache`: what is known of the server's prefix cache, and how it is emptied.",
-        reference("cache"),
-    );
+    if runs("cache") {
+        keys.add(
+            "cache",
+            "Kind `cache`: what is known of the server's prefix cache, and how it is emptied.",
+            reference("cache"),
+        );
+    }
     keys.add(
         "targets",
         "Kind `disaggregation`: two targets, each of them a phase of the name it has here.",
@@ -40,11 +42,18 @@ pub(super) fn keys(keys: &mut Keys) {
             "maxProperties": 2,
         }),
     );
-    keys.add(
-        "interference",
-        "Kind `disaggregation`: long prompts that arrive beside a steady load.",
-        reference("interference"),
-    );
+    if runs("interference") {
+        keys.add(
+            "interference",
+            "Kind `disaggregation`: long prompts that arrive beside a steady load.",
+            reference("interference"),
+        );
+    }
+}
+
+/// Whether this version runs what `key` says.
+fn runs(key: &str) -> bool {
+    later::key(later::Place::Scenario, key).is_none()
 }
 
 fn in_flight() -> Json {
