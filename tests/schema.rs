@@ -118,6 +118,7 @@ fn good_suites() -> Vec<(String, String)> {
     for page in [
         "docs/suites.md",
         "docs/launch.md",
+        "docs/repeats.md",
         "docs/tutorial.md",
         "README.md",
     ] {

@@ -50,7 +50,8 @@ fn load_project(text: &str) {
 
 #[test]
 fn every_example_of_the_pages_on_suites_loads() {
-    let text = ["suites.md", "launch.md"].map(|name| fs::read_to_string(page(name)).unwrap());
+    let text = ["suites.md", "launch.md", "repeats.md"]
+        .map(|name| fs::read_to_string(page(name)).unwrap());
     let text = text.concat();
     let mut examples = 0;
     for block in text.split("```yaml\n").skip(1) {

@@ -77,6 +77,9 @@ pub struct CheckArgs {
     /// Which suites, and what overrides them.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Folder that holds the results folders: what the latest run varied by says what could be told
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
     /// Take assertions that cannot be proven with what is planned as errors
     #[arg(long)]
     pub strict: bool,

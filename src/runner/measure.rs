@@ -288,6 +288,14 @@ fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
         };
         judge_at(input, evidence.look)
     });
+    // What fails anyhow, or cannot be judged, is not helped by more data.
+    let beyond_help = judged.assertions.iter().any(|a| {
+        let bad = matches!(a.verdict, Verdict::Fail | Verdict::Error | Verdict::Invalid);
+        bad && !a.open && a.kind == AssertionKind::Absolute
+    });
+    if beyond_help {
+        return LookResult::default();
+    }
     let open = judged.assertions.iter().filter_map(|a| {
         let relative = a.kind == AssertionKind::Relative;
         let confirm = relative && a.verdict == Verdict::Fail && !a.open;

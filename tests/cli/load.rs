@@ -192,6 +192,7 @@ fn warm_up_and_tail_are_recorded_and_not_counted() {
     load: { concurrency: 3 }
     warmup: 300ms
     duration: 500ms
+    extend: off
     sla:
       - throughput > 0.001/s
 ";

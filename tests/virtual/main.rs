@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod binary;
+mod calibrate;
 mod procedures;
 mod queueing;
 mod shards;

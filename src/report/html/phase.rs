@@ -4,6 +4,7 @@ use super::page::clean;
 use super::pictures::{PictureView, pictures};
 use crate::metrics::metric;
 use crate::report::facts::{quantile, requests};
+use crate::report::noise;
 use crate::report::order::in_table_order;
 use crate::result::{
     AssertionResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
@@ -25,6 +26,9 @@ pub(super) struct PhaseView {
     pub distributions: Vec<DistributionView>,
     pub values: Vec<ValueView>,
     pub runs: Vec<RunView>,
+    /// What metrics vary by, a row each, under `noise_headings`.
+    pub noise: Vec<RunView>,
+    pub noise_headings: [&'static str; 6],
     pub errors: Vec<ErrorView>,
     pub client: Vec<(String, String)>,
     pub warnings: Vec<WarningView>,
@@ -94,6 +98,14 @@ pub(super) fn phase_view(
         } else {
             Vec::new()
         },
+        noise: phase
+            .noise
+            .iter()
+            .map(|n| RunView {
+                cells: noise::cells(n),
+            })
+            .collect(),
+        noise_headings: noise::HEADINGS,
         errors: phase
             .errors
             .iter()

@@ -269,8 +269,9 @@ fn disaggregation(
             .iter()
             .map(|(name, t)| (name.clone(), finished(&t.value, settings)))
             .collect(),
+        None if broken("targets") || broken("interference") => return None,
         None => {
-            if interference.is_none() && !broken("targets") && !broken("interference") {
+            if interference.is_none() {
                 problems.add_at(
                     &name.location,
                     format!("the scenario `{}` compares nothing", name.value),
