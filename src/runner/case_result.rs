@@ -5,11 +5,12 @@ use super::live::shown;
 use super::noise::noise_of;
 use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of, swept};
 use crate::metrics::metric;
-use crate::plan::{Answer, Case, Evidence, Extended, PhasePlan, Probe, Role};
+use crate::plan::{Answer, Case, Evidence, Extended, Found, PhasePlan, Probe, Role};
 use crate::result::{
     AnswerResult, CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics,
     PhaseResult, ProbeResult, RequestCounts, Warning,
 };
+use crate::stats::Bounds;
 use crate::suite::LoadShape;
 use crate::text::Redactor;
 
@@ -34,6 +35,8 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
         .collect();
     let swept = swept(case, &inputs);
     let found = swept.as_ref().map(|s| &s.found).or(evidence.found.as_ref());
+    let found = found.map(|found| per_gpu(found, case.scenario.target.gpus));
+    let found = found.as_ref();
     let input = JudgeInput {
         knee: swept.as_ref().and_then(|s| s.knee.as_deref()),
         found,
@@ -65,6 +68,29 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
         }
     }
     result
+}
+
+/// What was found, and the same for each GPU where their number is known.
+fn per_gpu(found: &Found, gpus: Option<u32>) -> Found {
+    let mut all = found.clone();
+    let pairs = [
+        ("capacity", "capacity_per_gpu"),
+        ("saturation", "saturation_per_gpu"),
+    ];
+    for (name, per_gpu) in pairs {
+        if let (Some(answer), Some(gpus)) = (found.answer(name), gpus) {
+            let by = |x: f64| x / f64::from(gpus);
+            all.answers.push(Answer {
+                name: per_gpu,
+                value: by(answer.value),
+                bounds: Bounds {
+                    lower: by(answer.bounds.lower),
+                    upper: by(answer.bounds.upper),
+                },
+            });
+        }
+    }
+    all
 }
 
 /// An answer of the whole case.
