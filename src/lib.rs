@@ -4,6 +4,7 @@
 //! `record` → `metrics` → `judge` → `result` → `report`. `ARCHITECTURE.md` is the map.
 
 pub mod calibrate;
+pub mod doctor;
 pub mod driver;
 pub mod endpoint;
 pub mod judge;
@@ -17,6 +18,7 @@ pub mod runner;
 pub mod sim;
 pub mod stats;
 pub mod suite;
+pub mod telemetry;
 pub mod text;
 pub mod workload;
 

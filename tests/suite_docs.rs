@@ -122,6 +122,20 @@ fn metrics_page_is_current() {
 }
 
 #[test]
+fn telemetry_page_is_current() {
+    let (path, text) = (page("telemetry.md"), prony::telemetry::server::markdown());
+    if std::env::var_os("PRONY_UPDATE").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == text,
+        "docs/telemetry.md is not what the table of names says; write it again with\n\n    \
+         PRONY_UPDATE=1 cargo test --test suite_docs telemetry_page_is_current\n"
+    );
+}
+
+#[test]
 fn every_metric_is_on_its_page() {
     for metric in METRICS {
         assert!(markdown().contains(metric.name), "{}", metric.name);

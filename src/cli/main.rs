@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::args::{Cli, Command};
-use super::{calibrate, check, completions, init, list, man, report, run, schema, sim};
+use super::{calibrate, check, completions, doctor, init, list, man, report, run, schema, sim};
 use crate::exit;
 
 /// Parses the process's arguments, does what they say and returns the exit code (see [`crate::exit`]).
@@ -18,6 +18,7 @@ fn command() -> i32 {
         Command::Calibrate(args) => calibrate::calibrate(*args),
         Command::Report(args) => report::report(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),

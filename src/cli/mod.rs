@@ -5,6 +5,7 @@ mod args;
 mod calibrate;
 mod check;
 mod completions;
+mod doctor;
 mod init;
 mod introduce;
 mod list;

@@ -12,6 +12,7 @@ mod detectable;
 mod estimate;
 mod expression;
 mod input;
+mod lateness;
 mod leaf;
 mod levels;
 mod measure;
@@ -21,6 +22,7 @@ mod overload;
 mod prepared;
 mod relative;
 mod scheduled;
+mod server;
 mod steady;
 mod swept;
 mod validity;
@@ -34,7 +36,13 @@ mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
+mod relative_tests;
+#[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod validity_tests;
 
 pub use assertion::source_of;
 pub use bounds::bounds_at;

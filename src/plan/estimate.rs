@@ -95,9 +95,12 @@ impl Case {
         if let PromptSource::Synthetic {
             input_tokens,
             output_tokens,
+            prefix,
         } = &scenario.prompts.source
         {
-            total.input_tokens = total.requests.map(|n| n * input_tokens.mean());
+            let shared = prefix.map_or(0.0, |prefix| f64::from(prefix.tokens));
+            let input = shared + input_tokens.mean();
+            total.input_tokens = total.requests.map(|n| n * input);
             total.output_tokens = total.requests.map(|n| n * output_tokens.mean());
         }
         total

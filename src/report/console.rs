@@ -1,6 +1,6 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests};
+use super::facts::{Facts, lengths, quantile, requests, server_line};
 use super::headline::Headline;
 use super::noise;
 use super::order::{in_table_order, rank};
@@ -280,6 +280,18 @@ pub fn case_table(case: &CaseResult, style: Style) -> String {
     if let Some(issue) = &case.known_issue {
         out.push(format!("  {}", one_line(&issue.to_string())));
     }
+    for phase in &case.phases {
+        let of = match case.phases.len() {
+            1 => String::new(),
+            _ => format!("{}: ", one_line(&phase.name)),
+        };
+        if let Some(line) = server_line(phase) {
+            out.push(format!(
+                "  {}",
+                style.dim(&format!("{of}{}", one_line(&line)))
+            ));
+        }
+    }
     if let Some(extended) = &case.extended {
         out.push(format!("  {}", one_line(&extended.text)));
     }
@@ -329,6 +341,9 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
         one_line(&phase.load.text),
         requests(phase)
     ));
+    if let Some(lengths) = lengths(phase) {
+        out.push(format!("tokens: {lengths}"));
+    }
     let mut table = Table::new(&[
         ("metric", false),
         ("mean", true),

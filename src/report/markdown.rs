@@ -1,5 +1,5 @@
 use super::console::{self, Pointers, Style, one_line};
-use super::facts::quantile;
+use super::facts::{quantile, server_line};
 use super::headline::Headline;
 use super::noise;
 use super::order::by_attention;
@@ -53,6 +53,7 @@ fn render(result: &RunResult) -> String {
         ));
     }
 
+    out.push_str(&servers(&cases));
     let open: Vec<_> = cases
         .iter()
         .filter(|c| !matches!(c.verdict, Verdict::Pass | Verdict::Skipped))
@@ -79,6 +80,35 @@ fn render(result: &RunResult) -> String {
     about.extend(run.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))));
     out.push_str(&format!("\n<sub>{}</sub>\n", about.join(" · ")));
     out
+}
+
+/// What the servers counted of themselves, folded away.
+fn servers(cases: &[&CaseResult]) -> String {
+    let lines: Vec<String> = cases
+        .iter()
+        .take(DETAILS)
+        .flat_map(|case| {
+            case.phases.iter().filter_map(|phase| {
+                let of = match case.phases.len() {
+                    1 => String::new(),
+                    _ => format!(" {}", code(&phase.name)),
+                };
+                let line = server_line(phase)?;
+                Some(format!(
+                    "- {}{of}: {}\n",
+                    code(&case.full_name()),
+                    prose(&line)
+                ))
+            })
+        })
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n<details><summary>What the server counted of itself</summary>\n\n{}\n</details>\n",
+        lines.concat()
+    )
 }
 
 fn row(case: &CaseResult) -> String {

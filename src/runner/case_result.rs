@@ -8,7 +8,7 @@ use crate::metrics::metric;
 use crate::plan::{Answer, Case, Evidence, Extended, Found, PhasePlan, Probe, Role};
 use crate::result::{
     AnswerResult, CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics,
-    PhaseResult, ProbeResult, RequestCounts, Warning,
+    PhaseResult, ProbeResult, RequestCounts, TokenLengths, Warning,
 };
 use crate::stats::Bounds;
 use crate::suite::LoadShape;
@@ -238,6 +238,8 @@ pub fn placeholder(case: &Case) -> CaseResult {
             metrics: Metrics::new(),
             runs: Vec::new(),
             client: ClientHealth::default(),
+            tokens: TokenLengths::default(),
+            server: None,
             errors: Vec::new(),
             warnings: Vec::new(),
             labels: plan.labels.clone(),
@@ -280,6 +282,10 @@ pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
     for phase in &mut result.phases {
         clean(&mut phase.target);
         phase.model.iter_mut().for_each(clean);
+        if let Some(server) = &mut phase.server {
+            server.note.iter_mut().for_each(clean);
+            server.missing.values_mut().for_each(clean);
+        }
         for error in &mut phase.errors {
             clean(&mut error.example);
         }

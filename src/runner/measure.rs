@@ -15,6 +15,7 @@ use super::one_run::measure_one;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
+use super::tokens::TokenModels;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::judge::{JudgeInput, Verdict, bounds_at, judge_at, swept};
 use crate::plan::{Case, Evidence, LookResult, MeasuredRun, Open, SoFar, Step};
@@ -137,7 +138,7 @@ fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
             .iter()
             .map(|p| PhaseSeries {
                 name: p.name.clone(),
-                runs: p.runs.iter().map(crate::metrics::series).collect(),
+                runs: p.series(),
             })
             .collect(),
     };
@@ -206,6 +207,7 @@ async fn measure_runs<W: World>(
         .map_err(|problem| NotMeasured(problem.message))?;
     let procedure = case.procedure();
     let looks = Looks::default();
+    let mut models = TokenModels::default();
     let began = driver.now();
     loop {
         let elapsed = Duration::from_nanos(driver.now().saturating_sub(began));
@@ -237,10 +239,14 @@ async fn measure_runs<W: World>(
         let ended = sessions.ended();
         let gpus = live.gpus;
         let nth = collected.runs.len() as u64;
-        let one = measure_one(
-            driver, case, context, limit, &measure, nth, live, ended, &entries, records,
+        let target = measure.phase.target(case);
+        let asked = models.of(live, target, &case.scenario.prompts.source, driver);
+        let prompts = (&entries, limit.during(asked).await??);
+        let mut one = measure_one(
+            driver, case, context, limit, &measure, nth, live, ended, prompts, records,
         )
         .await?;
+        one.warnings = models.warnings();
         let took = Duration::from_nanos(driver.now().saturating_sub(from));
         collected.push(*measure, one, gpus, took);
         let interrupted = limit.stop.level() > 0 && collected.runs.last().is_some_and(|r| r.cut);

@@ -18,29 +18,14 @@ pub(super) enum Place {
 
 const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("baseline", BASELINES),
     ("cache", "kind `cache`"),
     ("interference", "long prompts beside a steady load"),
-    ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
-    ("scrape", "the server's own counters"),
-    ("telemetry", "the server's own counters"),
-];
-
-const TARGET: [(&str, &str); 4] = [
-    ("tokenizer", "exact token counts"),
-    ("metrics", "the server's own counters"),
-    ("scrape", "the server's own counters"),
-    ("engine", "the server's own counters"),
 ];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
-
-const PROMPTS: [(&str, &str); 2] = [
-    ("prefix", "kind `cache`"),
-    ("tokenizer", "exact token counts"),
-];
 
 const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
@@ -49,11 +34,9 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
         Place::Suite => &[],
         Place::Project => &PROJECT,
-        Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
-        Place::Prompts => &PROMPTS,
-        Place::Launch | Place::Other => &[],
+        Place::Target | Place::Prompts | Place::Launch | Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
@@ -76,15 +59,19 @@ pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
 /// Where a key belongs that people write in a wrong place.
 pub(super) fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
-        | "launch" => "under `target:`",
-        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
-        "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "transport"
+        | "ready" | "sim" | "launch" => "under `target:`",
+        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" | "start" => {
+            "under `load:`"
+        }
+        "input_tokens" | "output_tokens" | "salt" | "path" | "prefix" | "length_tolerance" => {
+            "under `prompts:`"
+        }
+        "tokenizer" => "in a scenario, under `defaults:` or under `target:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "restart" | "between" | "timeout" | "skip" | "known_issue" => {
-            "in a scenario or under `defaults:`"
-        }
+        | "measure_only" | "client" | "restart" | "between" | "timeout" | "skip"
+        | "known_issue" => "in a scenario or under `defaults:`",
         "name" | "matrix" => "in a scenario",
         "maximize" | "saturate" | "subject_to" | "precision" | "budget" => "under `search:`",
         "replicas" | "mode" | "order" | "idle" | "scale" => "under `sweep:`",
@@ -95,6 +82,7 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
+        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" => "under `client:`",
         _ => return None,
     })
 }

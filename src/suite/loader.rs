@@ -47,6 +47,9 @@ pub struct SimProblem {
 /// Says whether there is such an embedded engine.
 pub type ValidateSim<'a> = &'a dyn Fn(&SimOverrides) -> Result<(), SimProblem>;
 
+/// Reads the text of a file that a suite names; the error is in words.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
+
 /// What suites depend on besides their text.
 pub struct LoadOptions<'a> {
     /// Looks up environment variables.
@@ -66,13 +69,15 @@ pub struct LoadOptions<'a> {
     pub target: Option<String>,
     /// Checks `sim://` targets.
     pub validate_sim: ValidateSim<'a>,
+    /// Reads histograms of lengths.
+    pub read_file: ReadFile<'a>,
     /// What this version checks and does not run yet (kind `cache`, say) is read like the rest, rather
     /// than refused.
     pub all_kinds: bool,
 }
 
 impl Default for LoadOptions<'_> {
-    /// No variables, no flags, no `prony.yaml`; every engine is a good one.
+    /// No variables, no flags, no files beside the suites; every engine is a good one.
     fn default() -> Self {
         LoadOptions {
             env: &|_| None,
@@ -82,6 +87,7 @@ impl Default for LoadOptions<'_> {
             seed: None,
             target: None,
             validate_sim: &|_| Ok(()),
+            read_file: &|_| Err("files are not read here".to_owned()),
             all_kinds: false,
         }
     }
@@ -150,6 +156,7 @@ fn load_all(
     let wanted = project::Wanted {
         env: options.env,
         validate_sim: options.validate_sim,
+        read_file: options.read_file,
         all_kinds: options.all_kinds,
         profile: options.profile.as_deref(),
         ignore_targets: options.target.is_some(),
@@ -158,6 +165,7 @@ fn load_all(
     let around = Surroundings {
         env: options.env,
         validate_sim: options.validate_sim,
+        read_file: options.read_file,
         ignore_targets: options.target.is_some(),
         targets: &project.targets,
         secrets: &project.secrets,

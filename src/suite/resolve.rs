@@ -12,6 +12,7 @@ use super::matrix::{Combination, split_case_name};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::Scrape;
 use super::secrets;
 use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
@@ -216,11 +217,14 @@ pub(super) const KEYS: [&str; 33] = [
     "extend",
     "noise",
     "allow_errors",
+    "client",
     "restart",
     "before",
     "after",
     "between",
+    "scrape",
     "stream",
+    "tokenizer",
     "headers",
     "body",
 ];
@@ -340,6 +344,10 @@ fn build(
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
         plan: planned.plan,
+        scrape: settings
+            .scrape
+            .as_ref()
+            .map_or_else(Scrape::default, |scrape| scrape.value.clone()),
         target: planned.target,
         load: planned.load,
         requests: settings.requests.as_ref().map(|r| r.value),
@@ -361,6 +369,7 @@ fn build(
         extend: or(&settings.extend, builtin::EXTEND),
         noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        client: settings.client.bounds(),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
             before: hooks(&settings.before),
@@ -421,14 +430,25 @@ pub(super) fn target(layer: &TargetLayer, settings: &Settings) -> Target {
     if let Some(stream) = &settings.stream {
         target.stream = stream.value;
     }
+    if let Some(tokenizer) = &settings.tokenizer {
+        target.tokenizer.clone_from(&tokenizer.value);
+    }
     target
+}
+
+/// How the counters of `target` are read: what the settings say wins.
+pub(super) fn scrape(settings: &Settings, target: &Target) -> Scrape {
+    match &settings.scrape {
+        Some(scrape) => scrape.value.over(&target.scrape),
+        None => target.scrape.clone(),
+    }
 }
 
 fn check_assertions(settings: &Settings, planned: Option<&Planned>, problems: &mut Problems) {
     let (Some(kind), Some(planned), Some(sla)) = (&settings.kind, planned, &settings.sla) else {
         return;
     };
-    let context = kinds::context(kind.value, planned);
+    let context = kinds::context(kind.value, planned, settings);
     for written in &sla.value {
         sla::check(&written.0, &context, problems);
     }

@@ -4,6 +4,7 @@
 mod arrivals;
 mod binary;
 mod calibrate;
+mod prefix;
 mod procedures;
 mod queueing;
 mod shards;

@@ -8,8 +8,9 @@ use super::ast::{
 use super::context::{AssertionContext, Levels, MAIN_PHASE};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
-use crate::metrics::{Availability, MetricDef};
+use crate::metrics::{Availability, MetricDef, Provenance};
 use crate::suite::names::nearest;
+use crate::suite::reader::list;
 
 /// Everything in `assertion` that a scenario like `context` cannot answer.
 pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<AssertionError> {
@@ -67,7 +68,7 @@ fn check_no_phase(
             format!("it is not said of which phase this `{name}` is"),
             format!(
                 "write `{first}{shown}`; the phases of this scenario are {}",
-                list(examples.iter().map(|e| e.trim_end_matches('.')))
+                listed(examples.iter().map(|e| e.trim_end_matches('.')))
             ),
         ));
     }
@@ -76,7 +77,7 @@ fn check_no_phase(
         format!("a search measures many loads, and `{name}` is of one"),
         format!(
             "bounds of every load stand under `subject_to`; a scenario of kind `{kind}` with `search` answers {}",
-            list(context.answers.iter().copied())
+            listed(context.answers.iter().copied())
         ),
     ))
 }
@@ -97,7 +98,7 @@ fn check_answer(
         } else {
             format!(
                 "it comes with {of}; this scenario answers {}",
-                list(context.answers.iter().copied())
+                listed(context.answers.iter().copied())
             )
         };
         return Err(error(
@@ -121,41 +122,49 @@ fn check_labels(
     context: &AssertionContext,
     span: &TextSpan,
 ) -> Result<(), AssertionError> {
-    if reference.labels.is_empty() {
-        return Ok(());
-    }
-    if context.labels.is_empty() {
+    let labels = &reference.labels;
+    if reference.metric.provenance == Provenance::Server {
+        if labels.iter().all(|(label, _)| label == "replica") {
+            return Ok(());
+        }
         return Err(error(
             span.clone(),
-            "requests of this scenario bear no labels",
-            "labels come with kind `cache` (`shared`) and with `interference` (`during`)",
+            "what the server counts has one label: `replica`",
+            format!("write `{}{{replica=0}}`", reference.metric.name),
         ));
     }
-    for (label, value) in &reference.labels {
+    for (name, value) in labels {
         let names = context.labels.iter().map(|(name, _)| *name);
-        let Some((_, values)) = context.labels.iter().find(|(name, _)| name == label) else {
-            let help = nearest(label, names.clone()).map_or_else(
-                || format!("there is {}", list(names)),
-                |near| format!("did you mean `{near}`?"),
-            );
-            let message = format!("requests of this scenario bear no label `{label}`");
-            return Err(error(span.clone(), message, help));
+        let Some((_, values)) = context.labels.iter().find(|(known, _)| known == name) else {
+            let (what, help) = match nearest(name, names.clone()) {
+                Some(near) => (
+                    format!("requests of this scenario bear no label `{name}`"),
+                    format!("did you mean `{near}`?"),
+                ),
+                None if context.labels.is_empty() => (
+                    "requests of this scenario bear no labels".to_owned(),
+                    "prompts with a `prefix` bear `shared` and `group`".to_owned(),
+                ),
+                None => (
+                    format!("requests of this scenario bear no label `{name}`"),
+                    format!("they bear {}", listed(names)),
+                ),
+            };
+            return Err(error(span.clone(), what, help));
         };
-        if !values.contains(&value.as_str()) {
-            let help = nearest(value, values.iter().copied()).map_or_else(
-                || format!("one of {}", list(values.iter().copied())),
-                |near| format!("did you mean `{label}={near}`?"),
-            );
-            let message = format!("`{value}` is no value of the label `{label}`");
-            return Err(error(span.clone(), message, help));
+        if !values.is_empty() && !values.contains(&value.as_str()) {
+            return Err(error(
+                span.clone(),
+                format!("the label `{name}` is never `{value}`"),
+                format!("it is one of {}", list(values)),
+            ));
         }
     }
     Ok(())
 }
 
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.map(|n| format!("`{n}`")).collect();
-    names.join(", ")
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    list(&names.collect::<Vec<_>>())
 }
 
 fn comes(span: &TextSpan, what: &str, with: &str) -> AssertionError {
@@ -187,7 +196,7 @@ fn check_phase(
                     let examples = examples.iter().map(|e| e.trim_end_matches('.'));
                     match examples.len() {
                         0 => "its answers stand without a phase".to_owned(),
-                        _ => format!("its phases are {}", list(examples)),
+                        _ => format!("its phases are {}", listed(examples)),
                     }
                 }
             };
@@ -214,7 +223,7 @@ fn check_level(
             let kind = context.kind.name();
             let help = match context.phases.as_slice() {
                 [] => "its answers stand without a phase".to_owned(),
-                phases => format!("its phases are {}", list(phases.iter().map(String::as_str))),
+                phases => format!("its phases are {}", listed(phases.iter().map(String::as_str))),
             };
             wrong(
                 format!("a scenario of kind `{kind}` has no levels, unless it has a `sweep`"),
@@ -304,6 +313,13 @@ fn check_metric(
             ));
         }
         Availability::NeedsGpus | Availability::Answer(_) | Availability::Here => {}
+    }
+    if !context.scrape && metric.provenance == Provenance::Server {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` comes from the server's own counters, and nobody looks at them"),
+            "take `scrape: off` away",
+        ));
     }
     if !context.open_loop && metric.needs_open_loop() {
         return Err(error(

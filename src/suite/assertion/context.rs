@@ -20,8 +20,10 @@ pub struct AssertionContext {
     pub levels: Levels,
     /// Metrics that the case as a whole answers: they stand without a phase.
     pub answers: Vec<&'static str>,
-    /// Labels that tell its requests apart, with their values.
-    pub labels: &'static [(&'static str, &'static [&'static str])],
+    /// Labels that its requests bear, each with its values where they are few.
+    pub labels: Vec<(&'static str, &'static [&'static str])>,
+    /// Somebody looks at the target's own counters.
+    pub scrape: bool,
 }
 
 /// Levels of a sweep.
@@ -38,7 +40,8 @@ pub enum Levels {
 }
 
 impl AssertionContext {
-    /// A scenario that measures one phase, [`MAIN_PHASE`].
+    /// A scenario that measures one phase, [`MAIN_PHASE`], with requests that bear no labels, while
+    /// somebody looks at the target's own counters.
     pub fn one_phase(kind: Kind, stream: bool, open_loop: bool, gpus: bool) -> Self {
         AssertionContext {
             kind,
@@ -48,7 +51,8 @@ impl AssertionContext {
             phases: vec![MAIN_PHASE.to_owned()],
             levels: Levels::None,
             answers: Vec::new(),
-            labels: &[],
+            labels: Vec::new(),
+            scrape: true,
         }
     }
 

@@ -4,7 +4,7 @@ use crate::suite::assertion::{self, AssertionContext, ExprKind, Levels};
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::model::{Kind, Load, LoadShape, SlaAssertion, Target, TargetUrl};
 use crate::suite::reader::{Placed, Problems};
-use crate::suite::resolve::target as finished;
+use crate::suite::resolve::{scrape, target as finished};
 use crate::suite::settings::Settings;
 use crate::suite::sla;
 use crate::suite::source::Location;
@@ -133,7 +133,7 @@ pub(in crate::suite) fn plan(
         Kind::Throughput if settings.search.is_some() || broken("search") => {
             let search = settings.search.as_ref()?.value.clone();
             let target = target?;
-            check_subject_to(&search, &target, problems);
+            check_subject_to(&search, &target, settings, problems);
             Some(Planned {
                 load: search.axis.load(search.from),
                 plan: KindPlan::Search(search),
@@ -260,7 +260,7 @@ fn disaggregation(
     load: Option<Load>,
     problems: &mut Problems,
 ) -> Option<Planned> {
-    let interference = settings.interference.as_ref().map(|i| i.value);
+    let interference = settings.interference.as_ref().map(|i| i.value.clone());
     let broken = |key: &str| settings.broken.contains(&key);
     let targets: Vec<(String, Target)> = match &settings.targets {
         Some(targets) => targets
@@ -302,16 +302,25 @@ fn disaggregation(
 }
 
 /// Bounds that one probe cannot answer, or that are not bounds.
-fn check_subject_to(search: &Search, target: &Target, problems: &mut Problems) {
+fn check_subject_to(
+    search: &Search,
+    target: &Target,
+    settings: &Settings,
+    problems: &mut Problems,
+) {
     let Goal::Capacity { subject_to } = &search.goal else {
         return;
     };
-    let context = AssertionContext::one_phase(
-        Kind::Throughput,
-        target.stream,
-        matches!(search.axis, Axis::Rate { .. }),
-        target.gpus.is_some(),
-    );
+    let context = AssertionContext {
+        labels: labels_of_prompts(settings),
+        scrape: scrape(settings, target).interval().is_some(),
+        ..AssertionContext::one_phase(
+            Kind::Throughput,
+            target.stream,
+            matches!(search.axis, Axis::Rate { .. }),
+            target.gpus.is_some(),
+        )
+    };
     for bound in subject_to {
         sla::check(bound, &context, problems);
         if let Some(at) = not_absolute(bound) {
@@ -332,12 +341,22 @@ fn not_absolute(bound: &SlaAssertion) -> Option<Location> {
 }
 
 /// What assertions of a scenario may refer to.
-pub(in crate::suite) fn context(kind: Kind, planned: &Planned) -> AssertionContext {
+pub(in crate::suite) fn context(
+    kind: Kind,
+    planned: &Planned,
+    settings: &Settings,
+) -> AssertionContext {
     let all = targets(planned);
     let open_loop = planned.load.is_open_loop();
     let stream = all.iter().all(|t| t.stream);
     let gpus = all.iter().all(|t| t.gpus.is_some());
-    let one = AssertionContext::one_phase(kind, stream, open_loop, gpus);
+    let one = AssertionContext {
+        labels: labels_of_prompts(settings),
+        scrape: all
+            .iter()
+            .all(|t| scrape(settings, t).interval().is_some()),
+        ..AssertionContext::one_phase(kind, stream, open_loop, gpus)
+    };
     let named = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
     match &planned.plan {
         KindPlan::One => one,
@@ -378,18 +397,24 @@ pub(in crate::suite) fn context(kind: Kind, planned: &Planned) -> AssertionConte
         KindPlan::Cache(_) => AssertionContext {
             phases: named(&["cold", "warm"]),
             answers: vec!["cache_efficiency", "ideal_cache_hit_ratio"],
-            labels: &[("shared", &["true", "false"])],
             ..one
         },
-        KindPlan::Disaggregation(plan) => AssertionContext {
-            phases: plan.targets.iter().map(|(name, _)| name.clone()).collect(),
-            labels: match plan.interference {
-                Some(_) => &[("during", &["prefill", "quiet"])],
-                None => &[],
-            },
-            ..one
-        },
+        KindPlan::Disaggregation(plan) => {
+            let during: (_, &[_]) = ("during", &["prefill", "quiet"]);
+            let during = plan.interference.iter().map(|_| during);
+            AssertionContext {
+                phases: plan.targets.iter().map(|(name, _)| name.clone()).collect(),
+                labels: one.labels.iter().copied().chain(during).collect(),
+                ..one
+            }
+        }
     }
+}
+
+/// Labels that requests bear by their prompts.
+fn labels_of_prompts(settings: &Settings) -> Vec<(&'static str, &'static [&'static str])> {
+    let prompts = settings.prompts.as_ref();
+    prompts.map_or_else(Vec::new, |p| p.value.source.labels().to_vec())
 }
 
 fn targets(planned: &Planned) -> Vec<&Target> {

@@ -1,10 +1,11 @@
 //! `interference:`: long prompts beside a steady load.
 
 use crate::suite::later::Place;
+use crate::suite::length_setting as length;
 use crate::suite::load_setting;
 use crate::suite::model::{Arrivals, Length};
-use crate::suite::prompts_setting;
 use crate::suite::reader::{Fields, Placed, Problems};
+use crate::suite::settings::Surroundings;
 use crate::suite::yaml::Node;
 
 use super::model::Interference;
@@ -13,7 +14,11 @@ const EXAMPLE: &str = "interference: { rate: 12/min, input_tokens: 8000 }";
 /// Output tokens of a long prompt, where a suite does not say.
 pub(in crate::suite) const OUTPUT_TOKENS: u32 = 1;
 
-pub(in crate::suite) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Interference>> {
+pub(in crate::suite) fn read(
+    node: &Node,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Placed<Interference>> {
     let mut fields = Fields::of(node, EXAMPLE, problems)?;
     let [rate, arrivals] = [fields.take("rate"), fields.take("arrivals")];
     let [input, output] = [fields.take("input_tokens"), fields.take("output_tokens")];
@@ -33,9 +38,9 @@ pub(in crate::suite) fn read(node: &Node, problems: &mut Problems) -> Option<Pla
         // Evenly spaced, so that every one is followed by a quiet stretch of the same length.
         None => Some(Arrivals::Constant),
     };
-    let input = input.and_then(|n| prompts_setting::length(n, problems));
+    let input = input.and_then(|n| length::read(n, around, problems));
     let output = match output {
-        Some(node) => prompts_setting::length(node, problems),
+        Some(node) => length::read(node, around, problems),
         None => Some(Length::Fixed(OUTPUT_TOKENS)),
     };
     let interference = Interference {

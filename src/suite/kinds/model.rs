@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::suite::hooks::Hook;
 use crate::suite::launch::CommandLine;
-use crate::suite::model::{Arrivals, Length, Load, LoadShape, SlaAssertion, Target};
+use crate::suite::model::{Arrivals, Length, Load, LoadShape, SlaAssertion, Start, Target};
 
 /// What a scenario measures beside one load on one target.
 #[derive(Clone, Debug, Default)]
@@ -58,11 +58,13 @@ impl Axis {
                     arrivals,
                 },
                 max_concurrency,
+                start: Start::default(),
             },
             Axis::Concurrency => Load {
                 // A float becomes the nearest number that there is.
                 shape: LoadShape::Concurrency((level.round() as u32).max(1)),
                 max_concurrency: None,
+                start: Start::default(),
             },
         }
     }
@@ -248,7 +250,7 @@ pub struct Disaggregation {
 }
 
 /// Long prompts that arrive beside a steady load, which they disturb.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Interference {
     /// Per second.
     pub rate: f64,

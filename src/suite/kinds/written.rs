@@ -63,7 +63,7 @@ pub(in crate::suite) fn put(
             }
             put(own_load.0, own_load.1);
             if let Some(i) = &d.interference {
-                put("interference", interference(i));
+                put("interference", hidden(interference(i), secrets));
             }
         }
     }
