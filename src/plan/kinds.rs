@@ -95,6 +95,7 @@ fn times(load: &Load, n: u32) -> Load {
     Load {
         shape,
         max_concurrency: load.max_concurrency.map(|c| c.saturating_mul(n)),
+        start: load.start,
     }
 }
 

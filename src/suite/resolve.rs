@@ -190,7 +190,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 33] = [
+pub(super) const KEYS: [&str; 36] = [
     "name",
     "matrix",
     "timeout",

@@ -223,7 +223,10 @@ fn check_level(
             let kind = context.kind.name();
             let help = match context.phases.as_slice() {
                 [] => "its answers stand without a phase".to_owned(),
-                phases => format!("its phases are {}", listed(phases.iter().map(String::as_str))),
+                phases => format!(
+                    "its phases are {}",
+                    listed(phases.iter().map(String::as_str))
+                ),
             };
             wrong(
                 format!("a scenario of kind `{kind}` has no levels, unless it has a `sweep`"),

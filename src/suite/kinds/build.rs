@@ -352,9 +352,7 @@ pub(in crate::suite) fn context(
     let gpus = all.iter().all(|t| t.gpus.is_some());
     let one = AssertionContext {
         labels: labels_of_prompts(settings),
-        scrape: all
-            .iter()
-            .all(|t| scrape(settings, t).interval().is_some()),
+        scrape: all.iter().all(|t| scrape(settings, t).interval().is_some()),
         ..AssertionContext::one_phase(kind, stream, open_loop, gpus)
     };
     let named = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();

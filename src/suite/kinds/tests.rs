@@ -215,7 +215,7 @@ fn two_targets() {
     let headers = |i: usize| &plan.targets[i].1.headers;
     assert!(headers(0).iter().any(|h| h.0 == "Authorization"));
     assert!((0..2).all(|i| headers(i).iter().any(|h| h.0 == "X-Team")));
-    assert_eq!(plan.interference.map(|i| i.rate), Some(0.2));
+    assert_eq!(plan.interference.as_ref().map(|i| i.rate), Some(0.2));
 }
 
 #[test]
