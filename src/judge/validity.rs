@@ -19,6 +19,8 @@ const NEARLY_ALL: f64 = 0.9;
 /// Over reqwest bytes pass through the connection's task before the request's stamps them, and may
 /// have waited for each.
 const TASKS: f64 = 2.0;
+/// Share of the time from which on a thread that is kept from its core is late as a rule.
+const HALF: f64 = 0.5;
 /// Share of the time waited for a core from which on it is named as the cause.
 const STARVED: f64 = 0.1;
 /// A request that was due just before the window's end may be sent this much after it, in µs.
@@ -205,7 +207,16 @@ fn saturated(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         .throttled
         .is_some_and(|t| t.share > asserted.bounds.throttled);
     let busy = health.busy.filter(|b| *b >= asserted.bounds.busy);
-    let delay = health.loop_delay?.p50;
+    // Kept from its core half of the time, it is late whenever it is not lucky.
+    let kept = health
+        .core_wait
+        .unwrap_or(0.0)
+        .max(health.throttled.map_or(0.0, |t| t.share));
+    let kept = kept >= HALF;
+    let (delay, which) = match (kept, health.loop_delay?) {
+        (true, delay) => (delay.p99, "p99 of its"),
+        (false, delay) => (delay.p50, "its median"),
+    };
     let (bound, what) = scale_of(phase, asserted)?;
     let (how, remedy) = cause(phase, asserted.bounds);
     let ran = match busy {
@@ -213,13 +224,13 @@ fn saturated(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
             "its measuring thread ran or waited for a core {} of the time, and ",
             share_of(busy)
         ),
-        None if limited => String::new(),
+        None if limited || kept => String::new(),
         None => return None,
     };
     // A thread that spins for punctuality is busy too, but sees things in time.
     (delay > asserted.bounds.loop_delay * bound).then(|| Invalid {
         reason: format!(
-            "the client was saturated: {ran}its median loop delay is {} ms, over {} of {what} ({} ms){how}",
+            "the client was saturated: {ran}{which} loop delay is {} ms, over {} of {what} ({} ms){how}",
             number(delay),
             percent(asserted.bounds.loop_delay),
             number(bound)

@@ -77,6 +77,13 @@ fn a_saturated_client_is_invalid_whatever_it_measured() {
     let all = under(vec![ttft_p99_under(250.0)], &saturated);
     assert_eq!(all.verdict, Verdict::Invalid);
     assert!(all.reason.unwrap().starts_with("the client was saturated"));
+    // Without a core half of the time it is late by luck alone, whatever the median is.
+    let kept = ClientHealth {
+        busy: Some(0.7),
+        core_wait: Some(0.68),
+        ..loop_delay(1.0, 90.0, 120.0)
+    };
+    assert_eq!(verdict(250.0, &kept), Verdict::Invalid);
     // A thread that spins is busy and prompt.
     let spinning = ClientHealth {
         busy: Some(1.0),

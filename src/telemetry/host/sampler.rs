@@ -90,9 +90,14 @@ fn sample(origin: Instant, mut reader: Reader, first: Sample, stop: &Stop) -> Ho
     let mut samples = vec![first];
     let mut every = EVERY;
     let mut asked = stop.asked.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*asked {
-        let waited = stop.changed.wait_timeout(asked, every);
-        asked = waited.unwrap_or_else(PoisonError::into_inner).0;
+    // Whoever asks for the end before the first wait is given a last sample all the same.
+    let mut last = false;
+    while !last {
+        if !*asked {
+            let waited = stop.changed.wait_timeout(asked, every);
+            asked = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        last = *asked;
         samples.push(reader.read(origin.elapsed().as_secs_f64()));
         if samples.len() > MOST {
             thin(&mut samples);
