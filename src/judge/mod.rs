@@ -1,8 +1,10 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
+mod answers;
 mod assertion;
 mod between_runs;
 mod blocks;
+mod bounds;
 mod case;
 mod compare;
 mod decide;
@@ -22,6 +24,7 @@ mod relative;
 mod scheduled;
 mod server;
 mod steady;
+mod swept;
 mod validity;
 mod verdict;
 mod words;
@@ -42,6 +45,7 @@ mod test_support;
 mod validity_tests;
 
 pub use assertion::source_of;
+pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};
 pub use compare::{
     ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
@@ -51,4 +55,5 @@ pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
 pub use noise::{MetricNoise, variance};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
+pub use swept::{Swept, swept};
 pub use verdict::Verdict;

@@ -91,6 +91,12 @@ pub struct CaseResult {
     pub phases: Vec<PhaseResult>,
     /// Assertions in the order of the suite, the implicit error bound last.
     pub assertions: Vec<AssertionResult>,
+    /// What the case answers as a whole, such as its capacity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerResult>,
+    /// The loads that a search tried, in the order in which it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<ProbeResult>,
     /// Against the accepted baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineResult>,
@@ -131,6 +137,40 @@ pub struct ExtensionResult {
     pub because_of: Vec<String>,
     /// In one line.
     pub text: String,
+}
+
+/// An answer of a whole case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnswerResult {
+    /// The metric, such as `capacity`.
+    pub name: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// The answer; null: without bound.
+    pub value: Option<f64>,
+    /// Two one-sided confidence bounds; null: without bound.
+    pub interval: [Option<f64>; 2],
+}
+
+/// A load that a search tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeResult {
+    /// Its phase.
+    pub phase: String,
+    /// Requests per second, or requests in flight.
+    pub level: f64,
+    /// Whether it counted as holding what was asked for.
+    pub held: bool,
+    /// Whether the data could tell; otherwise what was observed counted.
+    pub decided: bool,
+    /// Runs that it took.
+    pub runs: u32,
+    /// What did not hold, as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broke: Vec<String>,
+    /// Requests completed per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<f64>,
 }
 
 /// A failure that people know of.

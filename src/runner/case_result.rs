@@ -3,12 +3,14 @@ use std::borrow::Cow;
 use super::assemble::MeasuredPhase;
 use super::live::shown;
 use super::noise::noise_of;
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of};
-use crate::plan::{Case, Evidence, Extended, PhasePlan, Role};
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of, swept};
+use crate::metrics::metric;
+use crate::plan::{Answer, Case, Evidence, Extended, Found, PhasePlan, Probe, Role};
 use crate::result::{
-    CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
-    RequestCounts, TokenLengths, Warning,
+    AnswerResult, CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics,
+    PhaseResult, ProbeResult, RequestCounts, TokenLengths, Warning,
 };
+use crate::stats::Bounds;
 use crate::suite::LoadShape;
 use crate::text::Redactor;
 
@@ -31,7 +33,24 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
             interrupted: p.interrupted,
         })
         .collect();
-    let judged = judge_at(JudgeInput::new(case, &inputs), evidence.look);
+    let swept = swept(case, &inputs);
+    let found = swept.as_ref().map(|s| &s.found).or(evidence.found.as_ref());
+    let found = found.map(|found| per_gpu(found, case.scenario.target.gpus));
+    let found = found.as_ref();
+    let input = JudgeInput {
+        knee: swept.as_ref().and_then(|s| s.knee.as_deref()),
+        found,
+        ..JudgeInput::new(case, &inputs)
+    };
+    let judged = judge_at(input, evidence.look);
+    if let Some(found) = found {
+        result.answers = found.answers.iter().filter_map(answer).collect();
+        result.path = found.path.iter().map(probe).collect();
+        result.notes.extend(found.notes.iter().cloned());
+    }
+    if let Some(knee) = swept.as_ref().and_then(|s| s.knee.as_ref()) {
+        result.notes.push(format!("the knee is `{knee}`"));
+    }
     for (phase, noise) in result
         .phases
         .iter_mut()
@@ -49,6 +68,53 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
         }
     }
     result
+}
+
+/// What was found, and the same for each GPU where their number is known.
+fn per_gpu(found: &Found, gpus: Option<u32>) -> Found {
+    let mut all = found.clone();
+    let pairs = [
+        ("capacity", "capacity_per_gpu"),
+        ("saturation", "saturation_per_gpu"),
+    ];
+    for (name, per_gpu) in pairs {
+        if let (Some(answer), Some(gpus)) = (found.answer(name), gpus) {
+            let by = |x: f64| x / f64::from(gpus);
+            all.answers.push(Answer {
+                name: per_gpu,
+                value: by(answer.value),
+                bounds: Bounds {
+                    lower: by(answer.bounds.lower),
+                    upper: by(answer.bounds.upper),
+                },
+            });
+        }
+    }
+    all
+}
+
+/// An answer of the whole case.
+fn answer(a: &Answer) -> Option<AnswerResult> {
+    let finite = |x: f64| Some(x).filter(|x| x.is_finite());
+    Some(AnswerResult {
+        name: a.name.to_owned(),
+        unit: metric(a.name)?.unit,
+        value: finite(a.value),
+        interval: [finite(a.bounds.lower), finite(a.bounds.upper)],
+    })
+}
+
+/// A load that a search tried.
+fn probe(p: &Probe) -> ProbeResult {
+    ProbeResult {
+        phase: p.phase.clone(),
+        level: p.level,
+        held: p.held.counts(),
+        decided: !p.held.is_open(),
+        runs: p.runs,
+        broke: p.broke.clone(),
+        throughput: p.throughput,
+    }
 }
 
 /// That, and why, more was measured than planned.
@@ -253,6 +319,8 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         yaml: case.scenario.yaml.clone(),
         phases: Vec::new(),
         assertions: Vec::new(),
+        answers: Vec::new(),
+        path: Vec::new(),
         baseline: None,
         notes: Vec::new(),
         extended: None,

@@ -17,9 +17,10 @@ use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
 use super::tokens::TokenModels;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
-use crate::judge::{JudgeInput, Verdict, judge_at};
+use crate::judge::{JudgeInput, Verdict, bounds_at, judge_at, swept};
 use crate::plan::{Case, Evidence, LookResult, MeasuredRun, Open, SoFar, Step};
 use crate::result::{AssertionKind, CaseResult, CaseSeries, PhaseSeries};
+use crate::suite::{Goal, KindPlan, Search};
 
 /// Measures a case from its first run to its verdict, and writes everything to the results folder.
 pub fn run_case(case: &Case, context: &Context) -> CaseResult {
@@ -265,8 +266,33 @@ fn is_whole(evidence: &Evidence, runs: &[MeasuredRun]) -> bool {
 
 /// What the judge says of `evidence`, as procedures want to know it.
 fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
+    if let KindPlan::Search(Search {
+        goal: Goal::Capacity { subject_to },
+        ..
+    }) = &case.scenario.plan
+    {
+        let seen = collected.look(case, evidence, |phases| {
+            bounds_at(case, subject_to, phases, evidence.look)
+        });
+        return match seen {
+            Ok(bounds) => LookResult {
+                bounds,
+                ..LookResult::default()
+            },
+            Err(why) => LookResult {
+                invalid: Some(why),
+                ..LookResult::default()
+            },
+        };
+    }
     let judged = collected.look(case, evidence, |phases| {
-        judge_at(JudgeInput::new(case, phases), evidence.look)
+        let swept = swept(case, phases);
+        let input = JudgeInput {
+            knee: swept.as_ref().and_then(|s| s.knee.as_deref()),
+            found: swept.as_ref().map(|s| &s.found),
+            ..JudgeInput::new(case, phases)
+        };
+        judge_at(input, evidence.look)
     });
     // What fails anyhow, or cannot be judged, is not helped by more data.
     let beyond_help = judged.assertions.iter().any(|a| {
@@ -287,6 +313,7 @@ fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
     });
     LookResult {
         open: open.collect(),
+        ..LookResult::default()
     }
 }
 

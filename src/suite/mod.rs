@@ -16,6 +16,7 @@ mod histogram;
 mod hooks;
 mod hooks_setting;
 mod interpolate;
+mod kinds;
 mod later;
 mod launch;
 mod launch_setting;
@@ -56,6 +57,10 @@ pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use histogram::{Bin, Histogram};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
+pub use kinds::{
+    Axis, Budget, CachePlan, Disaggregation, Flush, Goal, Interference, KindPlan, Replicas, Scale,
+    Scaling, Search, Sweep, SweepLevels, SweepOrder,
+};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{
     LoadOptions, ReadFile, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name,

@@ -6,6 +6,7 @@ use super::assertion::Assertion;
 use super::evidence::{AssumedNoise, Extend};
 use super::histogram::Histogram;
 use super::hooks::{Hooks, SuiteHooks};
+use super::kinds::KindPlan;
 use super::launch::{Launch, Ready, Restart};
 use super::scrape_setting::Scrape;
 use super::source::Location;
@@ -44,9 +45,11 @@ pub struct Scenario {
     pub yaml: String,
     /// What kind of test it is.
     pub kind: Kind,
-    /// Where requests go.
+    /// What it measures beside one load on one target.
+    pub plan: KindPlan,
+    /// Where requests go; of several targets the first.
     pub target: Target,
-    /// How they are sent.
+    /// How they are sent; of several levels the lowest.
     pub load: Load,
     /// The window ends after that many requests.
     pub requests: Option<u64>,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::assertion::AssertionContext;
 use super::hooks::{Hook, Hooks};
 use super::hooks_setting::HookList;
+use super::kinds::{self, Planned};
 use super::later::{self, Place};
 use super::launch::Restart;
 use super::launch_setting::PORT;
@@ -18,6 +18,7 @@ use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
 use super::sla;
 use super::source::Span;
+use super::target_setting::TargetLayer;
 use super::yaml::Node;
 
 /// Values where no layer says anything.
@@ -75,7 +76,9 @@ pub(super) fn scenario(
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
     fields.take("matrix");
-    if let Some(kind) = later_kind(&mut fields, layers.below, problems) {
+    if !around.all_kinds
+        && let Some(kind) = later_kind(&mut fields, layers.below, problems)
+    {
         return refuse_kind(node, name, kind, problems);
     }
     let mut own = Settings::read(&mut fields, around, problems);
@@ -187,7 +190,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 33] = [
+pub(super) const KEYS: [&str; 36] = [
     "name",
     "matrix",
     "timeout",
@@ -196,6 +199,9 @@ pub(super) const KEYS: [&str; 33] = [
     "kind",
     "target",
     "load",
+    "search",
+    "sweep",
+    "targets",
     "requests",
     "duration",
     "warmup",
@@ -224,13 +230,23 @@ pub(super) const KEYS: [&str; 33] = [
 ];
 
 fn hidden(settings: &Settings) -> Vec<(String, String)> {
-    let of_target = settings.target.iter().flat_map(|t| &t.value.headers);
-    of_target
+    let of_targets = targets(settings).flat_map(|t| &t.value.headers);
+    let of_cache = settings.cache.iter().map(|c| &c.value.hidden);
+    of_targets
         .chain(&settings.headers)
         .flat_map(secrets::Header::hidden)
-        .chain(settings.target.iter().flat_map(|t| t.value.hidden.clone()))
+        .chain(targets(settings).flat_map(|t| t.value.hidden.clone()))
+        .chain(of_cache.flatten().cloned())
         .chain(hook_lists(settings).flat_map(|list| list.value.hidden.clone()))
         .collect()
+}
+
+/// Every target that the settings name.
+fn targets(settings: &Settings) -> impl Iterator<Item = &Placed<TargetLayer>> {
+    let named = settings.targets.iter().flat_map(|t| &t.value.0);
+    let of_sweep = settings.sweep.iter().flat_map(|s| s.value.targets());
+    let own = settings.target.iter();
+    own.chain(named.map(|(_, target)| target)).chain(of_sweep)
 }
 
 fn hook_lists(settings: &Settings) -> impl Iterator<Item = &Placed<HookList>> {
@@ -285,14 +301,14 @@ fn build(
             "write `kind: latency` or `kind: throughput`",
         );
     }
-    if settings.target.is_none() && missing("target") {
+    if settings.target.is_none() && missing("target") && !settings.brings_targets() {
         problems.add(
             at,
             format!("there is no target for the scenario `{}`", name.value),
             "write `target: { url: \"http://localhost:8000/v1\" }` at the top of the suite, or `sim://` for the embedded engine",
         );
     }
-    if settings.load.is_none() && missing("load") {
+    if settings.load.is_none() && missing("load") && !settings.brings_load() {
         problems.add(
             at,
             format!("the scenario `{}` has no `load`", name.value),
@@ -307,22 +323,19 @@ fn build(
         );
     }
     check_sla_present(name, &settings, problems);
-    if let Some(target) = &settings.target {
+    for target in targets(&settings) {
         for unset in &target.value.unset {
             let at = target.location.clone();
             problems.push(unset.clone().related(at, "the target is named here"));
         }
     }
-    let target = settings
-        .target
-        .as_ref()
-        .map(|t| target(&t.value, &settings));
-    check_assertions(&settings, target.as_ref(), problems);
-    check_restart(&settings, target.as_ref(), problems);
+    kinds::check_kind_keys(&settings, problems);
+    let planned = kinds::plan(name, &settings, problems);
+    check_assertions(&settings, planned.as_ref(), problems);
+    check_restart(&settings, planned.as_ref().map(|p| &p.target), problems);
     let timeouts = timeouts(&settings, own, at, problems);
-    let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
-    let target = target?;
+    let planned = planned?;
     Some(Scenario {
         name: name.value.clone(),
         case: name.value.clone(),
@@ -330,12 +343,13 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
+        plan: planned.plan,
         scrape: settings
             .scrape
             .as_ref()
             .map_or_else(Scrape::default, |scrape| scrape.value.clone()),
-        target,
-        load: load?,
+        target: planned.target,
+        load: planned.load,
         requests: settings.requests.as_ref().map(|r| r.value),
         duration,
         warmup: or(&settings.warmup, builtin::WARMUP),
@@ -402,7 +416,8 @@ fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut 
     }
 }
 
-fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Target {
+/// A target with what the settings say over it.
+pub(super) fn target(layer: &TargetLayer, settings: &Settings) -> Target {
     let mut target = layer.target.clone();
     let mut headers = layer.headers.clone();
     for header in &settings.headers {
@@ -422,30 +437,18 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
 }
 
 /// How the counters of `target` are read: what the settings say wins.
-fn scrape(settings: &Settings, target: &Target) -> Scrape {
+pub(super) fn scrape(settings: &Settings, target: &Target) -> Scrape {
     match &settings.scrape {
         Some(scrape) => scrape.value.over(&target.scrape),
         None => target.scrape.clone(),
     }
 }
 
-fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
-    let (Some(kind), Some(target), Some(load), Some(sla)) =
-        (&settings.kind, target, &settings.load, &settings.sla)
-    else {
+fn check_assertions(settings: &Settings, planned: Option<&Planned>, problems: &mut Problems) {
+    let (Some(kind), Some(planned), Some(sla)) = (&settings.kind, planned, &settings.sla) else {
         return;
     };
-    let context = AssertionContext {
-        kind: kind.value,
-        stream: target.stream,
-        open_loop: load.value.is_open_loop(),
-        labels: settings
-            .prompts
-            .as_ref()
-            .map_or(&[], |p| p.value.source.labels()),
-        gpus: target.gpus.is_some(),
-        scrape: scrape(settings, target).interval().is_some(),
-    };
+    let context = kinds::context(kind.value, planned, settings);
     for written in &sla.value {
         sla::check(&written.0, &context, problems);
     }
@@ -481,8 +484,9 @@ fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Proble
 
 /// How long the window lasts at most.
 fn window(settings: &Settings, problems: &mut Problems) -> Option<Duration> {
-    let load = settings.load.as_ref()?;
-    if let LoadShape::Stages { stages, .. } = &load.value.shape {
+    if let Some(load) = &settings.load
+        && let LoadShape::Stages { stages, .. } = &load.value.shape
+    {
         if let Some(duration) = &settings.duration {
             problems.add_at(
                 &duration.location,

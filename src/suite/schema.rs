@@ -5,6 +5,7 @@
 //! it knows (`tests/schema.rs`), so that neither can go its own way.
 
 mod cases;
+mod kinds;
 mod launch;
 mod prompts;
 
@@ -144,6 +145,10 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("noise", noise()),
         ("noise_levels", noise_levels()),
         ("stage", stage()),
+        ("search", kinds::search()),
+        ("sweep", kinds::sweep()),
+        ("cache", kinds::cache()),
+        ("interference", kinds::interference()),
         ("prompts", prompts::prompts()),
         ("length", prompts::length()),
         ("tokenizer", prompts::tokenizer()),
@@ -242,7 +247,7 @@ fn settings_keys(keys: &mut Keys) {
         .collect();
     keys.add(
         "kind",
-        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load.",
+        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `disaggregation`: two `targets` against each other.",
         one_of(&kinds),
     );
     keys.add(
@@ -251,6 +256,7 @@ fn settings_keys(keys: &mut Keys) {
         target_or_name(),
     );
     keys.add("load", "How requests are sent.", reference("load"));
+    kinds::keys(keys);
     keys.add("prompts", "What is asked.", reference("prompts"));
     keys.add(
         "sla",
@@ -598,10 +604,7 @@ fn load() -> Json {
     keys.add_with(
         "arrivals",
         "Open loop: `constant`, `poisson`, or `gamma(SHAPE)` (below 1 burstier than Poisson, above 1 smoother).",
-        json!({ "anyOf": [
-            { "enum": ["constant", "poisson", "gamma(0.5)"] },
-            text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
-        ] }),
+        arrivals(),
         "poisson",
     );
     keys.add(
@@ -622,6 +625,13 @@ fn load() -> Json {
         { "required": ["stages"] },
     ]);
     out
+}
+
+fn arrivals() -> Json {
+    json!({ "anyOf": [
+        { "enum": ["constant", "poisson", "gamma(0.5)"] },
+        text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
+    ] })
 }
 
 fn stage() -> Json {

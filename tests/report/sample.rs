@@ -80,6 +80,8 @@ pub fn case(name: &str, verdict: Verdict) -> CaseResult {
             goodput(0.9962),
             error_rate(0.002),
         ],
+        answers: Vec::new(),
+        path: Vec::new(),
         baseline: None,
         notes: vec![],
         extended: None,

@@ -2,6 +2,7 @@
 
 mod ast;
 mod check;
+mod context;
 mod display;
 mod lexical;
 mod parse;
@@ -14,7 +15,9 @@ pub use ast::{
     Assertion, BinaryOp, Bound, BoundMetric, CmpOp, Expr, ExprKind, Function, Level, LevelName,
     MetricRef, PhaseRef, Quantity, Statistic, TextSpan,
 };
-pub use check::{AssertionContext, MAIN_PHASE, check};
+pub use check::check;
+pub use context::{AssertionContext, Levels, MAIN_PHASE};
 pub use lexical::AssertionError;
+pub(crate) use reference::is_function;
 pub use types::Operand;
 pub(crate) use types::shift_decimal;
