@@ -426,3 +426,16 @@ pub enum ChangeKind {
     /// The identities differ.
     NotComparable,
 }
+
+impl ChangeKind {
+    /// In words: `within tolerance`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChangeKind::Regressed => "regressed",
+            ChangeKind::Improved => "improved",
+            ChangeKind::WithinTolerance => "within tolerance",
+            ChangeKind::Undecided => "undecided",
+            ChangeKind::NotComparable => "not comparable",
+        }
+    }
+}
