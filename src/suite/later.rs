@@ -17,10 +17,8 @@ pub(super) enum Place {
 }
 
 const SEARCH: &str = "the search for the highest load";
-const BASELINES: &str = "the comparison with accepted results";
 
-const SETTINGS: [(&str, &str); 9] = [
-    ("baseline", BASELINES),
+const SETTINGS: [(&str, &str); 8] = [
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
@@ -66,7 +64,6 @@ pub(super) fn stands_for(key: &str) -> Option<&'static str> {
     Some(match key {
         "search" | "sweep" | "trace" => "load",
         "targets" => "target",
-        "baseline" => "sla",
         _ => return None,
     })
 }
@@ -85,9 +82,8 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "restart" | "between" | "timeout" | "skip" | "known_issue" => {
-            "in a scenario or under `defaults:`"
-        }
+        | "measure_only" | "baseline" | "restart" | "between" | "timeout" | "skip"
+        | "known_issue" => "in a scenario or under `defaults:`",
         "name" | "matrix" => "in a scenario",
         "include" | "exclude" => "under `matrix:`",
         "until" => "under `known_issue:`",

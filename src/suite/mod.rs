@@ -2,6 +2,7 @@
 //! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+mod baseline_setting;
 pub mod builder;
 mod compose;
 mod de;
@@ -40,6 +41,7 @@ mod units;
 mod yaml;
 mod yaml_help;
 
+pub use baseline_setting::{BaselineRule, Tolerance};
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::assertion::Assertion;
+use super::assertion::{Assertion, Operand};
+use super::baseline_setting::BaselineRule;
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
 use super::source::Location;
@@ -62,6 +63,8 @@ pub struct Scenario {
     pub prompts: Prompts,
     /// Assertions as written, in order.
     pub sla: Vec<SlaAssertion>,
+    /// How much worse than the accepted results metrics may be.
+    pub baseline: Vec<BaselineRule>,
     /// The case may have no assertion.
     pub measure_only: bool,
     /// One-sided confidence per decision, 0.5 to 1 exclusive.
@@ -80,6 +83,14 @@ pub struct Scenario {
     pub skip: Option<String>,
     /// A failure that people know of.
     pub known_issue: Option<KnownIssue>,
+}
+
+impl Scenario {
+    /// Whether it is compared with accepted results.
+    pub fn has_baseline(&self) -> bool {
+        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
+        !self.baseline.is_empty() || self.sla.iter().any(speaks)
+    }
 }
 
 /// A failure that people know of: until its day has passed it does not fail the run.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::assertion::AssertionContext;
+use super::assertion::{AssertionContext, Operand};
+use super::baseline_setting::{self, FEWEST_REPEATS};
 use super::hooks::{Hook, Hooks};
 use super::hooks_setting::HookList;
 use super::later::{self, Place};
@@ -32,6 +33,8 @@ pub(super) mod builtin {
     pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
     pub const TOTAL: Duration = Duration::from_secs(300);
     pub const REPEATS: u32 = 1;
+    /// Runs where something is compared with accepted results.
+    pub const REPEATS_COMPARED: u32 = 5;
     pub const SEED: u64 = 0;
     pub const CONFIDENCE: f64 = 0.95;
     pub const UNDECIDED: Undecided = Undecided::Lean;
@@ -182,7 +185,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 28] = [
+pub(super) const KEYS: [&str; 29] = [
     "name",
     "matrix",
     "timeout",
@@ -200,6 +203,7 @@ pub(super) const KEYS: [&str; 28] = [
     "seed",
     "prompts",
     "sla",
+    "baseline",
     "measure_only",
     "confidence",
     "undecided",
@@ -326,7 +330,7 @@ fn build(
         warmup: or(&settings.warmup, builtin::WARMUP),
         drain: or(&settings.drain, timeouts.total),
         timeouts,
-        repeats: or(&settings.repeats, builtin::REPEATS),
+        repeats: repeats(&settings, at, problems),
         seed: or(&settings.seed, builtin::SEED),
         prompts: settings.prompts.as_ref()?.value.clone(),
         sla: settings
@@ -334,6 +338,7 @@ fn build(
             .iter()
             .flat_map(|sla| sla.value.iter().map(|w| w.0.clone()))
             .collect(),
+        baseline: settings.baseline.clone().map_or_else(Vec::new, |b| b.value),
         measure_only: or(&settings.measure_only, false),
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
@@ -350,14 +355,58 @@ fn build(
     })
 }
 
+/// How many runs. Against accepted results one run decides nothing.
+fn repeats(settings: &Settings, at: Span, problems: &mut Problems) -> u32 {
+    let rules = settings.baseline.as_ref().filter(|b| !b.value.is_empty());
+    let sla = settings.sla.iter().flat_map(|sla| &sla.value);
+    let against = sla
+        .map(|w| &w.0.assertion)
+        .any(|a| a.operands().iter().any(Operand::is_baseline));
+    let compared = rules.is_some() || against;
+    let default = if compared {
+        builtin::REPEATS_COMPARED
+    } else {
+        builtin::REPEATS
+    };
+    let repeats = or(&settings.repeats, default);
+    if compared && repeats < FEWEST_REPEATS {
+        let place = settings
+            .repeats
+            .as_ref()
+            .map_or_else(|| problems.location(at), |r| r.location.clone());
+        let runs = if repeats == 1 { "run" } else { "runs" };
+        problems.add_at(
+            &place,
+            format!("{repeats} {runs} cannot be compared with a baseline"),
+            format!(
+                "ask for {FEWEST_REPEATS} at least; {} are the default",
+                builtin::REPEATS_COMPARED
+            ),
+        );
+    }
+    repeats
+}
+
 fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
     value.as_ref().map_or(otherwise, |v| v.value)
 }
 
 fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut Problems) {
     let measure_only = or(&settings.measure_only, false);
+    let compared = settings
+        .baseline
+        .as_ref()
+        .is_some_and(|b| !b.value.is_empty());
     let asserted = settings.sla.as_ref().is_some_and(|s| !s.value.is_empty());
-    if measure_only && asserted {
+    if measure_only && compared && !asserted {
+        if let Some(at) = &settings.measure_only {
+            problems.add_at(
+                &at.location,
+                "a scenario with `measure_only` has no assertions, and this one has a `baseline`",
+                "keep one of the two",
+            );
+        }
+    } else if measure_only && asserted {
         if let Some(at) = &settings.measure_only {
             problems.add_at(
                 &at.location,
@@ -365,11 +414,16 @@ fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut 
                 "keep one of the two",
             );
         }
-    } else if !measure_only && !asserted && !settings.broken.contains(&"sla") {
+    } else if !measure_only
+        && !asserted
+        && !compared
+        && !settings.broken.contains(&"sla")
+        && !settings.broken.contains(&"baseline")
+    {
         problems.add_at(
             &name.location,
             format!("the scenario `{}` asserts nothing", name.value),
-            "write an `sla:` such as `- ttft.p99 < 500ms`, or `measure_only: true`",
+            "write an `sla:` such as `- ttft.p99 < 500ms`, a `baseline:`, or `measure_only: true`",
         );
     }
 }
@@ -391,9 +445,7 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
 }
 
 fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
-    let (Some(kind), Some(target), Some(load), Some(sla)) =
-        (&settings.kind, target, &settings.load, &settings.sla)
-    else {
+    let (Some(kind), Some(target), Some(load)) = (&settings.kind, target, &settings.load) else {
         return;
     };
     let context = AssertionContext {
@@ -402,8 +454,11 @@ fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut
         open_loop: load.value.is_open_loop(),
         gpus: target.gpus.is_some(),
     };
-    for written in &sla.value {
+    for written in settings.sla.iter().flat_map(|sla| &sla.value) {
         sla::check(&written.0, &context, problems);
+    }
+    for rule in settings.baseline.iter().flat_map(|b| &b.value) {
+        baseline_setting::check(rule, &context, problems);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::ast::{Assertion, BoundMetric, ExprKind, Function, PhaseRef, TextSpan};
+use super::against::against_baseline;
+use super::ast::{Assertion, BoundMetric, Expr, ExprKind, Function, PhaseRef, TextSpan};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
 use crate::metrics::{Availability, MetricDef};
@@ -28,8 +29,23 @@ pub const MAIN_PHASE: &str = "main";
 /// Everything in `assertion` that a scenario like `context` cannot answer.
 pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<AssertionError> {
     let mut found = Vec::new();
-    let operands = [&assertion.lhs, &assertion.rhs].map(|side| side.operands_with_spans());
-    for (operand, span) in operands.iter().flatten() {
+    if let Some(Err(mixed)) = against_baseline(assertion) {
+        found.push(mixed);
+    }
+    for side in [&assertion.lhs, &assertion.rhs] {
+        found.extend(check_value(side, &assertion.text, context));
+    }
+    found
+}
+
+/// Everything in the expression that a scenario like `context` cannot answer; it is a part of `text`.
+pub(in crate::suite) fn check_value(
+    value: &Expr,
+    text: &str,
+    context: &AssertionContext,
+) -> Vec<AssertionError> {
+    let mut found = Vec::new();
+    for (operand, span) in &value.operands_with_spans() {
         if let Some(phase) = operand.phase()
             && let Err(problem) = check_phase(phase, context, span)
         {
@@ -52,7 +68,7 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
                 found.extend(result.err());
             }
             Operand::Call { function, .. } => {
-                found.extend(check_function(function, context, span, &assertion.text));
+                found.extend(check_function(function, context, span, text));
             }
         }
     }
@@ -106,7 +122,11 @@ fn check_phase(
             &format!("a scenario of kind `{kind}` has no levels: `at(…)` comes"),
             "kind `scalability`",
         )),
-        PhaseRef::Baseline(_) => Err(comes(span, "`baseline.` comes", "baselines")),
+        PhaseRef::Baseline(None) => Ok(()),
+        PhaseRef::Baseline(Some(inner)) => {
+            let behind = "baseline.".len();
+            check_phase(inner, context, &(span.start + behind..span.end))
+        }
     }
 }
 

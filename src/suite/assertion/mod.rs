@@ -1,5 +1,6 @@
 //! The assertion language: `expr op expr` over metrics of phases.
 
+mod against;
 mod ast;
 mod check;
 mod display;
@@ -10,11 +11,14 @@ mod reference;
 mod tests;
 mod types;
 
+pub use against::{AgainstBaseline, against_baseline};
 pub use ast::{
     Assertion, BinaryOp, Bound, BoundMetric, CmpOp, Expr, ExprKind, Function, Level, LevelName,
     MetricRef, PhaseRef, Quantity, Statistic, TextSpan,
 };
+pub(super) use check::check_value;
 pub use check::{AssertionContext, MAIN_PHASE, check};
 pub use lexical::AssertionError;
+pub(super) use parse::{parse_quantity, parse_value};
 pub use types::Operand;
 pub(crate) use types::shift_decimal;
