@@ -293,6 +293,11 @@ impl Outcome {
             borderline: self.borderline,
             kind: AssertionKind::Absolute,
             n: self.n,
+            open: false,
+            repeats: None,
+            ratio: None,
+            repeats_to_settle: None,
+            line: None,
         }
     }
 }

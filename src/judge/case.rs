@@ -5,6 +5,7 @@ use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, Phase
 use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
 
 use super::assertion::{Outcome, Policy, judge};
+use super::compare::Look;
 use super::expression::{Measured, compile};
 use super::input::{JudgeInput, Judged};
 use super::overload::overloaded;
@@ -32,6 +33,12 @@ struct Condition {
 ///
 /// Pure: the same plan and records give the same verdicts, whatever else runs.
 pub fn judge_case(input: JudgeInput<'_>) -> Judged {
+    judge_at(input, Look::default())
+}
+
+/// The same at one `look` of several that the plan allows at the growing data: every look may decide, so
+/// each has less than the whole error to itself. All that was measured so far is judged together.
+pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
     let claims = claims(&input);
     let prepared: Vec<Prepared<'_>> = input.phases.iter().map(Prepared::new).collect();
     let conditions: Vec<Condition> = prepared
@@ -44,7 +51,7 @@ pub fn judge_case(input: JudgeInput<'_>) -> Judged {
     let assertions: Vec<AssertionResult> = claims
         .iter()
         .map(|claim| {
-            let (result, warning) = judge_claim(claim, &input, &prepared, &conditions);
+            let (result, warning) = judge_claim(claim, &input, look, &prepared, &conditions);
             if let (Some(warning), Ok([phase, ..])) = (warning, claim.phases.as_deref()) {
                 warnings.push((*phase, warning));
             }
@@ -214,12 +221,13 @@ fn slow_loop(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Warning> {
 fn judge_claim(
     claim: &Claim,
     input: &JudgeInput<'_>,
+    look: Look,
     prepared: &[Prepared<'_>],
     conditions: &[Condition],
 ) -> (AssertionResult, Option<Warning>) {
     let scenario = &input.case.scenario;
     let policy = Policy {
-        confidence: scenario.confidence,
+        confidence: look.confidence(scenario.confidence),
         // Nobody wrote the error bound as a claim to be proven: what was observed decides it.
         undecided: if claim.implicit {
             Undecided::Lean
@@ -258,7 +266,7 @@ fn judge_claim(
         &claim.assertion.text,
         &claim.location,
         claim.implicit,
-        scenario.confidence,
+        policy.confidence,
     );
     result.kind = kind;
     (result, warning)

@@ -163,10 +163,7 @@ fn without_requests_nothing_passes() {
 
 #[test]
 fn a_phase_that_was_not_measured_is_an_error() {
-    let judged = judge_case(JudgeInput {
-        case: &case(vec![ttft_p99_under(1.0)]),
-        phases: &[],
-    });
+    let judged = judge_case(JudgeInput::new(&case(vec![ttft_p99_under(1.0)]), &[]));
     assert_eq!(judged.verdict, Verdict::Error);
     let mut lhs = q("ttft", 0.5);
     if let ExprKind::Metric(m) = &mut lhs.kind {

@@ -11,6 +11,19 @@ pub struct JudgeInput<'a> {
     pub case: &'a Case,
     /// Its phases as measured, in the order of the report.
     pub phases: &'a [JudgePhase<'a>],
+    /// The phase that `at(knee)` means, where a sweep has one.
+    pub knee: Option<&'a str>,
+}
+
+impl<'a> JudgeInput<'a> {
+    /// Of a case without a knee.
+    pub fn new(case: &'a Case, phases: &'a [JudgePhase<'a>]) -> Self {
+        JudgeInput {
+            case,
+            phases,
+            knee: None,
+        }
+    }
 }
 
 /// A phase as measured.
@@ -39,4 +52,12 @@ pub struct Judged {
     pub assertions: Vec<AssertionResult>,
     /// What a reader of the verdicts should know, by the index of the phase it is about.
     pub warnings: Vec<(usize, Warning)>,
+}
+
+impl Judged {
+    /// Whether more data could settle an assertion that the data cannot decide, so that measuring on is
+    /// of use.
+    pub fn open(&self) -> bool {
+        self.assertions.iter().any(|a| a.open)
+    }
 }

@@ -3,12 +3,15 @@
 mod assertion;
 mod blocks;
 mod case;
+mod compare;
 mod decide;
+mod detectable;
 mod estimate;
 mod expression;
 mod input;
 mod leaf;
 mod measure;
+mod noise;
 mod outlook;
 mod overload;
 mod prepared;
@@ -27,7 +30,13 @@ mod coverage_tests;
 mod test_support;
 
 pub use assertion::source_of;
-pub use case::judge_case;
+pub use case::{judge_at, judge_case};
+pub use compare::{
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
+    Side, compare,
+};
+pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
+pub use noise::{MetricNoise, variance};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
 pub use verdict::Verdict;

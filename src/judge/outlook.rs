@@ -79,10 +79,7 @@ pub fn outlook(case: &Case) -> Vec<Outlook> {
             interrupted: false,
         })
         .collect();
-    let input = JudgeInput {
-        case,
-        phases: &phases,
-    };
+    let input = JudgeInput::new(case, &phases);
     claims(&input)
         .iter()
         .map(|claim| one(case, claim))

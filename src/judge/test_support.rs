@@ -201,16 +201,14 @@ pub(super) fn judged_with(
     health: &ClientHealth,
     interrupted: bool,
 ) -> Judged {
-    judge_case(JudgeInput {
-        case,
-        phases: &[JudgePhase {
-            name: "main",
-            runs,
-            health,
-            gpus: None,
-            interrupted,
-        }],
-    })
+    let phases = [JudgePhase {
+        name: "main",
+        runs,
+        health,
+        gpus: None,
+        interrupted,
+    }];
+    judge_case(JudgeInput::new(case, &phases))
 }
 
 pub(super) fn judged(case: &Case, run: RunRecords) -> Judged {

@@ -7,6 +7,6 @@ pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile};
 pub use summary::{
     AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, ClientHealth,
     Distribution, ErrorCount, Histogram, Host, KnownIssueResult, LoadResult, MetricSummary,
-    Metrics, PhaseResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, Source,
-    Spread, Value, Warning,
+    Metrics, PhaseResult, RatioResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA,
+    Source, Spread, Value, Warning,
 };

@@ -375,6 +375,34 @@ pub struct AssertionResult {
     /// Requests (or other values) behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
+    /// The interval leaves it open, and more data could settle it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+    /// Repeats behind a relative assertion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u32>,
+    /// Left side over right side, and its two one-sided bounds (absent where differences are compared).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<RatioResult>,
+    /// Relative: how many repeats more are expected to settle it. Absent: settled, or no sane number
+    /// would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats_to_settle: Option<u32>,
+    /// Relative: all of it in one line for a person, from what was observed to what would settle it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+}
+
+/// A ratio of two measured sides.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RatioResult {
+    /// Left over right.
+    pub value: f64,
+    /// The two one-sided bounds; null: unbounded or not known.
+    pub interval: [Option<f64>; 2],
+    /// How much more than 1 is tolerated, as a share, where the assertion says so (`<= 1.1 * …`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
 }
 
 /// What an assertion compares.

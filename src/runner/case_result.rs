@@ -30,10 +30,7 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
             interrupted: p.interrupted,
         })
         .collect();
-    let judged = judge_case(JudgeInput {
-        case,
-        phases: &inputs,
-    });
+    let judged = judge_case(JudgeInput::new(case, &inputs));
     result.verdict = judged.verdict;
     result.reason = judged.reason;
     result.assertions = judged.assertions;

@@ -1,7 +1,6 @@
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use super::Bounds;
 use super::autocorrelation::autocorrelations;
+use super::student::student_t;
 
 /// Fewer batches than this give no interval.
 pub const MIN_BATCHES: usize = 20;
@@ -55,11 +54,6 @@ pub fn ratio_interval(batches: &[Batch], confidence: f64) -> Option<(f64, Bounds
             upper: ratio + half,
         },
     ))
-}
-
-/// The `p`-quantile of Student's t with `freedom` degrees of freedom.
-pub(super) fn student_t(p: f64, freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(p))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@ use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::Bounds;
-use super::batch::{MIN_BATCHES, student_t};
+use super::batch::MIN_BATCHES;
 use super::quantile::quantile;
+use super::student::student_t;
 
 /// How often each block stands in a resample.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,16 @@ mod batch;
 mod beta;
 mod bootstrap;
 mod bounds;
+mod components;
+mod kolmogorov;
+mod looks;
 mod moments;
+mod mser;
 mod order;
 mod proportion;
 mod quantile;
+mod ranks;
+mod student;
 mod values;
 mod weighted;
 
@@ -19,9 +25,17 @@ pub use autocorrelation::{autocorrelations, effective_sample_size};
 pub use batch::{Batch, MIN_BATCHES, ratio_interval};
 pub use bootstrap::{BlockWeights, block_bootstrap};
 pub use bounds::Bounds;
+pub use components::{Component, Components, Measured, variance_components};
+pub use kolmogorov::{Kolmogorov, ks_one_sample, ks_two_sample};
+pub use looks::level_per_look;
 pub use moments::Moments;
+pub use mser::{Settling, mser5};
 pub use order::{RankBounds, quantile_bounds, quantile_ranks};
 pub use proportion::clopper_pearson;
 pub use quantile::{beyond, quantile};
+pub use ranks::{MannWhitney, mann_whitney};
+pub use student::{
+    Part, TEstimate, combined, one_sample_t, paired_t, student_t, student_upper, welch_t,
+};
 pub use values::{EXACT_VALUES, RELATIVE_ERROR, SortedValues, ValueStore};
 pub use weighted::{BlockedBuilder, BlockedValues};

@@ -134,3 +134,114 @@ fn bootstrap_interval_of_a_mean() {
     let widening = (ours.upper - ours.lower) / (upper - lower);
     assert!((1.0..1.04).contains(&widening), "{widening}");
 }
+
+#[test]
+fn students_t() {
+    for case in fixtures()["students"].as_array().unwrap() {
+        let arg = |k: &str| case[k].as_f64().unwrap();
+        let ours = student_t(arg("p"), arg("freedom"));
+        assert!(
+            (ours - arg("t")).abs() < 1e-5 * (1.0 + arg("t").abs()),
+            "{ours}: {case}"
+        );
+        close(
+            student_upper(arg("t"), arg("freedom")),
+            arg("upper"),
+            1e-6,
+            case,
+        );
+    }
+}
+
+#[test]
+fn t_tests_of_welch_and_of_pairs() {
+    for case in fixtures()["t_tests"].as_array().unwrap() {
+        let (a, b) = (numbers(&case["a"]), numbers(&case["b"]));
+        let ours = match case["kind"].as_str().unwrap() {
+            "welch" => welch_t(&a, &b),
+            _ => paired_t(&a, &b),
+        }
+        .unwrap();
+        let arg = |k: &str| case[k].as_f64().unwrap();
+        close(ours.freedom, arg("freedom"), 1e-9, case);
+        close(ours.p_above(0.0), arg("p"), 1e-7, case);
+        let bounds = ours.bounds(arg("confidence"));
+        assert!(
+            (bounds.lower - arg("lower")).abs() < 1e-6,
+            "{bounds:?}: {case}"
+        );
+        assert!(
+            (bounds.upper - arg("upper")).abs() < 1e-6,
+            "{bounds:?}: {case}"
+        );
+    }
+}
+
+#[test]
+fn mann_whitney_u() {
+    for case in fixtures()["mann_whitney"].as_array().unwrap() {
+        let ours = mann_whitney(&numbers(&case["a"]), &numbers(&case["b"])).unwrap();
+        close(ours.u, case["u"].as_f64().unwrap(), 1e-12, case);
+        close(ours.p, case["p"].as_f64().unwrap(), 1e-9, case);
+    }
+}
+
+#[test]
+fn kolmogorov_smirnov() {
+    use statrs::distribution::{ContinuousCDF, Normal};
+    for case in fixtures()["kolmogorov"].as_array().unwrap() {
+        let a = numbers(&case["a"]);
+        let ours = if case["b"].is_null() {
+            ks_one_sample(&a, |x| Normal::standard().cdf(x))
+        } else {
+            ks_two_sample(&a, &numbers(&case["b"]))
+        }
+        .unwrap();
+        assert!(
+            (ours.distance - case["distance"].as_f64().unwrap()).abs() < 1e-8,
+            "{ours:?}"
+        );
+        assert!(
+            (ours.p - case["p"].as_f64().unwrap()).abs() < 1e-6,
+            "{ours:?}: {case}"
+        );
+    }
+}
+
+#[test]
+fn where_mser5_cuts() {
+    for case in fixtures()["mser5"].as_array().unwrap() {
+        let ours = mser5(&numbers(&case["x"])).unwrap();
+        assert_eq!(ours.cut as u64, case["cut"].as_u64().unwrap());
+    }
+}
+
+#[test]
+fn components_of_variance() {
+    let case = &fixtures()["variance_components"];
+    let sessions: Vec<Vec<Measured>> = case["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| {
+            let of = |value| Measured {
+                value,
+                sampling: None,
+            };
+            numbers(s).into_iter().map(of).collect()
+        })
+        .collect();
+    let ours = variance_components(&sessions);
+    close(
+        ours.within.unwrap().variance,
+        case["within"].as_f64().unwrap(),
+        1e-9,
+        case,
+    );
+    close(
+        ours.session.unwrap().variance,
+        case["session"].as_f64().unwrap(),
+        1e-9,
+        case,
+    );
+}

@@ -412,6 +412,11 @@ fn assertion(
         borderline: false,
         kind: AssertionKind::Absolute,
         n: Some(1000),
+        open: false,
+        repeats: None,
+        ratio: None,
+        repeats_to_settle: None,
+        line: None,
     }
 }
 

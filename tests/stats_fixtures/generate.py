@@ -99,6 +99,82 @@ def bootstrap():
     return {"x": x.tolist(), "confidence": 0.95, "lower": float(ci.low), "upper": float(ci.high)}
 
 
+def students():
+    for freedom in (0.7, 1.0, 2.0, 3.6, 7.9, 24.0, 120.0, 4000.0):
+        for p in (0.5, 0.8, 0.95, 0.99, 0.9996, 0.99999):
+            t = float(stats.t.ppf(p, freedom))
+            yield {"freedom": freedom, "p": p, "t": t, "upper": float(stats.t.sf(t, freedom))}
+
+
+def t_tests():
+    for na, nb, sa, sb in [(5, 5, 1.0, 1.0), (5, 8, 1.0, 4.0), (3, 20, 5.0, 0.5), (2, 2, 1.0, 1.0)]:
+        a, b = rng.normal(10.0, sa, na), rng.normal(11.0, sb, nb)
+        c = 0.95
+        test = stats.ttest_ind(a, b, equal_var=False, alternative="greater")
+        ci = stats.ttest_ind(a, b, equal_var=False).confidence_interval(2 * c - 1)
+        yield {
+            "kind": "welch", "a": a.tolist(), "b": b.tolist(), "confidence": c, "freedom": float(test.df),
+            "p": float(test.pvalue), "lower": float(ci.low), "upper": float(ci.high),
+        }
+    for n in (3, 5, 12):
+        a = rng.normal(10.0, 2.0, n)
+        b = a + rng.normal(0.3, 0.4, n)
+        c = 0.99
+        test = stats.ttest_rel(a, b, alternative="greater")
+        ci = stats.ttest_rel(a, b).confidence_interval(2 * c - 1)
+        yield {
+            "kind": "paired", "a": a.tolist(), "b": b.tolist(), "confidence": c, "freedom": float(test.df),
+            "p": float(test.pvalue), "lower": float(ci.low), "upper": float(ci.high),
+        }
+
+
+def mann_whitney():
+    for a, b in [
+        (rng.normal(0.0, 1.0, 30), rng.normal(0.5, 1.0, 40)),
+        (rng.integers(0, 6, 25).astype(float), rng.integers(1, 7, 31).astype(float)),
+        (rng.lognormal(0.0, 1.0, 200), rng.lognormal(0.0, 1.0, 100)),
+    ]:
+        test = stats.mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
+        yield {"a": a.tolist(), "b": b.tolist(), "u": float(test.statistic), "p": float(test.pvalue)}
+
+
+def kolmogorov():
+    # p by the limiting distribution, which is what prony uses.
+    x = rng.normal(0.2, 1.0, 80)
+    d = float(stats.kstest(x, "norm").statistic)
+    yield {"a": x.tolist(), "b": None, "distance": d, "p": float(special.kolmogorov(numpy.sqrt(80) * d))}
+    for a, b in [(rng.normal(0.0, 1.0, 60), rng.normal(0.6, 1.0, 45)), (rng.integers(0, 9, 50).astype(float), rng.integers(0, 9, 70).astype(float))]:
+        d = float(stats.ks_2samp(a, b).statistic)
+        en = len(a) * len(b) / (len(a) + len(b))
+        yield {"a": a.tolist(), "b": b.tolist(), "distance": d, "p": float(special.kolmogorov(numpy.sqrt(en) * d))}
+
+
+def mser5():
+    # SciPy has none: the definition, written out.
+    for n, shift in ((400, 0.0), (403, 30.0), (1000, 8.0)):
+        x = rng.normal(50.0, 3.0, n) + shift * numpy.exp(-numpy.arange(n) / 40.0)
+        y = x[: n // 5 * 5].reshape(-1, 5).mean(axis=1)
+        k = len(y)
+        half = [numpy.sum((y[d:] - y[d:].mean()) ** 2) / (k - d) ** 2 for d in range(k - 5)]
+        yield {"x": x.tolist(), "cut": int(numpy.argmin(half)) * 5}
+
+
+def variance_components():
+    # By least squares of the expected sums of squares, unlike prony's closed form: SST and SSW in matrices.
+    sizes = [5, 3, 1, 4, 2, 5]
+    group = numpy.repeat(numpy.arange(len(sizes)), sizes)
+    x = rng.normal(0.0, 0.03, len(sizes))[group] + rng.normal(0.0, 0.02, len(group))
+    n = len(x)
+    z = (group[:, None] == numpy.arange(len(sizes))[None, :]).astype(float)
+    mean = numpy.full((n, n), 1.0 / n)
+    project = z @ numpy.linalg.inv(z.T @ z) @ z.T
+    between, within = project - mean, numpy.eye(n) - project
+    v_session, v_run = z @ z.T, numpy.eye(n)
+    system = [[numpy.trace(q @ v) for v in (v_session, v_run)] for q in (between, within)]
+    session, run = numpy.linalg.solve(system, [x @ between @ x, x @ within @ x])
+    return {"sessions": [x[group == g].tolist() for g in range(len(sizes))], "session": float(session), "within": float(run)}
+
+
 out = {
     "scipy": scipy.__version__,
     "quantiles": list(quantiles()),
@@ -108,6 +184,12 @@ out = {
     "t_intervals": list(t_intervals()),
     "autocorrelation": autocorrelation(),
     "bootstrap": bootstrap(),
+    "students": list(students()),
+    "t_tests": list(t_tests()),
+    "mann_whitney": list(mann_whitney()),
+    "kolmogorov": list(kolmogorov()),
+    "mser5": list(mser5()),
+    "variance_components": variance_components(),
 }
 path = pathlib.Path(__file__).with_name("scipy.json")
 path.write_text(json.dumps(out, separators=(",", ":")).replace('},{', '},\n{') + "\n")

@@ -1,0 +1,17 @@
+//! Two sides, run by run → what changed. Pure: numbers in, a value out; the same for phases of a case,
+//! for accepted results and for two live targets.
+
+mod core;
+mod input;
+mod settle;
+mod spread;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use core::FEWEST_RUNS;
+pub use core::compare;
+pub use input::{
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale, Side,
+};
+pub(super) use settle::to_settle;

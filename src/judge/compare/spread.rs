@@ -1,0 +1,383 @@
+use std::collections::BTreeMap;
+
+use statrs::distribution::{ContinuousCDF, FisherSnedecor};
+
+use super::input::{ASSUMED_SESSION_SD, Basis, Known, Noise, RunValue};
+use crate::stats::{Moments, Part, TEstimate, combined};
+
+/// Sessions of a side from which on their own spread is used.
+pub(super) const ENOUGH_SESSIONS: usize = 3;
+/// A spread this unlikely under what is known beforehand is taken for what it is.
+const SURPRISE: f64 = 0.01;
+
+/// The variances that the error of a difference is made of.
+const WITHIN: usize = 0;
+const SESSION: usize = 1;
+const BETWEEN: [usize; 2] = [2, 3];
+const KINDS: usize = 4;
+
+/// Runs of a side (already on the scale they are compared on), by session.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    moments: Vec<Moments>,
+}
+
+impl Sessions {
+    pub(super) fn new(runs: impl Iterator<Item = (u32, f64)>) -> Self {
+        let mut sessions: BTreeMap<u32, Moments> = BTreeMap::new();
+        for (session, value) in runs {
+            sessions.entry(session).or_default().push(value);
+        }
+        Sessions {
+            moments: sessions.into_values().collect(),
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.moments.len()
+    }
+
+    pub(super) fn runs(&self) -> u64 {
+        self.moments.iter().map(Moments::n).sum()
+    }
+
+    /// Mean of the sessions' means.
+    pub(super) fn mean(&self) -> f64 {
+        self.of_means().mean().unwrap_or(f64::NAN)
+    }
+
+    fn of_means(&self) -> Moments {
+        self.moments.iter().filter_map(Moments::mean).collect()
+    }
+
+    /// Variance of the sessions' means, and its degrees of freedom.
+    fn between(&self) -> Option<Part> {
+        let sd = self.of_means().stddev()?;
+        Some(Part {
+            variance: sd * sd,
+            freedom: self.count() as f64 - 1.0,
+        })
+    }
+
+    /// Sum of squares inside the sessions, and its degrees of freedom.
+    fn inside(&self) -> (f64, f64) {
+        let squares = self
+            .moments
+            .iter()
+            .map(|m| m.stddev().map_or(0.0, |sd| sd * sd * (m.n() as f64 - 1.0)))
+            .sum();
+        (squares, self.runs() as f64 - self.count() as f64)
+    }
+
+    /// Mean of `1 / runs` over the sessions: how much of a run's spread is in a session's mean.
+    fn share(&self) -> f64 {
+        let n = self.count() as f64;
+        self.moments.iter().map(|m| 1.0 / m.n() as f64).sum::<f64>() / n
+    }
+}
+
+/// The spread of a difference of two sides: what it is made of, and how it shrinks with more runs.
+#[derive(Clone, Debug)]
+pub(super) struct Spread {
+    /// Variances by kind.
+    parts: [Part; KINDS],
+    /// Weight of each in the variance of either side's mean.
+    weights: [[f64; KINDS]; 2],
+    /// Runs and sessions of either side.
+    runs: [f64; 2],
+    sessions: [f64; 2],
+    pub(super) basis: Basis,
+}
+
+impl Spread {
+    /// Of two sides whose runs do not belong together:
+    /// `σ_s² (1/S_c + 1/S_b) + σ_r² (1/k_c + 1/k_b)`, with `σ_s² + σ_r²/n` taken from the sessions of a
+    /// side itself where it has three or more. `unit` turns relative standard deviations into the scale
+    /// that is compared on.
+    pub(super) fn of_two(
+        base: &Sessions,
+        candidate: &Sessions,
+        noise: &Noise,
+        sampling: Option<f64>,
+        unit: f64,
+    ) -> Self {
+        let sides = [base, candidate];
+        let mut parts = [Part {
+            variance: 0.0,
+            freedom: f64::INFINITY,
+        }; KINDS];
+        let known = |k: Option<Known>| {
+            k.map(|k| Part {
+                variance: (k.sd * unit).powi(2),
+                freedom: k.freedom,
+            })
+        };
+        let (a, b) = (base.inside(), candidate.inside());
+        let freedom = a.1 + b.1;
+        let seen = (freedom > 0.0).then(|| Part {
+            variance: (a.0 + b.0) / freedom,
+            freedom,
+        });
+        let mut within = pooled(seen, known(noise.run)).unwrap_or(parts[WITHIN]);
+        // What each run's own sample leaves open is in the spread between runs too.
+        if let Some(sampling) = sampling {
+            within.variance = within.variance.max(sampling * unit * unit);
+        }
+        parts[WITHIN] = within;
+        let session = known(noise.session);
+
+        let mut own = [false; 2];
+        for (i, side) in sides.iter().enumerate() {
+            let expected = session.map(|s| expected(s, within, side.share()));
+            own[i] = side.count() >= ENOUGH_SESSIONS;
+            if own[i]
+                && let Some(part) = pooled(side.between(), expected)
+            {
+                let least = sampling.map_or(0.0, |s| s * unit * unit * side.share());
+                parts[BETWEEN[i]] = Part {
+                    variance: part.variance.max(least),
+                    ..part
+                };
+            }
+        }
+        let mut weights = [[0.0; KINDS]; 2];
+        let mut basis = Basis::Measured;
+        for (i, side) in sides.iter().enumerate() {
+            let n = side.count() as f64;
+            let other = 1 - i;
+            if own[i] {
+                weights[i][BETWEEN[i]] = 1.0 / n;
+            } else if own[other] {
+                // A mean of this side's sessions varies as one of the other's, but for the runs in it.
+                let more = side.share() - sides[other].share();
+                let between = parts[BETWEEN[other]].variance;
+                let whole = (between + more * within.variance).max(side.share() * within.variance);
+                if between > 0.0 && (more <= 0.0 || within.variance == 0.0) {
+                    weights[i][BETWEEN[other]] = whole / between / n;
+                } else {
+                    weights[i][BETWEEN[other]] = 1.0 / n;
+                    weights[i][WITHIN] = more / n;
+                }
+            } else {
+                let (variance, from) = between_sessions(session, base, candidate, within, unit);
+                parts[SESSION] = variance;
+                basis = from;
+                weights[i][SESSION] = 1.0 / n;
+                weights[i][WITHIN] = side.share() / n;
+            }
+        }
+        Spread {
+            parts,
+            weights,
+            runs: sides.map(|s| s.runs() as f64),
+            sessions: sides.map(|s| s.count() as f64),
+            basis,
+        }
+    }
+
+    /// Of the differences of pairs. `apart`: each side has a server of its own, so what starts differ by
+    /// is in the differences, and three sessions are needed to see it.
+    pub(super) fn of_pairs(
+        pairs: &Sessions,
+        all: &Moments,
+        apart: bool,
+        noise: &Noise,
+        unit: f64,
+    ) -> Self {
+        let mut parts = [Part {
+            variance: 0.0,
+            freedom: f64::INFINITY,
+        }; KINDS];
+        let mut weights = [[0.0; KINDS]; 2];
+        let (k, n) = (pairs.runs() as f64, pairs.count() as f64);
+        let mut basis = Basis::Measured;
+        if pairs.count() >= ENOUGH_SESSIONS
+            && let Some(between) = pairs.between()
+        {
+            parts[BETWEEN[1]] = between;
+            weights[1][BETWEEN[1]] = 1.0 / n;
+        } else {
+            let sd = all.stddev().unwrap_or(f64::NAN);
+            parts[WITHIN] = Part {
+                variance: sd * sd,
+                freedom: k - 1.0,
+            };
+            weights[1][WITHIN] = 1.0 / k;
+            basis = Basis::Cancels;
+            if apart {
+                let (sd, from) = match noise.session {
+                    Some(k) => (k, Basis::Known(k.sd)),
+                    None => assumed(),
+                };
+                parts[SESSION] = Part {
+                    variance: 2.0 * (sd.sd * unit).powi(2),
+                    freedom: sd.freedom,
+                };
+                weights[1][SESSION] = 1.0 / n;
+                basis = from;
+            }
+        }
+        Spread {
+            parts,
+            weights,
+            runs: [0.0, k],
+            sessions: [0.0, n],
+            basis,
+        }
+    }
+
+    /// `value` with its error.
+    pub(super) fn estimate(&self, value: f64) -> TEstimate {
+        self.with(value, self.weights, self.parts)
+    }
+
+    /// The same if the candidate had `runs` runs more in its sessions. Where sessions are what varies,
+    /// they become more in proportion.
+    pub(super) fn with_runs(&self, value: f64, runs: u32) -> TEstimate {
+        let more = f64::from(runs);
+        let factor = self.runs[1] / (self.runs[1] + more);
+        let (mut weights, mut parts) = (self.weights, self.parts);
+        for kind in [WITHIN, BETWEEN[0], BETWEEN[1]] {
+            if kind == WITHIN || self.weights[1][BETWEEN[1]] > 0.0 {
+                weights[1][kind] *= factor;
+            }
+        }
+        parts[WITHIN].freedom += more;
+        parts[BETWEEN[1]].freedom += more * self.sessions[1] / self.runs[1];
+        self.with(value, weights, parts)
+    }
+
+    /// The same if the candidate had `sessions` sessions more, of as many runs each.
+    pub(super) fn with_sessions(&self, value: f64, sessions: u32) -> TEstimate {
+        let more = f64::from(sessions);
+        let factor = self.sessions[1] / (self.sessions[1] + more);
+        let (mut weights, mut parts) = (self.weights, self.parts);
+        for weight in &mut weights[1] {
+            *weight *= factor;
+        }
+        parts[WITHIN].freedom += more * (self.runs[1] / self.sessions[1] - 1.0);
+        parts[BETWEEN[1]].freedom += more;
+        self.with(value, weights, parts)
+    }
+
+    fn with(&self, value: f64, weights: [[f64; KINDS]; 2], parts: [Part; KINDS]) -> TEstimate {
+        let parts: Vec<Part> = (0..KINDS)
+            .map(|i| (weights[0][i] + weights[1][i], parts[i]))
+            .filter(|(weight, _)| *weight > 0.0)
+            .map(|(weight, part)| Part {
+                variance: weight * part.variance,
+                ..part
+            })
+            .collect();
+        let (variance, freedom) = combined(&parts);
+        TEstimate {
+            value,
+            error: variance.sqrt(),
+            freedom,
+        }
+    }
+}
+
+fn assumed() -> (Known, Basis) {
+    let known = Known {
+        sd: ASSUMED_SESSION_SD,
+        freedom: f64::INFINITY,
+    };
+    (known, Basis::Assumed(ASSUMED_SESSION_SD))
+}
+
+/// Variance between sessions where neither side has enough of them: what is known, else what is assumed,
+/// and never less than what two sessions of a side show.
+fn between_sessions(
+    known: Option<Part>,
+    base: &Sessions,
+    candidate: &Sessions,
+    within: Part,
+    unit: f64,
+) -> (Part, Basis) {
+    if let Some(part) = known {
+        return (part, Basis::Known(part.variance.sqrt() / unit));
+    }
+    let (sd, basis) = assumed();
+    let seen = [base, candidate]
+        .iter()
+        .filter_map(|s| Some(s.between()?.variance - s.share() * within.variance))
+        .fold(0.0, f64::max);
+    let part = Part {
+        variance: (sd.sd * unit).powi(2).max(seen),
+        freedom: f64::INFINITY,
+    };
+    (part, basis)
+}
+
+/// Variance of a session's mean, from what is known of sessions and runs.
+fn expected(session: Part, within: Part, share: f64) -> Part {
+    let (variance, freedom) = combined(&[
+        session,
+        Part {
+            variance: within.variance * share,
+            ..within
+        },
+    ]);
+    Part { variance, freedom }
+}
+
+/// What was seen together with what is known, each by its degrees of freedom. A spread that is seen and
+/// that what is known makes all but impossible stands alone: the known one no longer describes.
+fn pooled(seen: Option<Part>, known: Option<Part>) -> Option<Part> {
+    let (seen, known) = match (seen, known) {
+        (Some(seen), Some(known)) => (seen, known),
+        (one, other) => return one.or(other),
+    };
+    let ratio = if known.variance > 0.0 {
+        seen.variance / known.variance
+    } else {
+        f64::INFINITY
+    };
+    let likely = |freedom| {
+        FisherSnedecor::new(seen.freedom, freedom).map_or(0.0, |f| f.inverse_cdf(1.0 - SURPRISE))
+    };
+    if seen.variance > 0.0 && ratio > likely(known.freedom.min(1e6)) {
+        return Some(seen);
+    }
+    if known.freedom.is_infinite() {
+        return Some(known);
+    }
+    let freedom = seen.freedom + known.freedom;
+    Some(Part {
+        variance: (seen.variance * seen.freedom + known.variance * known.freedom) / freedom,
+        freedom,
+    })
+}
+
+/// What both sides know together.
+pub(super) fn merged(a: Noise, b: Noise) -> Noise {
+    let both = |a: Option<Known>, b: Option<Known>| match (a, b) {
+        (Some(a), Some(b)) if a == b => Some(a),
+        (Some(a), Some(b)) if a.freedom.is_infinite() || b.freedom.is_infinite() => {
+            let known = [a, b].into_iter().filter(|k| k.freedom.is_infinite());
+            known.max_by(|a, b| a.sd.total_cmp(&b.sd))
+        }
+        (Some(a), Some(b)) => Some(Known {
+            sd: ((a.sd * a.sd * a.freedom + b.sd * b.sd * b.freedom) / (a.freedom + b.freedom))
+                .sqrt(),
+            freedom: a.freedom + b.freedom,
+        }),
+        (a, b) => a.or(b),
+    };
+    Noise {
+        run: both(a.run, b.run),
+        session: both(a.session, b.session),
+    }
+}
+
+/// Mean sampling variance of all runs, where every one is known.
+pub(super) fn sampling(runs: &[&[RunValue]]) -> Option<f64> {
+    let all: Vec<f64> = runs
+        .iter()
+        .flat_map(|r| r.iter())
+        .map(|r| r.sampling_var)
+        .collect();
+    (!all.is_empty() && all.iter().all(|v| v.is_finite() && *v >= 0.0))
+        .then(|| all.iter().sum::<f64>() / all.len() as f64)
+}

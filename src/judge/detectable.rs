@@ -1,0 +1,292 @@
+use super::compare::{ASSUMED_SESSION_SD, FEWEST_RUNS, Look, to_settle};
+use super::noise::MetricNoise;
+use crate::stats::{Part, combined, student_t};
+
+/// How often a plan should succeed in what it is said to be able to.
+const POWER: f64 = 0.8;
+
+/// How two sides are to be measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Design {
+    /// Runs of the candidate, over all its sessions.
+    pub repeats: u32,
+    /// Sessions of the candidate.
+    pub sessions: u32,
+    /// Runs and sessions of the other side.
+    pub against: Against,
+    /// One-sided confidence.
+    pub confidence: f64,
+    /// Looks that the plan allows.
+    pub look: Look,
+}
+
+/// What a plan is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// As many runs and sessions, each side on its own: what grows grows on both.
+    Same,
+    /// A stored baseline: it does not grow.
+    Baseline {
+        /// Its runs.
+        repeats: u32,
+        /// Its sessions.
+        sessions: u32,
+    },
+    /// Phases of one case on one server, run by run: sessions cancel.
+    Paired,
+}
+
+/// What a plan can tell of a metric, and what it would take to tell the tolerance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detectable {
+    /// As written in suites: `ttft.p99`.
+    pub metric: String,
+    /// The plan's runs.
+    pub repeats: u32,
+    /// The smallest change, as a share, that is told from none four times out of five: also the smallest
+    /// tolerance under which an unchanged system is found to be within it as often. `None`: the plan
+    /// has too few runs for anything relative.
+    pub smallest_change: Option<f64>,
+    /// The tolerance asked about.
+    pub tolerance: Option<f64>,
+    /// Runs (in sessions as planned) from which on it can be told. `None`: no sane number does it.
+    pub repeats_for_tolerance: Option<u32>,
+    /// Sessions (of as many runs each as planned) from which on it can be told.
+    pub sessions_for_tolerance: Option<u32>,
+    /// The spread between sessions is not known and was assumed.
+    pub assumed: bool,
+}
+
+/// What `design` can tell of a metric with `noise`, and what it would cost to tell `tolerance`.
+///
+/// With `SE² = σ_s² (1/S_c + 1/S_b) + σ_r² (1/k_c + 1/k_b)` the smallest change is
+/// `exp(SE · (t_c + t_0.8)) − 1`: the one-sided bound lies past it four times out of five. Absent where the
+/// noise between runs is not known.
+pub fn detectable(
+    noise: &MetricNoise,
+    design: &Design,
+    tolerance: Option<f64>,
+) -> Option<Detectable> {
+    let spread = Spread::of(noise)?;
+    let of = |repeats: u32, sessions: u32| spread.smallest(design, repeats, sessions);
+    let (k, s) = (design.repeats, design.sessions.max(1));
+    let enough = |change: Option<f64>| change.zip(tolerance).is_some_and(|(c, t)| c <= t);
+    let least = |settled: &dyn Fn(u32) -> bool| {
+        if settled(0) {
+            Some(0)
+        } else {
+            to_settle(settled)
+        }
+    };
+    let smallest_change = of(k, s);
+    let per_session = (k / s).max(1);
+    let (more_runs, more_sessions) = match tolerance {
+        None => (None, None),
+        Some(_) => (
+            least(&|n| enough(of(k + n, if s == k { s + n } else { s }))),
+            least(&|n| enough(of((s + n) * per_session, s + n))),
+        ),
+    };
+    Some(Detectable {
+        metric: noise.name(),
+        repeats: k,
+        smallest_change,
+        tolerance,
+        repeats_for_tolerance: more_runs.map(|n| k + n),
+        sessions_for_tolerance: more_sessions.map(|n| s + n),
+        assumed: spread.assumed && design.against != Against::Paired,
+    })
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    within: f64,
+    session: f64,
+    assumed: bool,
+}
+
+impl Spread {
+    fn of(noise: &MetricNoise) -> Option<Self> {
+        let known = noise.known();
+        let within = match (known.run, known.session) {
+            (Some(run), _) => run.sd,
+            // Every run was a session: what is seen between sessions has both.
+            (None, Some(_)) => 0.0,
+            (None, None) => return None,
+        };
+        Some(Spread {
+            within,
+            session: known.session.map_or(ASSUMED_SESSION_SD, |k| k.sd),
+            assumed: known.session.is_none(),
+        })
+    }
+
+    fn smallest(&self, design: &Design, repeats: u32, sessions: u32) -> Option<f64> {
+        if (repeats as usize) < FEWEST_RUNS {
+            return None;
+        }
+        let (k, s) = (f64::from(repeats), f64::from(sessions.min(repeats).max(1)));
+        let side = |k: f64, s: f64| {
+            let session = self.session.powi(2) / s;
+            let within = self.within.powi(2) / k;
+            if s >= FEWEST_RUNS as f64 {
+                // The sessions' own means are what varies.
+                vec![Part {
+                    variance: session + within,
+                    freedom: s - 1.0,
+                }]
+            } else {
+                vec![
+                    Part {
+                        variance: session,
+                        freedom: f64::INFINITY,
+                    },
+                    Part {
+                        variance: within,
+                        freedom: (k - s).max(1.0),
+                    },
+                ]
+            }
+        };
+        let parts = match design.against {
+            Against::Same => [side(k, s), side(k, s)].concat(),
+            Against::Baseline { repeats, sessions } => {
+                let base = side(f64::from(repeats.max(1)), f64::from(sessions.max(1)));
+                [side(k, s), base].concat()
+            }
+            Against::Paired => vec![Part {
+                variance: 2.0 * self.within.powi(2) / k,
+                freedom: k - 1.0,
+            }],
+        };
+        let (variance, freedom) = combined(&parts);
+        let confidence = design.look.confidence(design.confidence);
+        let factor = student_t(confidence, freedom) + student_t(POWER, freedom);
+        Some((variance.sqrt() * factor).exp_m1())
+    }
+}
+
+impl std::fmt::Display for Detectable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = |n: u32, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let Some(smallest) = self.smallest_change else {
+            return write!(
+                f,
+                "{}: nothing relative is decided under {FEWEST_RUNS} repeats",
+                self.metric
+            );
+        };
+        write!(
+            f,
+            "{}: ≥ {} at {}",
+            self.metric,
+            percent(smallest),
+            count(self.repeats, "repeat")
+        )?;
+        if let Some(tolerance) = self.tolerance.filter(|t| smallest > *t) {
+            let (runs, sessions) = (self.repeats_for_tolerance, self.sessions_for_tolerance);
+            let needs = match (runs, sessions) {
+                (Some(k), Some(s)) => format!("{} or {}", count(k, "repeat"), count(s, "session")),
+                (Some(k), None) => count(k, "repeat"),
+                (None, Some(s)) => count(s, "session"),
+                (None, None) => "more than any sane number of sessions".to_owned(),
+            };
+            write!(f, "; {} needs {needs}", percent(tolerance))?;
+        }
+        if self.assumed {
+            write!(
+                f,
+                " (server starts assumed to differ by {})",
+                percent(ASSUMED_SESSION_SD)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A share for a sentence: two digits.
+fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    let decimals = usize::from(value < 10.0 && (value - value.round()).abs() > 0.05);
+    format!("{value:.decimals$} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare::Known;
+    use super::*;
+
+    fn noise(within: f64, session: Option<f64>) -> MetricNoise {
+        let known = |sd| Known {
+            sd,
+            freedom: f64::INFINITY,
+        };
+        MetricNoise {
+            phase: "main".to_owned(),
+            metric: "ttft",
+            statistic: Some("p99".to_owned()),
+            runs: 5,
+            sessions: 1,
+            typical: 100.0,
+            sampling: None,
+            run: None,
+            within: Some(known(within)),
+            session: session.map(known),
+            between: None,
+        }
+    }
+
+    fn design(repeats: u32, sessions: u32) -> Design {
+        Design {
+            repeats,
+            sessions,
+            against: Against::Same,
+            confidence: 0.95,
+            look: Look::default(),
+        }
+    }
+
+    #[test]
+    fn more_runs_tell_less_of_a_change() {
+        let quiet = noise(0.05, Some(0.0));
+        let of = |k| detectable(&quiet, &design(k, 1), Some(0.05)).unwrap();
+        let (few, many) = (of(5), of(40));
+        assert!(few.smallest_change > many.smallest_change);
+        let needed = few.repeats_for_tolerance.unwrap();
+        assert!(of(needed).smallest_change.unwrap() <= 0.05);
+        assert!(of(needed - 1).smallest_change.unwrap() > 0.05);
+        assert_eq!(
+            few.to_string(),
+            format!("ttft.p99: ≥ 9.1 % at 5 repeats; 5 % needs {needed} repeats or 4 sessions")
+        );
+    }
+
+    #[test]
+    fn what_sessions_differ_by_no_number_of_runs_averages_out() {
+        let d = detectable(&noise(0.01, None), &design(5, 1), Some(0.05)).unwrap();
+        assert_eq!((d.repeats_for_tolerance, d.assumed), (None, true));
+        assert!(d.sessions_for_tolerance.is_some());
+        assert!(
+            d.to_string()
+                .ends_with("(server starts assumed to differ by 3 %)"),
+            "{d}"
+        );
+        // On one server they cancel.
+        let paired = Design {
+            against: Against::Paired,
+            ..design(5, 1)
+        };
+        let d = detectable(&noise(0.01, None), &paired, Some(0.05)).unwrap();
+        assert!(d.smallest_change.unwrap() < 0.05 && !d.assumed);
+    }
+
+    #[test]
+    fn under_three_repeats_there_is_nothing_to_tell() {
+        let d = detectable(&noise(0.01, None), &design(2, 1), None).unwrap();
+        assert_eq!(d.smallest_change, None);
+        assert_eq!(
+            d.to_string(),
+            "ttft.p99: nothing relative is decided under 3 repeats"
+        );
+    }
+}
