@@ -178,6 +178,8 @@ scenarios:
     measure_only: true
     timeout: "${T:-1h}"
     restart: "${S:-never}"
+    extend: "${X:-1.5x}"
+    noise: { ttft.p99: { run: "${R:-2%}", session: 0 }, throughput: 0.5% }
     skip: { reason: 7 }
     known_issue: { url: "${ISSUE:-https://a/1}", until: "${DAY:-2030-01-31}" }
     target:
@@ -194,6 +196,8 @@ scenarios:
     measure_only: true
     target: { url: "http://a/v1", ready: { probe: token } }
     between: { command: a, restarts: "${R:-true}" }
+    extend: off
+    noise: 3%
 "#;
 
 #[test]
@@ -282,6 +286,13 @@ const WRONG: &[&str] = &[
     "known_issue: { url: JIRA-17, until: 2030-01-31 }",
     "known_issue: { url: 'https://example.org/1', until: 31.01.2030 }",
     "restart: always",
+    "extend: 2",
+    "extend: twice",
+    "noise: 3",
+    "noise: [3%]",
+    "noise: { ttft.p99: 3 }",
+    "noise: { ttft.p99: {} }",
+    "noise: { ttft.p99: { run: 3 } }",
     "before: {}",
     "before: [[make]]",
     "before: { timeout: 5s }",
@@ -511,6 +522,12 @@ const PLACES: &[Place] = &[
         pointer: "/$defs/stage/properties/concurrency/anyOf/1",
         suites: &[
             "defaults: { load: { stages: [{ duration: 1s, concurrency: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }] } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/noise_levels",
+        suites: &[
+            "defaults: { noise: { ttft.p99: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
         ],
     },
     Place {

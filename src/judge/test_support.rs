@@ -167,6 +167,8 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         measure_only: false,
         confidence: 0.95,
         undecided: Undecided::Lean,
+        extend: Extend::Off,
+        noise: AssumedNoise::default(),
         allow_errors: 0.01,
         restart: Restart::Case,
         hooks: Hooks::default(),
@@ -179,11 +181,10 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         name: "steady".into(),
         slug: "chat-steady".into(),
         phases: vec![PhasePlan {
-            name: "main".into(),
-            load,
             requests: Some(1000),
-            duration: None,
+            ..PhasePlan::new("main", load)
         }],
+        measured_by: None,
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
         suite_hooks: Arc::default(),

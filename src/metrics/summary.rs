@@ -22,6 +22,7 @@ pub fn summarize_run(run: &RunRecords, gpus: Option<u32>, interrupted: bool) -> 
         }
     }
     RunPart {
+        run: run.records.first().map_or(0, |r| r.run),
         session: run.session,
         salt: None,
         window_s: run.window.seconds(),

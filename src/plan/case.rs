@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::suite::{Load, Scenario, SuiteHooks, Target, TargetUrl};
+use super::procedure::Procedure;
+use crate::suite::{Hook, Load, Scenario, SuiteHooks, Target, TargetUrl};
 
 /// A scenario after expansion: one libtest test, one JUnit testcase, one slug.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct Case {
     pub suite_hooks: Arc<SuiteHooks>,
     /// Phases, in the order in which they are first measured.
     pub phases: Vec<PhasePlan>,
+    /// Measures the case otherwise than its kind would: a calibration, say.
+    pub measured_by: Option<Arc<dyn Procedure>>,
 }
 
 impl Case {
@@ -44,12 +49,88 @@ pub struct PhasePlan {
     /// Measured requests that end the window.
     pub requests: Option<u64>,
     /// Measured time that ends the window.
-    pub duration: Option<std::time::Duration>,
+    pub duration: Option<Duration>,
+    /// Unmeasured load before the window, where it is not as long as the scenario's.
+    pub warmup: Option<Duration>,
+    /// Where its requests go, where that is not the case's own target.
+    pub at: Option<NamedTarget>,
+    /// What its runs are for.
+    pub role: Role,
+    /// What is done at its target before each of its runs: a cache flush, say.
+    pub before: Vec<Hook>,
+    /// How long the target is left alone before each of its runs.
+    pub idle: Duration,
+    /// Phases of one content have the same prompts, salt included, in runs of one index; each has its
+    /// own where this is absent.
+    pub content: Option<String>,
+    /// What sets it apart from its case's other phases: `level: 8`, say. For reports.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What the runs of a phase are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// They are measured: the phase stands in the results.
+    #[default]
+    Measured,
+    /// They bring the target into a state that the next ones want. Recorded, and no part of any result.
+    Prepares,
+}
+
+/// One of several targets of a case.
+#[derive(Clone, Debug)]
+pub struct NamedTarget {
+    /// Unique within its case.
+    pub name: String,
+    /// Where requests go.
+    pub target: Arc<Target>,
+}
+
+impl PartialEq for NamedTarget {
+    /// By name, which is unique within a case.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 impl PhasePlan {
-    /// The target of the phase: the case's own, until scenarios with several targets come.
-    pub fn target<'a>(&self, case: &'a Case) -> &'a Target {
-        &case.scenario.target
+    /// A measured phase at the case's own target, whose window nothing ends yet.
+    pub fn new(name: impl Into<String>, load: Load) -> Self {
+        PhasePlan {
+            name: name.into(),
+            load,
+            requests: None,
+            duration: None,
+            warmup: None,
+            at: None,
+            role: Role::Measured,
+            before: Vec::new(),
+            idle: Duration::ZERO,
+            content: None,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// The target of the phase.
+    pub fn target<'a>(&'a self, case: &'a Case) -> &'a Target {
+        match &self.at {
+            Some(named) => &named.target,
+            None => &case.scenario.target,
+        }
+    }
+
+    /// The name of its target within the case; the case's own has none.
+    pub fn target_name(&self) -> Option<&str> {
+        self.at.as_ref().map(|named| named.name.as_str())
+    }
+
+    /// Under which name its prompts are salted.
+    pub fn content(&self) -> &str {
+        self.content.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Unmeasured load before its windows.
+    pub fn warmup(&self, scenario: &Scenario) -> Duration {
+        self.warmup.unwrap_or(scenario.warmup)
     }
 }

@@ -114,14 +114,13 @@ mod tests {
     use super::*;
 
     fn phase(shape: LoadShape) -> PhasePlan {
+        let load = Load {
+            shape,
+            max_concurrency: Some(7),
+        };
         PhasePlan {
-            name: "main".to_owned(),
-            load: Load {
-                shape,
-                max_concurrency: Some(7),
-            },
             requests: Some(100),
-            duration: None,
+            ..PhasePlan::new("main", load)
         }
     }
 

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use super::case::{Case, PhasePlan};
-use super::fixed::FixedRepeats;
 use super::procedure::Procedure;
+use super::rounds::{OnePhase, Rounds};
+use super::sequential::Sequential;
 use crate::suite::{Restart, Suite};
 use crate::text::slug;
 
@@ -20,12 +21,12 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
                 secrets: secrets.clone(),
                 suite_hooks: suite_hooks.clone(),
                 phases: vec![PhasePlan {
-                    name: "main".to_owned(),
-                    load: scenario.load.clone(),
                     requests: scenario.requests,
                     duration: scenario.duration,
+                    ..PhasePlan::new("main", scenario.load.clone())
                 }],
                 scenario: Arc::new(scenario.clone()),
+                measured_by: None,
             });
         }
     }
@@ -33,14 +34,35 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
 }
 
 impl Case {
-    /// How this kind of case is measured.
-    pub fn procedure(&self) -> Box<dyn Procedure> {
-        // Both kinds that run so far measure one phase; the others are refused with the suite.
-        Box::new(FixedRepeats {
-            phase: self.phases[0].clone(),
+    /// How the case is measured.
+    pub fn procedure(&self) -> Arc<dyn Procedure> {
+        if let Some(procedure) = &self.measured_by {
+            return procedure.clone();
+        }
+        Arc::new(Sequential {
+            rounds: self.rounds(),
             repeats: self.scenario.repeats,
-            session_each: self.scenario.restart == Restart::Repeat
-                || self.scenario.hooks.restart_between(),
+            extend: self.scenario.extend,
+            whole_repeats: self.compares(),
         })
+    }
+
+    /// What one repeat of this kind of case consists of.
+    pub fn rounds(&self) -> Box<dyn Rounds> {
+        // Both kinds that run so far measure one phase; the others are refused with the suite.
+        Box::new(OnePhase {
+            phase: self.phases[0].clone(),
+            session_each: self.session_each(),
+        })
+    }
+
+    /// Whether every repeat is a session of its own: prony starts the target anew, or a hook does.
+    pub fn session_each(&self) -> bool {
+        self.scenario.restart == Restart::Repeat || self.scenario.hooks.restart_between()
+    }
+
+    /// Whether measured phases are compared.
+    pub fn compares(&self) -> bool {
+        self.scenario.sla.iter().any(|a| a.assertion.is_relative())
     }
 }

@@ -1,14 +1,23 @@
 //! Scenario → case → phases, and the procedures that decide what is measured next.
 
+mod calibration;
 mod case;
 mod describe;
 mod estimate;
 mod expand;
-mod fixed;
 mod procedure;
+#[cfg(test)]
+mod procedure_tests;
+mod rounds;
+mod sequential;
 
-pub use case::{Case, PhasePlan};
+pub use calibration::Calibration;
+pub use case::{Case, NamedTarget, PhasePlan, Role};
 pub use estimate::Estimate;
 pub use expand::expand;
-pub use fixed::FixedRepeats;
-pub use procedure::{Evidence, Measure, MeasuredRun, PhaseEvidence, Procedure, Step};
+pub use procedure::{
+    Evidence, Extended, Look, LookResult, Measure, MeasuredRun, Open, PhaseEvidence, Procedure,
+    SoFar, Step,
+};
+pub use rounds::{Abba, FixedRepeats, OnePhase, Rounds};
+pub use sequential::Sequential;

@@ -6,7 +6,7 @@ mod summary;
 pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile};
 pub use summary::{
     AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind, ClientHealth,
-    Distribution, ErrorCount, Histogram, Host, KnownIssueResult, LoadResult, MetricSummary,
-    Metrics, PhaseResult, RatioResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA,
-    Source, Spread, Value, Warning,
+    Distribution, ErrorCount, ExtensionResult, Histogram, Host, KnownIssueResult, LevelNoise,
+    LoadResult, MetricSummary, Metrics, NoiseResult, PhaseResult, RatioResult, RequestCounts,
+    RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, Source, Spread, Value, Warning,
 };

@@ -96,6 +96,9 @@ pub struct CaseResult {
     /// Where the target's log is, and so on: lines a person should see with a failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// More was measured than planned, or was to be, because something was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<ExtensionResult>,
     /// A failure that people know of, where it is in effect: until its day has passed this case does
     /// not fail the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +119,17 @@ impl CaseResult {
     pub fn excused(&self) -> bool {
         self.verdict == Verdict::Fail && self.known_issue.is_some()
     }
+}
+
+/// That, and why, a case was measured on after what was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExtensionResult {
+    /// Repeats on top of the planned ones; 0 where there was no time or no leave for any.
+    pub repeats: u32,
+    /// The assertions that were open after what was planned.
+    pub because_of: Vec<String>,
+    /// In one line.
+    pub text: String,
 }
 
 /// A failure that people know of.
@@ -177,6 +191,60 @@ pub struct PhaseResult {
     pub errors: Vec<ErrorCount>,
     /// What a reader of the numbers should know.
     pub warnings: Vec<Warning>,
+    /// What sets it apart from its case's other phases, such as `level: 8`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What its metrics vary by, where it has several runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noise: Vec<NoiseResult>,
+}
+
+/// What a metric varies by at three levels, and what can be told of it therefore. Deviations are
+/// standard deviations of logarithms, that is relative ones: 0.03 is 3 %. What the runs cannot tell is
+/// absent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NoiseResult {
+    /// Metric with statistic, such as `ttft.p99`.
+    pub metric: String,
+    /// Runs that had a value.
+    pub runs: u32,
+    /// Their sessions.
+    pub sessions: u32,
+    /// Geometric mean of the runs' values.
+    pub typical: f64,
+    /// Unit of `typical`.
+    pub unit: Unit,
+    /// Within a run: what its own requests leave open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<f64>,
+    /// Between runs of a session, that of requests taken out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<LevelNoise>,
+    /// Between runs of a session as seen, that of requests included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<LevelNoise>,
+    /// Between sessions, that of runs taken out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<LevelNoise>,
+    /// Between the means of sessions as seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<LevelNoise>,
+    /// The smallest change of the metric that this plan tells from none four times out of five, measured
+    /// on two sides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_change: Option<f64>,
+    /// The same in words, with what it would cost to tell less.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+/// A standard deviation and how well it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LevelNoise {
+    /// The standard deviation.
+    pub sd: f64,
+    /// Its degrees of freedom.
+    pub freedom: f64,
 }
 
 /// What load was asked for.
@@ -276,6 +344,10 @@ pub struct Histogram {
 /// One run of a phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunPart {
+    /// Index within its phase, from 0, as `requests.jsonl` has it. In runs of one index the phases of a
+    /// case have the same arrivals and lengths.
+    #[serde(default)]
+    pub run: u32,
     /// Session (server start) it belongs to, from 0.
     pub session: u32,
     /// What stood at the start of every prompt, so that no run warmed a prefix cache for another.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
@@ -19,6 +21,10 @@ pub struct MeasuredPhase {
     pub runs: Vec<RunRecords>,
     /// Salt of each run.
     pub salts: Vec<Option<String>>,
+    /// Index of each run within the phase, as its records name it.
+    pub indices: Vec<u32>,
+    /// What sets the phase apart from its case's other ones.
+    pub labels: BTreeMap<String, String>,
     /// Health of the client over all runs.
     pub health: ClientHealth,
     /// A run was interrupted, so that what prony cut is no failure.
@@ -34,7 +40,9 @@ impl MeasuredPhase {
             .runs
             .iter()
             .zip(&self.salts)
-            .map(|(run, salt)| RunPart {
+            .zip(&self.indices)
+            .map(|((run, salt), &index)| RunPart {
+                run: index,
                 salt: salt.clone(),
                 ..summarize_run(run, self.gpus, self.interrupted)
             })
@@ -53,6 +61,8 @@ impl MeasuredPhase {
             client: self.health.clone(),
             errors: errors(&self.runs, self.interrupted),
             warnings,
+            labels: self.labels.clone(),
+            noise: Vec::new(),
         }
     }
 }

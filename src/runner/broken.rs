@@ -71,6 +71,7 @@ fn result_of(name: &str, problems: &[Diagnostic]) -> CaseResult {
         baseline: None,
         notes: problems.iter().map(|d| d.render(false)).collect(),
         unfinished: false,
+        extended: None,
         known_issue: None,
     }
 }

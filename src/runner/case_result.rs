@@ -2,17 +2,18 @@ use std::borrow::Cow;
 
 use super::assemble::MeasuredPhase;
 use super::live::shown;
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_case, source_of};
-use crate::plan::{Case, PhasePlan};
+use super::noise::noise_of;
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of};
+use crate::plan::{Case, Evidence, Extended, PhasePlan, Role};
 use crate::result::{
-    CaseResult, ClientHealth, KnownIssueResult, LoadResult, Metrics, PhaseResult, RequestCounts,
-    Warning,
+    CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
+    RequestCounts, Warning,
 };
 use crate::suite::LoadShape;
 use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
-pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
+pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> CaseResult {
     let mut result = blank(case, Verdict::Error);
     result.phases = phases.iter().map(MeasuredPhase::result).collect();
     if phases.iter().any(|p| p.interrupted) {
@@ -30,7 +31,15 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
             interrupted: p.interrupted,
         })
         .collect();
-    let judged = judge_case(JudgeInput::new(case, &inputs));
+    let judged = judge_at(JudgeInput::new(case, &inputs), evidence.look);
+    for (phase, noise) in result
+        .phases
+        .iter_mut()
+        .zip(noise_of(case, &inputs, evidence.look))
+    {
+        phase.noise = noise;
+    }
+    result.extended = evidence.extended.as_ref().map(extension);
     result.verdict = judged.verdict;
     result.reason = judged.reason;
     result.assertions = judged.assertions;
@@ -40,6 +49,41 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase]) -> CaseResult {
         }
     }
     result
+}
+
+/// That, and why, more was measured than planned.
+fn extension(extended: &Extended) -> ExtensionResult {
+    let texts = |confirm: bool| {
+        let some = extended.why.iter().filter(|open| open.confirm == confirm);
+        let quoted: Vec<String> = some.map(|open| format!("`{}`", open.text)).collect();
+        quoted
+    };
+    let mut why = Vec::new();
+    let (undecided, failing) = (texts(false), texts(true));
+    if !undecided.is_empty() {
+        why.push(format!(
+            "the data could not decide {}",
+            undecided.join(", ")
+        ));
+    }
+    if !failing.is_empty() {
+        why.push(format!(
+            "{} is confirmed before it fails",
+            failing.join(", ")
+        ));
+    }
+    let why = why.join(", and ");
+    let s = if extended.repeats == 1 { "" } else { "s" };
+    let text = match (extended.repeats, &extended.short) {
+        (0, Some(short)) => format!("not measured on, although {why}: {short}"),
+        (n, None) => format!("measured on by {n} repeat{s}, because {why}"),
+        (n, Some(short)) => format!("measured on by {n} repeat{s}, because {why}; {short}"),
+    };
+    ExtensionResult {
+        repeats: extended.repeats,
+        because_of: extended.why.iter().map(|open| open.text.clone()).collect(),
+        text,
+    }
 }
 
 /// The result of a case whose target died after it had been ready.
@@ -117,6 +161,7 @@ pub fn placeholder(case: &Case) -> CaseResult {
     let phases = case
         .phases
         .iter()
+        .filter(|plan| plan.role == Role::Measured)
         .map(|plan| PhaseResult {
             name: plan.name.clone(),
             target: shown(plan.target(case)),
@@ -129,6 +174,8 @@ pub fn placeholder(case: &Case) -> CaseResult {
             client: ClientHealth::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
+            labels: plan.labels.clone(),
+            noise: Vec::new(),
         })
         .collect();
     CaseResult {
@@ -175,6 +222,10 @@ pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
             clean(&mut warning.remedy);
         }
     }
+    if let Some(extended) = &mut result.extended {
+        clean(&mut extended.text);
+        extended.because_of.iter_mut().for_each(clean);
+    }
     for assertion in &mut result.assertions {
         clean(&mut assertion.text);
         assertion.reason.iter_mut().for_each(clean);
@@ -198,6 +249,7 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         assertions: Vec::new(),
         baseline: None,
         notes: Vec::new(),
+        extended: None,
         known_issue: None,
         unfinished: false,
     }

@@ -108,7 +108,7 @@ impl World for RealWorld {
             (Some(server), _) => (server.url().clone(), Engine::None),
             (None, TargetUrl::Http(url)) => (url.clone(), Engine::None),
             (None, TargetUrl::Sim(which)) => {
-                let (url, server) = start_engine(case, which, at.session)?;
+                let (url, server) = start_engine(case, phase, which, at.session)?;
                 (url, Engine::Server(server))
             }
         };
@@ -166,7 +166,7 @@ impl World for VirtualWorld {
                 "{shown} cannot be measured in virtual time: only sim:// targets can"
             )));
         };
-        let (config, session) = engine_of(case, which, at.session)?;
+        let (config, session) = engine_of(case, phase, which, at.session)?;
         let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
         let models = listed_models(&transport.ask("GET", "/v1/models").1);
         let model = model(target, &shown, models)?;
@@ -341,9 +341,11 @@ pub fn shown(target: &Target) -> String {
 }
 
 /// The engine's configuration and the seed of its session, so that each session has a speed of its
-/// own. Under `restart: never` all cases draw the same one, as if one engine had served them.
+/// own, and so has each of several engines of a case. Under `restart: never` all cases draw the same
+/// one, as if one engine had served them.
 fn engine_of(
     case: &Case,
+    phase: &PhasePlan,
     which: &SimOverrides,
     session: u32,
 ) -> Result<(SimConfig, u64), NotMeasured> {
@@ -357,6 +359,10 @@ fn engine_of(
     if session > 0 {
         hash.update(session.to_le_bytes());
     }
+    if let Some(name) = phase.target_name() {
+        hash.update([0]);
+        hash.update(name);
+    }
     let digest = hash.finalize();
     let mut session = [0; 8];
     session.copy_from_slice(&digest[..8]);
@@ -366,11 +372,12 @@ fn engine_of(
 /// Starts the embedded engine on a free port.
 fn start_engine(
     case: &Case,
+    phase: &PhasePlan,
     which: &SimOverrides,
     session: u32,
 ) -> Result<(Url, SimServer), NotMeasured> {
     let failed = |what: String| NotMeasured(format!("the embedded engine did not start: {what}"));
-    let (config, session) = engine_of(case, which, session)?;
+    let (config, session) = engine_of(case, phase, which, session)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = SimServer::start(config, session, listen).map_err(|e| failed(e.to_string()))?;
     let url = Url::parse(&server.base_url()).map_err(|e| failed(e.to_string()))?;

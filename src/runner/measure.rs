@@ -1,33 +1,24 @@
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 
 use super::assemble::MeasuredPhase;
 use super::case_result;
+use super::collected::Collected;
 use super::context::Context;
 use super::harness::exit_code;
-use super::host::cpu_seconds;
-use super::live::{LiveTarget, NotMeasured, RealWorld, VirtualWorld, World};
-use super::progress::ProgressLine;
+use super::live::{NotMeasured, RealWorld, VirtualWorld, World};
+use super::one_run::measure_one;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
-use crate::endpoint::Transport;
-use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
-use crate::metrics::summarize_run;
-use crate::plan::{Case, Evidence, Measure, MeasuredRun, Step};
-use crate::record::{Part, Recorder, RunRecords};
-use crate::result::{CaseResult, CaseSeries, ClientHealth, PhaseSeries, Spread, Warning};
-use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
-
-/// How long requests under way may take to end after an interrupt.
-const BRIEF_DRAIN: Duration = Duration::from_secs(2);
+use crate::judge::{JudgeInput, Verdict, judge_at};
+use crate::plan::{Case, Evidence, LookResult, MeasuredRun, Open, SoFar, Step};
+use crate::result::{AssertionKind, CaseResult, CaseSeries, PhaseSeries};
 
 /// Measures a case from its first run to its verdict, and writes everything to the results folder.
 pub fn run_case(case: &Case, context: &Context) -> CaseResult {
@@ -102,6 +93,7 @@ fn measured_by<W: World>(
         Ok(Ok(measured)) => measured,
         Ok(Err(e)) => Measured {
             phases: Vec::new(),
+            evidence: Evidence::everything(&[]),
             ending: Ending::Failed(format!("cannot start measuring: {e}")),
         },
         Err(panic) => resume_unwind(panic),
@@ -123,6 +115,7 @@ fn measured_by<W: World>(
 /// What was measured of a case, and how that ended.
 struct Measured {
     phases: Vec<MeasuredPhase>,
+    evidence: Evidence,
     ending: Ending,
 }
 
@@ -148,7 +141,7 @@ fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
             .collect(),
     };
     let result = match measured.ending {
-        Ending::Regular => case_result::judged(case, &phases),
+        Ending::Regular => case_result::judged(case, &phases, &measured.evidence),
         Ending::Died(reason) => case_result::died(case, &phases, &reason),
         Ending::Failed(reason) => case_result::broken_off(case, &phases, &reason),
     };
@@ -166,306 +159,140 @@ async fn measure_all<W: World>(
     sessions: &mut Sessions<'_, W>,
 ) -> Measured {
     limit.start(&driver);
-    let (mut runs, mut measured) = (Vec::new(), Vec::new());
-    let so_far = (&mut runs, &mut measured);
-    let (evidence, ending) = measure_runs(&driver, case, context, limit, records, sessions, so_far)
+    let mut collected = Collected::default();
+    let around = Around {
+        driver,
+        case,
+        context,
+        limit,
+        records,
+    };
+    let (evidence, ending) = measure_runs(&around, sessions, &mut collected)
         .await
         .unwrap_or_else(|NotMeasured(reason)| {
-            (Evidence::everything(&runs), Ending::Failed(reason))
+            let evidence = Evidence::everything(&collected.runs);
+            (evidence, Ending::Failed(reason))
         });
-    let mut measured: Vec<Option<OneRun>> = measured.into_iter().map(Some).collect();
-    let phases = evidence
-        .phases
-        .into_iter()
-        .map(|phase| {
-            let of_phase = phase
-                .runs
-                .iter()
-                .filter_map(|&i| measured.get_mut(i).and_then(Option::take))
-                .collect();
-            phase_of(case, phase.name, of_phase, sessions)
-        })
-        .collect();
-    Measured { phases, ending }
+    Measured {
+        phases: collected.into_phases(case, &evidence, sessions),
+        evidence,
+        ending,
+    }
+}
+
+/// What stays the same while a case is measured.
+struct Around<'a, D> {
+    driver: D,
+    case: &'a Case,
+    context: &'a Context,
+    limit: &'a TimeLimit,
+    records: &'a Path,
 }
 
 async fn measure_runs<W: World>(
-    driver: &W::Driver,
-    case: &Case,
-    context: &Context,
-    limit: &TimeLimit,
-    records: &Path,
+    around: &Around<'_, W::Driver>,
     sessions: &mut Sessions<'_, W>,
-    (runs, measured): (&mut Vec<MeasuredRun>, &mut Vec<OneRun>),
+    collected: &mut Collected,
 ) -> Result<(Evidence, Ending), NotMeasured> {
+    let Around {
+        driver,
+        case,
+        context,
+        limit,
+        records,
+    } = around;
     let entries = prompts_of(&case.scenario.prompts.source)
         .map_err(|problem| NotMeasured(problem.message))?;
     let procedure = case.procedure();
+    let looks = Looks::default();
+    let began = driver.now();
     loop {
-        let measure = match procedure.next(runs) {
-            Step::Done(evidence) => return Ok((evidence, Ending::Regular)),
-            Step::Measure(measure) => measure,
+        let elapsed = Duration::from_nanos(driver.now().saturating_sub(began));
+        let so_far = SoFar {
+            runs: &collected.runs,
+            look: &|evidence| looks.at(evidence, || look(case, collected, evidence)),
+            elapsed,
+            left: limit.left(elapsed, context),
         };
+        let step = procedure.next(&so_far);
+        let stopped = limit.stop.level() > 0 && collected.runs.last().is_some_and(|run| run.cut);
+        let measure = match step {
+            Step::Measure(measure) if !stopped => measure,
+            // What was planned may be there although what came on top of it was cut.
+            Step::Done(evidence) if !stopped || is_whole(&evidence, &collected.runs) => {
+                return Ok((evidence, Ending::Regular));
+            }
+            Step::Done(_) | Step::Measure(_) => {
+                return Ok((Evidence::everything(&collected.runs), Ending::Regular));
+            }
+        };
+        let from = driver.now();
         limit.during(sessions.ready_for(&measure, driver)).await??;
+        if !measure.phase.idle.is_zero() {
+            let idle = Box::pin(driver.after(measure.phase.idle));
+            select(idle, limit.stop.reached(1)).await;
+        }
         let live = sessions.live()?;
         let ended = sessions.ended();
         let gpus = live.gpus;
+        let nth = collected.runs.len() as u64;
         let one = measure_one(
-            driver, case, context, limit, &measure, live, ended, &entries, records,
+            driver, case, context, limit, &measure, nth, live, ended, &entries, records,
         )
         .await?;
-        let interrupted = one.outcome.interrupted;
-        runs.push(MeasuredRun {
-            result: summarize_run(&one.records, gpus, interrupted),
-            measure: *measure,
-        });
-        measured.push(one);
-        if limit.stop.level() > 0 && interrupted {
-            return Ok((Evidence::everything(runs), Ending::Regular));
-        }
-        let last = measured.last().map(|one| &one.records);
-        if let Some(how) = sessions.died(last) {
-            return Ok((Evidence::everything(runs), Ending::Died(how)));
+        let took = Duration::from_nanos(driver.now().saturating_sub(from));
+        collected.push(*measure, one, gpus, took);
+        let interrupted = limit.stop.level() > 0 && collected.runs.last().is_some_and(|r| r.cut);
+        if !interrupted && let Some(how) = sessions.died(collected.last()) {
+            let evidence = Evidence::everything(&collected.runs);
+            return Ok((evidence, Ending::Died(how)));
         }
     }
 }
 
-fn phase_of<W: World>(
-    case: &Case,
-    name: String,
-    runs: Vec<OneRun>,
-    sessions: &Sessions<'_, W>,
-) -> MeasuredPhase {
-    let plan = case.phases.iter().find(|p| p.name == name);
-    let plan = plan.unwrap_or(&case.phases[0]);
-    let health = health(&runs);
-    let (target, model) = sessions.about();
-    MeasuredPhase {
-        warnings: stale_connections(sessions.stale_connections()),
-        target,
-        model,
-        gpus: plan.target(case).gpus,
-        interrupted: runs.iter().any(|r| r.outcome.interrupted),
-        salts: runs.iter().map(|r| r.salt.clone()).collect(),
-        load: case_result::load(plan),
-        name,
-        health,
-        runs: runs.into_iter().map(|r| r.records).collect(),
-    }
+/// Whether no run of `evidence` ended before its time.
+fn is_whole(evidence: &Evidence, runs: &[MeasuredRun]) -> bool {
+    let all = evidence.phases.iter().flat_map(|p| &p.runs);
+    let mut cut = all.filter_map(|&i| runs.get(i)).map(|run| run.cut);
+    !cut.any(|cut| cut)
 }
 
-fn stale_connections(n: u32) -> Vec<Warning> {
-    match n {
-        0 => Vec::new(),
-        n => vec![Warning {
-            text: format!(
-                "{n} requests met a connection that the server had closed although it had announced to keep it; they were sent anew on one of their own"
-            ),
-            remedy: "nothing to do: connecting is timed apart (`connect_time`); a server that keeps its connections saves its users that time".to_owned(),
-        }],
-    }
-}
-
-/// One run as it came back from the load engine.
-struct OneRun {
-    records: RunRecords,
-    outcome: RunOutcome,
-    salt: Option<String>,
-    transport: &'static str,
-    /// Processor time over wall time.
-    cpu: Option<f64>,
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "all of one call, and each of another origin"
-)]
-async fn measure_one<D: Driver, T: Transport>(
-    driver: &D,
-    case: &Case,
-    context: &Context,
-    limit: &TimeLimit,
-    measure: &Measure,
-    live: &LiveTarget<T>,
-    ended: Signal,
-    entries: &Arc<[FileEntry]>,
-    records: &Path,
-) -> Result<OneRun, NotMeasured> {
-    let scenario = &case.scenario;
-    let recorder = Recorder::append(records)
-        .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
-    let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
-        salt(
-            context.nonce_of(case),
-            &case.full_name(),
-            &measure.phase.name,
-            measure.run,
-        )
+/// What the judge says of `evidence`, as procedures want to know it.
+fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
+    let judged = collected.look(case, evidence, |phases| {
+        judge_at(JudgeInput::new(case, phases), evidence.look)
     });
-    let plan = RunPlan {
-        case: case.full_name(),
-        phase: measure.phase.name.clone(),
-        run: measure.run,
-        session: measure.session,
-        load: measure.phase.load.clone(),
-        requests: measure.phase.requests,
-        duration: measure.phase.duration,
-        warmup: scenario.warmup,
-        drain: scenario.drain,
-        brief_drain: BRIEF_DRAIN.min(scenario.drain),
-        timeouts: scenario.timeouts,
-        seed: scenario.seed,
-    };
-    live.begin_run(u64::from(measure.run));
-    let progress = Arc::new(Progress::default());
-    let line = ProgressLine::start(
-        measure.phase.name.clone(),
-        measure.phase.duration.map(|d| d + scenario.warmup),
-        progress.clone(),
-    );
-    let (began, cpu_before) = (Instant::now(), cpu_seconds());
-    let stop = Signal::new();
-    let inputs = RunInputs {
-        plan,
-        transport: live.transport.clone(),
-        protocol: live.protocol.clone(),
-        source: source(case, measure, salt.clone(), entries),
-        sink: redacting(context, case, recorder.sink()),
-        progress,
-        interrupt: stop.clone(),
-    };
-    let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
-    drop(line);
-    let wall = began.elapsed().as_secs_f64();
-    // Virtual time has no processor time to hold against it.
-    let cpu = cpu_before
-        .zip(cpu_seconds())
-        .filter(|_| !context.is_virtual(case))
-        .map(|(a, b)| (b - a) / wall);
-    let recorded = recorder.finish();
-    if let Some(e) = recorded.error {
-        context.note_internal(format!("cannot write {}: {e}", records.display()));
-    }
-    Ok(OneRun {
-        records: RunRecords {
-            session: measure.session,
-            open_loop: outcome.open_loop,
-            window: outcome.window,
-            records: recorded.records,
-        },
-        outcome,
-        salt,
-        transport: live.transport_name,
-        cpu,
-    })
-}
-
-/// Drives a run that the user or the death of the target ends before its time.
-async fn drive_until<D: Driver, T: Transport>(
-    driver: &D,
-    inputs: RunInputs<T>,
-    stop: Signal,
-    user: &Signal,
-    ended: &Signal,
-) -> RunOutcome {
-    let watch = Box::pin(async {
-        select(user.reached(1), ended.reached(1)).await;
-        stop.raise(1);
-        std::future::pending::<RunOutcome>().await
+    let open = judged.assertions.iter().filter_map(|a| {
+        let relative = a.kind == AssertionKind::Relative;
+        let confirm = relative && a.verdict == Verdict::Fail && !a.open;
+        (a.open || confirm).then(|| Open {
+            text: a.text.clone(),
+            relative,
+            confirm,
+        })
     });
-    select(Box::pin(drive(driver.clone(), inputs)), watch)
-        .await
-        .factor_first()
-        .0
+    LookResult {
+        open: open.collect(),
+    }
 }
 
-/// What servers say can repeat a key back: error messages pass the case's redactor before they are
-/// written anywhere.
-fn redacting(
-    context: &Context,
-    case: &Case,
-    mut sink: impl FnMut(crate::record::RequestRecord) + 'static,
-) -> Box<dyn FnMut(crate::record::RequestRecord)> {
-    let redactor = context.redactor(case);
-    Box::new(move |mut record| {
-        let said = record.error.as_mut().map(|e| &mut e.message);
-        for text in said.into_iter().chain(&mut record.finish) {
-            if let std::borrow::Cow::Owned(clean) = redactor.apply(text) {
-                *text = clean;
-            }
+/// What the judge has said: procedures are asked again after every run, and the same evidence gets
+/// the same answer.
+#[derive(Default)]
+struct Looks(RefCell<Vec<(Evidence, LookResult)>>);
+
+impl Looks {
+    fn at(&self, evidence: &Evidence, look: impl FnOnce() -> LookResult) -> LookResult {
+        let known = |said: &[(Evidence, LookResult)]| {
+            let same = said.iter().find(|(of, _)| of == evidence);
+            same.map(|(_, result)| result.clone())
+        };
+        if let Some(result) = known(&self.0.borrow()) {
+            return result;
         }
-        sink(record);
-    })
-}
-
-fn source(
-    case: &Case,
-    measure: &Measure,
-    salt: Option<String>,
-    entries: &Arc<[FileEntry]>,
-) -> Rc<dyn RequestSource> {
-    let scenario = &case.scenario;
-    match &scenario.prompts.source {
-        PromptSource::Synthetic {
-            input_tokens,
-            output_tokens,
-        } => Rc::new(Synthetic {
-            seed: scenario.seed,
-            run: measure.run,
-            salt,
-            input_tokens: *input_tokens,
-            output_tokens: *output_tokens,
-        }),
-        PromptSource::File {
-            output_tokens,
-            shuffle,
-            ..
-        } => Rc::new(FromFile {
-            entries: entries.clone(),
-            seed: scenario.seed,
-            run: measure.run,
-            shuffle: *shuffle,
-            salt,
-            output_tokens: *output_tokens,
-        }),
+        let result = look();
+        let mut said = self.0.borrow_mut();
+        said.push((evidence.clone(), result.clone()));
+        result
     }
-}
-
-/// Health of the client over all runs of a phase: the worst of each.
-fn health(runs: &[OneRun]) -> ClientHealth {
-    let mut delays: Vec<f64> = runs
-        .iter()
-        .flat_map(|r| r.outcome.loop_delay_ms.iter().copied())
-        .collect();
-    let mut lags: Vec<f64> = runs
-        .iter()
-        .flat_map(|r| &r.records.records)
-        .filter(|r| r.part == Part::Window)
-        .filter_map(|r| crate::metrics::request_value(r, "send_lag"))
-        .collect();
-    let (mut due, mut sent) = (0_u64, 0_u64);
-    for record in runs.iter().flat_map(|r| &r.records.records) {
-        if record.part == Part::Window && record.due_us.is_some() {
-            due += 1;
-            sent += u64::from(record.sent_us.is_some());
-        }
-    }
-    ClientHealth {
-        transport: runs
-            .first()
-            .map_or(String::new(), |r| r.transport.to_owned()),
-        send_lag: spread(&mut lags),
-        loop_delay: spread(&mut delays),
-        cpu: runs.iter().filter_map(|r| r.cpu).reduce(f64::max),
-        achieved_share: (due > 0).then(|| sent as f64 / due as f64),
-    }
-}
-
-fn spread(values: &mut [f64]) -> Option<Spread> {
-    values.sort_by(f64::total_cmp);
-    Some(Spread {
-        p50: crate::stats::quantile(values, 0.5)?,
-        p99: crate::stats::quantile(values, 0.99)?,
-        max: *values.last()?,
-    })
 }

@@ -48,9 +48,14 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
             name,
             target: planned.as_ref().map_or(String::new(), |p| p.target.clone()),
             model: planned.as_ref().and_then(|p| p.model.clone()),
-            load: planned.map_or_else(LoadResult::default, |p| p.load),
             gpus: None,
             salts: vec![None; runs.len()],
+            indices: runs.iter().map(index_of).collect(),
+            labels: planned
+                .as_ref()
+                .map(|p| p.labels.clone())
+                .unwrap_or_default(),
+            load: planned.map_or_else(LoadResult::default, |p| p.load),
             runs,
             health: ClientHealth::default(),
             interrupted: true,
@@ -59,6 +64,11 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
         case.phases.push(measured.result());
     }
     Ok((case, Some(found)))
+}
+
+/// The run's index, as its records name it.
+fn index_of(run: &RunRecords) -> u32 {
+    run.records.first().map_or(0, |r| r.run)
 }
 
 fn run_records(records: Vec<RequestRecord>) -> RunRecords {

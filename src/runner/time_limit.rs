@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
@@ -67,6 +67,15 @@ impl TimeLimit {
                 self.used_up().unwrap_or_default()
             ))),
         }
+    }
+
+    /// How much longer the case may take that has taken `elapsed`; absent: as long as it wants. By the
+    /// invocation's limit, too: nothing is begun that could be left out once that is used up.
+    pub fn left(&self, elapsed: Duration, context: &Context) -> Option<Duration> {
+        let own = self.timeout.map(|timeout| timeout.saturating_sub(elapsed));
+        let end = context.limits.max_time.as_ref().map(|(_, end)| *end);
+        let of_all = end.map(|end| end.saturating_duration_since(Instant::now()));
+        own.into_iter().chain(of_all).min()
     }
 
     /// That the time is used up, in words, where it is.

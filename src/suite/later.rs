@@ -18,11 +18,10 @@ pub(super) enum Place {
 
 const SEARCH: &str = "the search for the highest load";
 
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("extend", "measuring on where the data cannot decide"),
     ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
     ("scrape", "the server's own counters"),

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::assertion::{Assertion, Operand};
 use super::baseline_setting::BaselineRule;
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
 use super::source::Location;
@@ -71,6 +72,10 @@ pub struct Scenario {
     pub confidence: f64,
     /// What becomes of an assertion that the data cannot decide.
     pub undecided: Undecided,
+    /// How much may be measured on top of the plan where the data cannot decide.
+    pub extend: Extend,
+    /// How much measurements vary by themselves, as far as the suite says.
+    pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
     /// When the target is started anew.

@@ -24,6 +24,7 @@ use super::yaml::Node;
 pub(super) mod builtin {
     use std::time::Duration;
 
+    use crate::suite::evidence::Extend;
     use crate::suite::launch::Restart;
     use crate::suite::model::Undecided;
 
@@ -33,8 +34,9 @@ pub(super) mod builtin {
     pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
     pub const TOTAL: Duration = Duration::from_secs(300);
     pub const REPEATS: u32 = 1;
-    /// Runs where something is compared with accepted results.
-    pub const REPEATS_COMPARED: u32 = 5;
+    /// Where measured phases are compared, with each other or with accepted results.
+    pub const REPEATS_TO_COMPARE: u32 = 5;
+    pub const EXTEND: Extend = Extend::Factor(2.0);
     pub const SEED: u64 = 0;
     pub const CONFIDENCE: f64 = 0.95;
     pub const UNDECIDED: Undecided = Undecided::Lean;
@@ -185,7 +187,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 29] = [
+pub(super) const KEYS: [&str; 31] = [
     "name",
     "matrix",
     "timeout",
@@ -207,6 +209,8 @@ pub(super) const KEYS: [&str; 29] = [
     "measure_only",
     "confidence",
     "undecided",
+    "extend",
+    "noise",
     "allow_errors",
     "restart",
     "before",
@@ -342,6 +346,8 @@ fn build(
         measure_only: or(&settings.measure_only, false),
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
+        extend: or(&settings.extend, builtin::EXTEND),
+        noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
@@ -358,18 +364,16 @@ fn build(
 /// How many runs. Against accepted results one run decides nothing.
 fn repeats(settings: &Settings, at: Span, problems: &mut Problems) -> u32 {
     let rules = settings.baseline.as_ref().filter(|b| !b.value.is_empty());
-    let sla = settings.sla.iter().flat_map(|sla| &sla.value);
-    let against = sla
-        .map(|w| &w.0.assertion)
-        .any(|a| a.operands().iter().any(Operand::is_baseline));
-    let compared = rules.is_some() || against;
-    let default = if compared {
-        builtin::REPEATS_COMPARED
+    let sla = || settings.sla.iter().flat_map(|sla| &sla.value);
+    let against = |w: &sla::Written| w.0.assertion.operands().iter().any(Operand::is_baseline);
+    let accepted = rules.is_some() || sla().any(against);
+    let default = if accepted || sla().any(|w| w.0.assertion.is_relative()) {
+        builtin::REPEATS_TO_COMPARE
     } else {
         builtin::REPEATS
     };
     let repeats = or(&settings.repeats, default);
-    if compared && repeats < FEWEST_REPEATS {
+    if accepted && repeats < FEWEST_REPEATS {
         let place = settings
             .repeats
             .as_ref()
@@ -380,7 +384,7 @@ fn repeats(settings: &Settings, at: Span, problems: &mut Problems) -> u32 {
             format!("{repeats} {runs} cannot be compared with a baseline"),
             format!(
                 "ask for {FEWEST_REPEATS} at least; {} are the default",
-                builtin::REPEATS_COMPARED
+                builtin::REPEATS_TO_COMPARE
             ),
         );
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::baseline_setting;
 use super::de;
+use super::evidence_setting;
 use super::hooks::SuiteHooks;
 use super::hooks_setting;
 use super::launch::{CommandLine, Probe, Ready};
@@ -122,6 +123,10 @@ fn scenario(s: &Scenario) -> Json {
         Undecided::Fail => "fail",
     };
     put("undecided", json!(undecided));
+    put("extend", json!(s.extend.to_string()));
+    if !s.noise.is_empty() {
+        put("noise", evidence_setting::written(&s.noise));
+    }
     put("allow_errors", json!(show_share(s.allow_errors)));
     put("restart", json!(s.restart.name()));
     for (key, hooks) in [

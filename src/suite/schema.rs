@@ -140,6 +140,8 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("skip", cases::skip_mapping()),
         ("known_issue", cases::known_issue_mapping()),
         ("load", load()),
+        ("noise", noise()),
+        ("noise_levels", noise_levels()),
         ("stage", stage()),
         ("prompts", prompts()),
         ("length", length()),
@@ -317,6 +319,21 @@ fn settings_keys(keys: &mut Keys) {
             .map(|(name, _)| *name),
     );
     keys.add_with(
+        "extend",
+        "How far to measure on where the data cannot decide: `2x` (at most twice what is planned, in all), a duration (on top), or `off`.",
+        json!({ "anyOf": [
+            text(&format!(r"^\s*{NUMBER}\s*[x×]\s*$|{VARIABLE}"), &["2x"]),
+            duration(&["60s"]),
+            { "enum": ["off", false] },
+        ] }),
+        builtin::EXTEND.to_string(),
+    );
+    keys.add(
+        "noise",
+        "How much measurements vary by themselves: between sessions (server starts), or by metric between runs and sessions. What `prony calibrate` finds out.",
+        reference("noise"),
+    );
+    keys.add_with(
         "allow_errors",
         "Bound of the implicit assertion `error_rate <= …` of every case.",
         json!({ "anyOf": [
@@ -372,6 +389,31 @@ const ASSERTIONS: [&str; 5] = [
     "tokens_per_second > 500tok/s",
     "goodput(ttft < 500ms, tpot < 40ms) >= 99%",
 ];
+
+/// A share for all metrics, or by metric.
+fn noise() -> Json {
+    let of_metric = json!({ "anyOf": [variation(), reference("noise_levels")] });
+    json!({ "anyOf": [
+        variation(),
+        { "type": "object", "additionalProperties": of_metric },
+    ] })
+}
+
+fn noise_levels() -> Json {
+    let mut levels = Keys::default();
+    levels.add("run", "Between runs of one session.", variation());
+    levels.add("session", "Between sessions.", variation());
+    let mut levels = levels.mapping(&[]);
+    levels["minProperties"] = json!(1);
+    levels
+}
+
+fn variation() -> Json {
+    json!({ "anyOf": [
+        text(&format!(r"^\s*({NUMBER}\s*%|0)\s*$|{VARIABLE}"), &["3%"]),
+        { "const": 0 },
+    ] })
+}
 
 fn timeouts() -> Json {
     let mut keys = Keys::default();

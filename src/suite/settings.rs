@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::baseline_setting::{self, BaselineRule};
+use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
@@ -22,7 +23,7 @@ use super::source::SourceFile;
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
-use super::{exceptions, load_setting, prompts_setting, sla, target_setting};
+use super::{evidence_setting, exceptions, load_setting, prompts_setting, sla, target_setting};
 
 /// Most requests of a window.
 pub(super) const MOST_REQUESTS: u64 = 100_000_000;
@@ -57,6 +58,8 @@ pub(super) struct Settings {
     pub measure_only: Option<Placed<bool>>,
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
+    pub extend: Option<Placed<Extend>>,
+    pub noise: Option<Placed<AssumedNoise>>,
     pub allow_errors: Option<Placed<f64>>,
     pub restart: Option<Placed<Restart>>,
     pub before: Option<Placed<HookList>>,
@@ -180,6 +183,12 @@ impl Settings {
         s.undecided = fields
             .take("undecided")
             .and_then(|node| problems.one_of(node, "a policy for `undecided`", &UNDECIDED));
+        s.extend = fields
+            .take("extend")
+            .and_then(|node| evidence_setting::extend(node, problems));
+        s.noise = fields
+            .take("noise")
+            .and_then(|node| evidence_setting::noise(node, problems));
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));
@@ -263,6 +272,8 @@ impl Settings {
             measure_only,
             confidence,
             undecided,
+            extend,
+            noise,
             allow_errors,
             restart,
             before,

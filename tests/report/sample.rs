@@ -82,6 +82,7 @@ pub fn case(name: &str, verdict: Verdict) -> CaseResult {
         ],
         baseline: None,
         notes: vec![],
+        extended: None,
         known_issue: None,
         unfinished: false,
     }
@@ -189,6 +190,7 @@ pub fn repeated() -> CaseResult {
         let run = p.runs[0].clone();
         p.runs = (0..3)
             .map(|session| RunPart {
+                run: session,
                 session,
                 ..run.clone()
             })
@@ -471,6 +473,7 @@ fn phase(slower: f64) -> PhaseResult {
         window_s: 50.21,
         requests,
         runs: vec![RunPart {
+            run: 0,
             salt: None,
             session: 0,
             window_s: 50.21,
@@ -499,6 +502,8 @@ fn phase(slower: f64) -> PhaseResult {
             example: "no end within 300 s".into(),
         }],
         warnings: vec![],
+        labels: BTreeMap::new(),
+        noise: vec![],
     }
 }
 

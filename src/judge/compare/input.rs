@@ -1,4 +1,5 @@
 use crate::metrics::Direction;
+pub use crate::plan::Look;
 use crate::result::ChangeKind;
 use crate::stats::level_per_look;
 
@@ -42,22 +43,6 @@ pub struct Side<'a> {
     pub runs: &'a [RunValue],
     /// What is known beside them; what both sides know counts together.
     pub noise: Noise,
-}
-
-/// Which look at growing data this is. Every look of a plan may decide, so the error is shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// From 0.
-    pub index: u32,
-    /// How many the plan allows.
-    pub of: u32,
-}
-
-impl Default for Look {
-    /// The only one.
-    fn default() -> Self {
-        Look { index: 0, of: 1 }
-    }
 }
 
 impl Look {

@@ -462,6 +462,24 @@ impl Assertion {
         operands
     }
 
+    /// Whether it compares measured phases, or levels, or a phase with its baseline: one that is about
+    /// a single measured phase is absolute.
+    pub fn is_relative(&self) -> bool {
+        let operands = self.operands();
+        let derived = |o: &Operand<'_>| {
+            matches!(o.phase(), Some(PhaseRef::Baseline(_)))
+                || matches!(
+                    o,
+                    Operand::Call {
+                        function: Function::Efficiency(_) | Function::Speedup(_),
+                        ..
+                    }
+                )
+        };
+        let first = operands.first().and_then(Operand::phase);
+        operands.iter().any(|o| derived(o) || o.phase() != first)
+    }
+
     /// The unit of both sides.
     pub fn unit(&self) -> Unit {
         let dimension = self.lhs.dimension();

@@ -1,0 +1,192 @@
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::select;
+
+use super::context::Context;
+use super::host::cpu_seconds;
+use super::live::{LiveTarget, NotMeasured};
+use super::progress::ProgressLine;
+use super::time_limit::TimeLimit;
+use crate::driver::Driver;
+use crate::endpoint::Transport;
+use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
+use crate::plan::{Case, Measure};
+use crate::record::{Recorder, RunRecords};
+use crate::suite::{PromptSource, SaltMode};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
+
+/// How long requests under way may take to end after an interrupt.
+const BRIEF_DRAIN: Duration = Duration::from_secs(2);
+
+/// One run as it came back from the load engine.
+pub(super) struct OneRun {
+    pub records: RunRecords,
+    pub outcome: RunOutcome,
+    pub salt: Option<String>,
+    pub transport: &'static str,
+    /// Processor time over wall time.
+    pub cpu: Option<f64>,
+}
+
+/// Drives one run, the `nth` of its case, from its warm-up to the end of its drain, and records it.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all of one call, and each of another origin"
+)]
+pub(super) async fn measure_one<D: Driver, T: Transport>(
+    driver: &D,
+    case: &Case,
+    context: &Context,
+    limit: &TimeLimit,
+    measure: &Measure,
+    nth: u64,
+    live: &LiveTarget<T>,
+    ended: Signal,
+    entries: &Arc<[FileEntry]>,
+    records: &Path,
+) -> Result<OneRun, NotMeasured> {
+    let scenario = &case.scenario;
+    let recorder = Recorder::append(records)
+        .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
+    let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
+        salt(
+            context.nonce_of(case),
+            &case.full_name(),
+            measure.phase.content(),
+            measure.run,
+        )
+    });
+    let plan = RunPlan {
+        case: case.full_name(),
+        phase: measure.phase.name.clone(),
+        run: measure.run,
+        session: measure.session,
+        load: measure.phase.load.clone(),
+        requests: measure.phase.requests,
+        duration: measure.phase.duration,
+        warmup: measure.phase.warmup(scenario),
+        drain: scenario.drain,
+        brief_drain: BRIEF_DRAIN.min(scenario.drain),
+        timeouts: scenario.timeouts,
+        seed: scenario.seed,
+    };
+    live.begin_run(nth);
+    let progress = Arc::new(Progress::default());
+    let line = ProgressLine::start(
+        measure.phase.name.clone(),
+        measure
+            .phase
+            .duration
+            .map(|d| d + measure.phase.warmup(scenario)),
+        progress.clone(),
+    );
+    let (began, cpu_before) = (Instant::now(), cpu_seconds());
+    let stop = Signal::new();
+    let inputs = RunInputs {
+        plan,
+        transport: live.transport.clone(),
+        protocol: live.protocol.clone(),
+        source: source(case, measure, salt.clone(), entries),
+        sink: redacting(context, case, recorder.sink()),
+        progress,
+        interrupt: stop.clone(),
+    };
+    let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    drop(line);
+    let wall = began.elapsed().as_secs_f64();
+    // Virtual time has no processor time to hold against it.
+    let cpu = cpu_before
+        .zip(cpu_seconds())
+        .filter(|_| !context.is_virtual(case))
+        .map(|(a, b)| (b - a) / wall);
+    let recorded = recorder.finish();
+    if let Some(e) = recorded.error {
+        context.note_internal(format!("cannot write {}: {e}", records.display()));
+    }
+    Ok(OneRun {
+        records: RunRecords {
+            session: measure.session,
+            open_loop: outcome.open_loop,
+            window: outcome.window,
+            records: recorded.records,
+        },
+        outcome,
+        salt,
+        transport: live.transport_name,
+        cpu,
+    })
+}
+
+/// Drives a run that the user or the death of the target ends before its time.
+async fn drive_until<D: Driver, T: Transport>(
+    driver: &D,
+    inputs: RunInputs<T>,
+    stop: Signal,
+    user: &Signal,
+    ended: &Signal,
+) -> RunOutcome {
+    let watch = Box::pin(async {
+        select(user.reached(1), ended.reached(1)).await;
+        stop.raise(1);
+        std::future::pending::<RunOutcome>().await
+    });
+    select(Box::pin(drive(driver.clone(), inputs)), watch)
+        .await
+        .factor_first()
+        .0
+}
+
+/// What servers say can repeat a key back: error messages pass the case's redactor before they are
+/// written anywhere.
+fn redacting(
+    context: &Context,
+    case: &Case,
+    mut sink: impl FnMut(crate::record::RequestRecord) + 'static,
+) -> Box<dyn FnMut(crate::record::RequestRecord)> {
+    let redactor = context.redactor(case);
+    Box::new(move |mut record| {
+        let said = record.error.as_mut().map(|e| &mut e.message);
+        for text in said.into_iter().chain(&mut record.finish) {
+            if let std::borrow::Cow::Owned(clean) = redactor.apply(text) {
+                *text = clean;
+            }
+        }
+        sink(record);
+    })
+}
+
+fn source(
+    case: &Case,
+    measure: &Measure,
+    salt: Option<String>,
+    entries: &Arc<[FileEntry]>,
+) -> Rc<dyn RequestSource> {
+    let scenario = &case.scenario;
+    match &scenario.prompts.source {
+        PromptSource::Synthetic {
+            input_tokens,
+            output_tokens,
+        } => Rc::new(Synthetic {
+            seed: scenario.seed,
+            run: measure.run,
+            salt,
+            input_tokens: *input_tokens,
+            output_tokens: *output_tokens,
+        }),
+        PromptSource::File {
+            output_tokens,
+            shuffle,
+            ..
+        } => Rc::new(FromFile {
+            entries: entries.clone(),
+            seed: scenario.seed,
+            run: measure.run,
+            shuffle: *shuffle,
+            salt,
+            output_tokens: *output_tokens,
+        }),
+    }
+}
