@@ -1,5 +1,6 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
+mod against;
 mod assertion;
 mod blocks;
 mod case;
@@ -29,6 +30,7 @@ mod coverage_tests;
 #[cfg(test)]
 mod test_support;
 
+pub use against::{AcceptedInput, JudgedAgainst, NoBaseline, asserted_values, judge_against};
 pub use assertion::source_of;
 pub use case::{judge_at, judge_case};
 pub use compare::{
