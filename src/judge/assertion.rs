@@ -1,8 +1,10 @@
 use crate::metrics::Unit;
-use crate::result::{AssertionKind, AssertionResult, Source, Warning};
+use crate::result::{AssertionKind, AssertionResult, RatioResult, Source, Warning};
 use crate::suite::assertion::{Assertion, BinaryOp, CmpOp};
 use crate::suite::{Location, Snippet, Undecided};
 
+use super::between_runs::{FEWEST as FEWEST_TO_DIFFER, widened};
+use super::compare::Look;
 use super::decide::decide;
 use super::estimate::{Estimate, Method, NoValue, estimate};
 use super::expression::{Measured, Node, bounds_above, compile, flipped, scale};
@@ -16,7 +18,11 @@ use super::words::{number, quantity};
 /// How an assertion is to be decided.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Policy {
+    /// One-sided, at this look.
     pub confidence: f64,
+    /// One-sided, of all looks together.
+    pub overall: f64,
+    pub look: Look,
     pub undecided: Undecided,
     pub seed: u64,
 }
@@ -33,8 +39,38 @@ pub(super) struct Outcome {
     pub interval: [Option<f64>; 2],
     pub borderline: bool,
     pub n: Option<u64>,
+    /// More data could settle what the interval leaves open.
+    pub open: bool,
+    /// Of relative ones.
+    pub repeats: Option<u32>,
+    pub ratio: Option<RatioResult>,
+    pub to_settle: Option<u32>,
+    pub line: Option<String>,
     /// Samples too small for what is asserted.
     pub warning: Option<Warning>,
+}
+
+impl Outcome {
+    /// Nothing is known, which is an error until it is.
+    pub(super) fn blank(op: CmpOp, unit: Unit) -> Self {
+        Outcome {
+            verdict: Verdict::Error,
+            reason: None,
+            observed: None,
+            limit: None,
+            op,
+            unit,
+            interval: [None, None],
+            borderline: false,
+            n: None,
+            open: false,
+            repeats: None,
+            ratio: None,
+            to_settle: None,
+            line: None,
+            warning: None,
+        }
+    }
 }
 
 /// Judges `assertion` over one phase. In open loop the latencies counted from when requests were due
@@ -47,7 +83,12 @@ pub(super) fn judge(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
     let Some(twin) = scheduled_twin(assertion) else {
         return written;
     };
-    let scheduled = judge_as_written(&twin, phase, policy);
+    decided_by_schedule(written, judge_as_written(&twin, phase, policy))
+}
+
+/// Of an assertion as written and the same counted from when requests were due: the second where the two
+/// lead to different verdicts.
+pub(super) fn decided_by_schedule(written: Outcome, scheduled: Outcome) -> Outcome {
     if scheduled.verdict == written.verdict || scheduled.verdict == Verdict::Error {
         return written;
     }
@@ -82,16 +123,8 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
         op = flipped(op);
     }
     let blank = Outcome {
-        verdict: Verdict::Error,
-        reason: None,
-        observed: None,
         limit: constant(&rhs, unit),
-        op,
-        unit,
-        interval: [None, None],
-        borderline: false,
-        n: None,
-        warning: None,
+        ..Outcome::blank(op, unit)
     };
     let mut measured = Vec::with_capacity(leaves.len());
     for leaf in &leaves {
@@ -118,10 +151,17 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
         seed: policy.seed ^ fingerprint(&assertion.text),
         blocks: phase.blocks.len(),
     };
+    let spread = |estimated: Result<Estimate, NoValue>, node: &Node| {
+        let values = of_runs(node, &leaves, phase, unit);
+        estimated.map(|e| match values {
+            Some(values) => widened(e, &values, policy.confidence),
+            None => e,
+        })
+    };
     // Against a constant the left side is estimated; where both sides are measured, their difference,
     // since they come from the same requests.
     let (estimated, limit) = match constant(&rhs, unit) {
-        Some(limit) => (estimate(&lhs, &measured, unit, method), limit),
+        Some(limit) => (spread(estimate(&lhs, &measured, unit, method), &lhs), limit),
         None => {
             let right = estimate(
                 &rhs,
@@ -133,7 +173,8 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
                 },
             );
             let difference = Node::Binary(BinaryOp::Sub, Box::new(lhs.clone()), Box::new(rhs));
-            match (right, estimate(&difference, &measured, unit, method)) {
+            let estimated = spread(estimate(&difference, &measured, unit, method), &difference);
+            match (right, estimated) {
                 (Ok(right), Ok(difference)) if right.point.is_finite() => {
                     (Ok(shifted(difference, right.point)), right.point)
                 }
@@ -161,7 +202,11 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
         },
         Ok(estimate) => {
             let decision = decide(&estimate, op, limit, unit, policy.undecided);
+            let too_few = too_few(assertion, &measured, &leaves, op, policy.confidence);
+            let holds = op.holds(estimate.point, limit);
             Outcome {
+                // What even twice the sample could not prove stays as it is.
+                open: decision.open && !too_few.as_ref().is_some_and(|t| holds && t.by_far),
                 verdict: decision.verdict,
                 reason: decision.reason,
                 observed: Some(estimate.point),
@@ -172,11 +217,31 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
                 ],
                 borderline: decision.borderline,
                 n: (estimate.n > 0).then_some(estimate.n),
-                warning: too_few(assertion, &measured, &leaves, op, policy.confidence),
+                warning: too_few.map(|t| t.warning),
                 ..blank
             }
         }
     }
+}
+
+/// The value of every run by itself. `None`: there are too few runs, or one has no value.
+fn of_runs(node: &Node, leaves: &[Measured], phase: &Prepared<'_>, unit: Unit) -> Option<Vec<f64>> {
+    if phase.each.len() < FEWEST_TO_DIFFER {
+        return None;
+    }
+    phase
+        .each
+        .iter()
+        .map(|run| {
+            let measured: Vec<Leaf> = leaves
+                .iter()
+                .map(|leaf| measure(leaf, run).ok())
+                .collect::<Option<_>>()?;
+            let value =
+                node.value(&mut |i| Some(measured[i].point()? * scale(measured[i].unit)))?;
+            Some(value / scale(unit))
+        })
+        .collect()
 }
 
 /// What is known of an unbounded value from below.
@@ -216,6 +281,13 @@ fn shifted(mut e: Estimate, by: f64) -> Estimate {
     e
 }
 
+/// A sample that is too small for what is asserted.
+struct TooFew {
+    warning: Warning,
+    /// Twice as many would be too few, too.
+    by_far: bool,
+}
+
 /// A quantile that no sample of this size could prove.
 fn too_few(
     assertion: &Assertion,
@@ -223,7 +295,7 @@ fn too_few(
     leaves: &[Measured],
     op: CmpOp,
     confidence: f64,
-) -> Option<Warning> {
+) -> Option<TooFew> {
     leaves.iter().zip(measured).find_map(|(what, leaf)| {
         let LeafData::Quantile {
             q,
@@ -238,7 +310,7 @@ fn too_few(
         let Measured::Metric(m) = what else {
             return None;
         };
-        (own.effective < needed).then(|| Warning {
+        let warning = || Warning {
             text: format!(
                 "`{}` cannot be proven: {} of {} requests, worth {} independent ones, are here, and p{} takes {} at least",
                 assertion.text,
@@ -250,6 +322,10 @@ fn too_few(
             ),
             remedy: "raise `requests` or `duration`, or assert a quantile further from the end"
                 .to_owned(),
+        };
+        (own.effective < needed).then(|| TooFew {
+            warning: warning(),
+            by_far: 2.0 * own.effective < needed,
         })
     })
 }
@@ -293,11 +369,11 @@ impl Outcome {
             borderline: self.borderline,
             kind: AssertionKind::Absolute,
             n: self.n,
-            open: false,
-            repeats: None,
-            ratio: None,
-            repeats_to_settle: None,
-            line: None,
+            open: self.open && !implicit,
+            repeats: self.repeats,
+            ratio: self.ratio,
+            repeats_to_settle: self.to_settle,
+            line: self.line,
         }
     }
 }

@@ -5,28 +5,35 @@ use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, Phase
 use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
 
 use super::assertion::{Outcome, Policy, judge};
-use super::compare::Look;
+use super::compare::{Look, Noise};
 use super::expression::{Measured, compile};
-use super::input::{JudgeInput, Judged};
+use super::input::{JudgeInput, JudgePhase, Judged};
+use super::levels::resolved;
 use super::overload::overloaded;
 use super::prepared::{Prepared, phases_of};
+use super::relative::{Setting, judge_relative};
+use super::steady::{Unsteady, unsteady};
 use super::validity::{Invalid, invalid, tightest_bound};
 use super::verdict::Verdict;
 use super::words::{percent, quantity};
 
 /// An assertion to judge, written or implicit.
 pub(super) struct Claim {
+    /// As written.
     pub assertion: Assertion,
+    /// With its phases by name, or why they cannot be had.
+    pub resolved: Result<Assertion, String>,
     pub location: Location,
     pub implicit: bool,
-    /// Phases it is about, or why that cannot be said.
-    pub phases: Result<Vec<usize>, String>,
+    /// Phases it is about.
+    pub phases: Vec<usize>,
 }
 
 /// What was found out about a phase as a whole.
 struct Condition {
     invalid: Option<Invalid>,
     overloaded: Option<String>,
+    unsteady: Option<Unsteady>,
 }
 
 /// The verdict of a case: every assertion of its suite, then the error bound, over what was measured.
@@ -40,7 +47,13 @@ pub fn judge_case(input: JudgeInput<'_>) -> Judged {
 /// each has less than the whole error to itself. All that was measured so far is judged together.
 pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
     let claims = claims(&input);
-    let prepared: Vec<Prepared<'_>> = input.phases.iter().map(Prepared::new).collect();
+    let singles: Vec<Vec<JudgePhase<'_>>> = input.phases.iter().map(JudgePhase::singles).collect();
+    let prepared: Vec<Prepared<'_>> = input
+        .phases
+        .iter()
+        .zip(&singles)
+        .map(|(phase, singles)| Prepared::with_runs(phase, singles))
+        .collect();
     let conditions: Vec<Condition> = prepared
         .iter()
         .enumerate()
@@ -52,7 +65,7 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
         .iter()
         .map(|claim| {
             let (result, warning) = judge_claim(claim, &input, look, &prepared, &conditions);
-            if let (Some(warning), Ok([phase, ..])) = (warning, claim.phases.as_deref()) {
+            if let (Some(warning), Some(phase)) = (warning, claim.phases.first()) {
                 warnings.push((*phase, warning));
             }
             result
@@ -70,6 +83,9 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
                     remedy: invalid.remedy.to_owned(),
                 },
             ));
+        }
+        if let Some(unsteady) = &conditions[i].unsteady {
+            warnings.push((i, unsteady.into()));
         }
         if let Some(text) = &conditions[i].overloaded {
             warnings.push((
@@ -99,26 +115,34 @@ pub(super) fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
             |SlaAssertion {
                  assertion,
                  location,
-             }| Claim {
-                phases: phases_of([&assertion.lhs, &assertion.rhs], input.phases),
-                assertion: assertion.clone(),
-                location: location.clone(),
-                implicit: false,
+             }| {
+                let resolved = resolved(assertion, input);
+                Claim {
+                    phases: match &resolved {
+                        Ok(resolved) => phases_of(resolved, input.phases),
+                        Err(_) => Vec::new(),
+                    },
+                    resolved,
+                    assertion: assertion.clone(),
+                    location: location.clone(),
+                    implicit: false,
+                }
             },
         )
         .collect();
     for (i, phase) in input.phases.iter().enumerate() {
-        let bounded = claims.iter().any(|c| {
-            bounds_errors(&c.assertion) && c.phases.as_ref().is_ok_and(|p| p.contains(&i))
-        });
+        let bounded = claims
+            .iter()
+            .any(|c| bounds_errors(&c.assertion) && c.phases.contains(&i));
         if !bounded {
             let name = (input.phases.len() > 1).then_some(phase.name);
             claims.extend(
                 error_bound(scenario.allow_errors, name).map(|assertion| Claim {
+                    resolved: Ok(assertion.clone()),
                     assertion,
                     location: scenario.location.clone(),
                     implicit: true,
-                    phases: Ok(vec![i]),
+                    phases: vec![i],
                 }),
             );
         }
@@ -168,7 +192,7 @@ fn error_bound(allowed: f64, phase: Option<&str>) -> Option<Assertion> {
 fn tightest(claims: &[Claim], phase: usize) -> Option<f64> {
     claims
         .iter()
-        .filter(|c| c.phases.as_ref().is_ok_and(|p| p.contains(&phase)))
+        .filter(|c| c.phases.contains(&phase))
         .filter_map(|c| tightest_bound(&c.assertion))
         .min_by(f64::total_cmp)
 }
@@ -180,7 +204,9 @@ fn condition(
     phase: &Prepared<'_>,
 ) -> Condition {
     let invalid = invalid(phase, tightest(claims, index));
-    let overloaded = if invalid.is_none() && constant_rate(input.case, phase.phase.name) {
+    let shape = shape_of(input.case, phase.phase.name);
+    let constant_rate = matches!(shape, LoadShape::Rate { .. });
+    let overloaded = if invalid.is_none() && constant_rate {
         let runs = phase.phase.runs;
         let piled_up: Vec<String> = runs.iter().filter_map(overloaded).collect();
         let most = piled_up.len() * 2 > runs.len();
@@ -188,20 +214,23 @@ fn condition(
     } else {
         None
     };
+    // Under a load that changes, values may well change with it.
+    let constant = !matches!(shape, LoadShape::Stages { .. });
+    let unsteady = if invalid.is_none() && overloaded.is_none() && constant {
+        unsteady(phase)
+    } else {
+        None
+    };
     Condition {
         invalid,
         overloaded,
+        unsteady,
     }
 }
 
-/// Under a rate that changes, requests under way may well grow.
-fn constant_rate(case: &Case, phase: &str) -> bool {
-    let load = case
-        .phases
-        .iter()
-        .find(|p| p.name == phase)
-        .map_or(&case.scenario.load, |p| &p.load);
-    matches!(load.shape, LoadShape::Rate { .. })
+fn shape_of<'a>(case: &'a Case, phase: &str) -> &'a LoadShape {
+    let planned = case.phases.iter().find(|p| p.name == phase);
+    &planned.map_or(&case.scenario.load, |p| &p.load).shape
 }
 
 /// The client's event loop was so late that it may have stamped chunks late.
@@ -228,6 +257,8 @@ fn judge_claim(
     let scenario = &input.case.scenario;
     let policy = Policy {
         confidence: look.confidence(scenario.confidence),
+        overall: scenario.confidence,
+        look,
         // Nobody wrote the error bound as a claim to be proven: what was observed decides it.
         undecided: if claim.implicit {
             Undecided::Lean
@@ -236,31 +267,34 @@ fn judge_claim(
         },
         seed: scenario.seed,
     };
-    let blank = |reason: String| Outcome {
-        verdict: Verdict::Error,
+    let error = |reason: String| Outcome {
         reason: Some(reason),
-        observed: None,
-        limit: None,
-        op: claim.assertion.op,
-        unit: Unit::Count,
-        interval: [None, None],
-        borderline: false,
-        n: None,
-        warning: None,
+        ..Outcome::blank(claim.assertion.op, claim.assertion.unit())
     };
-    let mut kind = AssertionKind::Absolute;
-    let mut outcome = match claim.phases.as_deref() {
-        Ok([phase]) => {
-            let outcome = judge(&claim.assertion, &prepared[*phase], policy);
-            under(outcome, &prepared[*phase], &conditions[*phase])
+    let mut outcome = match (&claim.resolved, claim.phases.as_slice()) {
+        (Err(reason), _) => error(reason.clone()),
+        (Ok(_), []) => error("the assertion measures nothing".to_owned()),
+        (Ok(assertion), [phase]) => judge(assertion, &prepared[*phase], policy),
+        (Ok(assertion), phases) => {
+            let setting = Setting {
+                policy,
+                m: input.case.relative_in_suite,
+                apart: on_servers_apart(input, phases),
+                noise: Noise::default(),
+                phases: input.phases,
+                prepared,
+            };
+            judge_relative(assertion, phases, setting)
         }
-        Ok([]) => blank("the assertion measures nothing".to_owned()),
-        Ok(_) => {
-            kind = AssertionKind::Relative;
-            blank("comparing measured phases is not judged by this version".to_owned())
-        }
-        Err(reason) => blank(reason.clone()),
     };
+    for &phase in &claim.phases {
+        outcome = under(
+            outcome,
+            claim.implicit,
+            &prepared[phase],
+            &conditions[phase],
+        );
+    }
     let warning = outcome.warning.take();
     let mut result = outcome.into_result(
         &claim.assertion.text,
@@ -268,12 +302,32 @@ fn judge_claim(
         claim.implicit,
         policy.confidence,
     );
-    result.kind = kind;
+    if claim.assertion.is_relative() {
+        result.kind = AssertionKind::Relative;
+    }
     (result, warning)
 }
 
-/// The outcome as the condition of its phase allows it.
-fn under(mut outcome: Outcome, phase: &Prepared<'_>, condition: &Condition) -> Outcome {
+/// Whether `phases` were measured at targets that are started apart.
+fn on_servers_apart(input: &JudgeInput<'_>, phases: &[usize]) -> bool {
+    let case = input.case;
+    let mut targets = phases.iter().filter_map(|&i| {
+        let name = input.phases.get(i)?.name;
+        let plan = case.phases.iter().find(|p| p.name == name)?;
+        Some(&plan.target(case).url)
+    });
+    let first = targets.next();
+    targets.any(|url| Some(url) != first)
+}
+
+/// The outcome as the condition of its phase allows it: what is doubtful is no pass, under any policy, and
+/// more of the same would not make it one. A failure stays one.
+fn under(
+    mut outcome: Outcome,
+    implicit: bool,
+    phase: &Prepared<'_>,
+    condition: &Condition,
+) -> Outcome {
     let decided = matches!(
         outcome.verdict,
         Verdict::Pass | Verdict::Fail | Verdict::Undecided
@@ -281,22 +335,27 @@ fn under(mut outcome: Outcome, phase: &Prepared<'_>, condition: &Condition) -> O
     if let (Some(invalid), true) = (&condition.invalid, decided) {
         outcome.verdict = Verdict::Invalid;
         outcome.borderline = false;
+        outcome.open = false;
         outcome.reason = Some(format!("{}; {}", invalid.reason, invalid.remedy));
         return outcome;
     }
+    let doubt = if condition.overloaded.is_some() {
+        Some("the queue grew through the window, so the value has no steady meaning".to_owned())
+    } else if phase.phase.interrupted {
+        Some("the run was interrupted before its window was full".to_owned())
+    } else {
+        // Errors are counted, not averaged: a share of them has a meaning all the same.
+        let unsteady = condition.unsteady.as_ref().filter(|_| !implicit);
+        unsteady.map(|u| format!("{}, so the value has no steady meaning", u.text))
+    };
+    let Some(doubt) = doubt else {
+        return outcome;
+    };
+    outcome.open = false;
     if outcome.verdict == Verdict::Pass {
-        let doubt = if condition.overloaded.is_some() {
-            Some("the queue grew through the window, so the value has no steady meaning")
-        } else if phase.phase.interrupted {
-            Some("the run was interrupted before its window was full")
-        } else {
-            None
-        };
-        if let Some(doubt) = doubt {
-            outcome.verdict = Verdict::Undecided;
-            outcome.borderline = false;
-            outcome.reason = Some(doubt.to_owned());
-        }
+        outcome.verdict = Verdict::Undecided;
+        outcome.borderline = false;
+        outcome.reason = Some(doubt);
     }
     outcome
 }

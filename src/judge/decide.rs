@@ -12,6 +12,8 @@ use super::words::quantity;
 pub(super) struct Decision {
     pub verdict: Verdict,
     pub borderline: bool,
+    /// The interval leaves it open.
+    pub open: bool,
     pub reason: Option<String>,
 }
 
@@ -36,6 +38,7 @@ pub(super) fn decide(
     let clear = |verdict| Decision {
         verdict,
         borderline: false,
+        open: false,
         reason: None,
     };
     if estimate.descriptive {
@@ -86,6 +89,7 @@ pub(super) fn decide(
     Decision {
         verdict,
         borderline,
+        open: true,
         reason: Some(reason),
     }
 }
@@ -101,6 +105,7 @@ mod tests {
             bounds: Bounds { lower, upper },
             n: 100,
             descriptive: false,
+            share: false,
             note: None,
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct Estimate {
     pub n: u64,
     /// It speaks of what was observed, and of nothing beyond: least and greatest values.
     pub descriptive: bool,
+    /// It is a share: nothing lies outside 0 to 1.
+    pub share: bool,
     /// What to know of the interval.
     pub note: Option<String>,
 }
@@ -62,6 +64,7 @@ pub(super) fn estimate(
             },
             n: 0,
             descriptive: false,
+            share: false,
             note: None,
         }),
         Some((a, b, Some(i))) => {
@@ -84,6 +87,7 @@ pub(super) fn estimate(
                 return Err(NoValue::Unbounded(why));
             }
             Ok(Estimate {
+                share: false,
                 point: map(own.point),
                 bounds: Bounds {
                     lower: one.min(other),
@@ -119,6 +123,7 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
             bounds: Bounds::UNKNOWN,
             n,
             descriptive,
+            share: false,
             note: Some(
                 "a least or greatest value has no interval; the observed one decides".into(),
             ),
@@ -141,6 +146,7 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
         bounds,
         n,
         descriptive,
+        share: false,
         note,
     })
 }
@@ -211,6 +217,7 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
         bounds,
         n: leaf.n,
         descriptive,
+        share: matches!(leaf.data, LeafData::Share { .. }),
         note,
     })
 }

@@ -87,6 +87,49 @@ impl Node {
         (!value.is_nan()).then_some(value)
     }
 
+    /// The constant factor of the whole, and what it multiplies: `2 * a / b` is 2 and `a / b`.
+    pub(super) fn factored(&self) -> (f64, Node) {
+        match self {
+            Node::Neg(x) => {
+                let (factor, node) = x.factored();
+                (-factor, node)
+            }
+            Node::Binary(BinaryOp::Mul, a, b) => {
+                let ((fa, a), (fb, b)) = (a.factored(), b.factored());
+                match (&a, &b) {
+                    (Node::Constant(c), _) => (fa * c * fb, b),
+                    (_, Node::Constant(c)) => (fa * fb * c, a),
+                    _ => (
+                        fa * fb,
+                        Node::Binary(BinaryOp::Mul, Box::new(a), Box::new(b)),
+                    ),
+                }
+            }
+            Node::Binary(BinaryOp::Div, a, b) => {
+                let ((fa, a), (fb, b)) = (a.factored(), b.factored());
+                match &b {
+                    _ if fb == 0.0 => (1.0, self.clone()),
+                    Node::Constant(c) if *c != 0.0 => (fa / fb / c, a),
+                    _ => (
+                        fa / fb,
+                        Node::Binary(BinaryOp::Div, Box::new(a), Box::new(b)),
+                    ),
+                }
+            }
+            _ => (1.0, self.clone()),
+        }
+    }
+
+    /// Whether something is subtracted or negated in it, so that it can be 0 or less.
+    pub(super) fn subtracts(&self) -> bool {
+        match self {
+            Node::Constant(x) => *x <= 0.0,
+            Node::Leaf(_) => false,
+            Node::Neg(_) | Node::Binary(BinaryOp::Sub, ..) => true,
+            Node::Binary(_, a, b) => a.subtracts() || b.subtracts(),
+        }
+    }
+
     /// `(a, b, leaf)` where the expression is `a · leaf + b`; a constant has no leaf. `None`: it is more
     /// than that.
     pub(super) fn affine(&self) -> Option<(f64, f64, Option<usize>)> {

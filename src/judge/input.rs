@@ -41,6 +41,19 @@ pub struct JudgePhase<'a> {
     pub interrupted: bool,
 }
 
+impl<'a> JudgePhase<'a> {
+    /// The phase's runs as phases of one run each.
+    pub(super) fn singles(&self) -> Vec<JudgePhase<'a>> {
+        self.runs
+            .iter()
+            .map(|run| JudgePhase {
+                runs: std::slice::from_ref(run),
+                ..*self
+            })
+            .collect()
+    }
+}
+
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {

@@ -2,6 +2,7 @@
 
 mod against;
 mod assertion;
+mod between_runs;
 mod blocks;
 mod case;
 mod compare;
@@ -11,12 +12,15 @@ mod estimate;
 mod expression;
 mod input;
 mod leaf;
+mod levels;
 mod measure;
 mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod relative;
 mod scheduled;
+mod steady;
 mod validity;
 mod verdict;
 mod words;

@@ -83,12 +83,7 @@ pub fn variance(phases: &[JudgePhase<'_>]) -> Vec<MetricNoise> {
 }
 
 fn of_phase(phase: &JudgePhase<'_>) -> Vec<MetricNoise> {
-    let single: Vec<JudgePhase<'_>> = (0..phase.runs.len())
-        .map(|i| JudgePhase {
-            runs: &phase.runs[i..=i],
-            ..*phase
-        })
-        .collect();
+    let single = phase.singles();
     let prepared: Vec<Prepared<'_>> = single.iter().map(Prepared::new).collect();
     WATCHED
         .iter()

@@ -87,8 +87,8 @@ pub fn outlook(case: &Case) -> Vec<Outlook> {
 }
 
 fn one(case: &Case, claim: &Claim) -> Outlook {
-    let phase = match claim.phases.as_deref() {
-        Ok([phase]) => case.phases.get(*phase),
+    let phase = match claim.phases.as_slice() {
+        [phase] => case.phases.get(*phase),
         _ => None,
     };
     let planned = phase

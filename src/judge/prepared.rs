@@ -1,5 +1,5 @@
 use crate::metrics::PhaseSamples;
-use crate::suite::assertion::{Expr, PhaseRef};
+use crate::suite::assertion::{Assertion, PhaseRef};
 
 use super::blocks::Blocks;
 use super::expression::{Measured, compile};
@@ -12,6 +12,8 @@ pub(super) struct Prepared<'a> {
     pub samples: PhaseSamples<'a>,
     pub blocks: Blocks,
     pub open_loop: bool,
+    /// Its runs one by one, in order.
+    pub each: Vec<Prepared<'a>>,
 }
 
 impl<'a> Prepared<'a> {
@@ -21,39 +23,40 @@ impl<'a> Prepared<'a> {
             blocks: Blocks::new(&samples),
             samples,
             open_loop: !phase.runs.is_empty() && phase.runs.iter().all(|r| r.open_loop),
+            each: Vec::new(),
             phase,
+        }
+    }
+
+    /// The same with its runs one by one: `singles` are phases of one run each.
+    pub(super) fn with_runs(phase: &'a JudgePhase<'a>, singles: &'a [JudgePhase<'a>]) -> Self {
+        Prepared {
+            each: singles.iter().map(Prepared::new).collect(),
+            ..Prepared::new(phase)
         }
     }
 }
 
-/// Which of `phases` the expressions are about, by index. An expression that measures nothing is about
-/// none.
-///
-/// # Errors
-/// A phase that was not measured, in words.
-pub(super) fn phases_of(
-    expressions: [&Expr; 2],
-    phases: &[JudgePhase<'_>],
-) -> Result<Vec<usize>, String> {
+/// Which of `phases` the expressions of a resolved assertion are about, by index. One that measures
+/// nothing is about none.
+pub(super) fn phases_of(assertion: &Assertion, phases: &[JudgePhase<'_>]) -> Vec<usize> {
     let mut leaves: Vec<Measured> = Vec::new();
-    for expr in expressions {
-        compile(expr, &mut leaves);
-    }
+    compile(&assertion.lhs, &mut leaves);
+    compile(&assertion.rhs, &mut leaves);
     let mut found = Vec::new();
-    for leaf in &leaves {
-        let index = match leaf.phase() {
-            None if phases.len() == 1 => 0,
-            None => return Err("the phase is not named, and the case has several".to_owned()),
-            Some(PhaseRef::Named(name)) => phases
-                .iter()
-                .position(|p| p.name == name)
-                .ok_or_else(|| format!("phase `{name}` was not measured"))?,
-            Some(PhaseRef::At(_)) => return Err("levels of a sweep were not measured".to_owned()),
-            Some(PhaseRef::Baseline(_)) => return Err("there is no baseline".to_owned()),
-        };
+    for index in leaves.iter().filter_map(|leaf| index_of(leaf, phases)) {
         if !found.contains(&index) {
             found.push(index);
         }
     }
-    Ok(found)
+    found
+}
+
+/// The phase that a leaf of a resolved assertion is about.
+pub(super) fn index_of(leaf: &Measured, phases: &[JudgePhase<'_>]) -> Option<usize> {
+    match leaf.phase() {
+        None => (phases.len() == 1).then_some(0),
+        Some(PhaseRef::Named(name)) => phases.iter().position(|p| p.name == name),
+        Some(PhaseRef::At(_) | PhaseRef::Baseline(_)) => None,
+    }
 }

@@ -185,6 +185,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             ..PhasePlan::new("main", load)
         }],
         measured_by: None,
+        relative_in_suite: 1,
         scenario: Arc::new(scenario),
         secrets: Arc::new([]),
         suite_hooks: Arc::default(),

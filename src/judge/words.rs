@@ -13,6 +13,12 @@ pub(super) fn quantity(value: f64, unit: Unit) -> String {
     }
 }
 
+/// The same with its sign: `+12 ms`.
+pub(super) fn signed(value: f64, unit: Unit) -> String {
+    let sign = if value < 0.0 { "−" } else { "+" };
+    format!("{sign}{}", quantity(value.abs(), unit))
+}
+
 /// Three significant digits, whole from 100 on.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
@@ -52,6 +58,7 @@ mod tests {
         assert_eq!(quantity(2.5, Unit::Ratio), "2.5");
         assert_eq!(quantity(40.0, Unit::PerSecond), "40/s");
         assert_eq!(quantity(0.0, Unit::Ratio), "0 %");
+        assert_eq!(signed(-12.0, Unit::Milliseconds), "−12 ms");
         assert_eq!(percent(0.01), "1%");
         assert_eq!(percent(0.005), "0.5%");
     }

@@ -24,6 +24,9 @@ pub struct Case {
     pub phases: Vec<PhasePlan>,
     /// Measures the case otherwise than its kind would: a calibration, say.
     pub measured_by: Option<Arc<dyn Procedure>>,
+    /// Relative assertions of its whole suite, matrices written out: they share an error between
+    /// them, whichever of them are run.
+    pub relative_in_suite: u32,
 }
 
 impl Case {

@@ -13,6 +13,8 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
     for suite in suites {
         let secrets: Arc<[(String, String)]> = suite.secrets.clone().into();
         let suite_hooks = Arc::new(suite.hooks.clone());
+        let relative = suite.scenarios.iter().flat_map(|s| &s.sla);
+        let relative = relative.filter(|a| a.assertion.is_relative()).count();
         for scenario in &suite.scenarios {
             cases.push(Case {
                 suite: suite.name.clone(),
@@ -25,6 +27,7 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
                     duration: scenario.duration,
                     ..PhasePlan::new("main", scenario.load.clone())
                 }],
+                relative_in_suite: u32::try_from(relative).unwrap_or(u32::MAX),
                 scenario: Arc::new(scenario.clone()),
                 measured_by: None,
             });

@@ -472,9 +472,9 @@ pub struct RatioResult {
     pub value: f64,
     /// The two one-sided bounds; null: unbounded or not known.
     pub interval: [Option<f64>; 2],
-    /// How much more than 1 is tolerated, as a share, where the assertion says so (`<= 1.1 * …`).
+    /// What the ratio is held against: 0.4 of `a < 0.4 * b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<f64>,
+    pub limit: Option<f64>,
 }
 
 /// What an assertion compares.
