@@ -4,6 +4,7 @@
 //! `record` → `metrics` → `judge` → `result` → `report`. `ARCHITECTURE.md` is the map.
 
 pub mod baseline;
+pub mod calibrate;
 pub mod driver;
 pub mod endpoint;
 pub mod judge;

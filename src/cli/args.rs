@@ -22,6 +22,8 @@ pub enum Command {
     List(ListArgs),
     /// Check suites and show the plan, without touching the network
     Check(CheckArgs),
+    /// Measure the same over and over: what varies by how much, and what can be gated on therefore
+    Calibrate(Box<CalibrateArgs>),
     /// Render a report of a finished (or killed) run again
     Report(ReportArgs),
     /// Serve the embedded engine over HTTP
@@ -78,6 +80,44 @@ pub struct CheckArgs {
     /// Take assertions that cannot be proven with what is planned as errors
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `prony calibrate`
+#[derive(Args, Debug, Default)]
+pub struct CalibrateArgs {
+    /// Which suites, and what overrides them.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Runs in each session [default: 5; 10 where the target cannot be started anew]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeats: Option<u32>,
+    /// Starts of the target, for those that prony can start [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub sessions: Option<u32>,
+    /// Also say what could be gated on if a gated run of a case took at most that time, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
+    pub time_budget: Option<MaxTime>,
+    /// Begin no session after that time; at least two are measured
+    #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
+    pub max_time: Option<MaxTime>,
+    /// Afterwards measure N pairs of sides that are the same, and judge them at what is proposed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub verify: Option<u32>,
+    /// Put `noise:` into the suites, and as a comment what could be gated on
+    #[arg(long)]
+    pub write: bool,
+    /// A table per phase, or an array of objects for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+    /// Folder that receives the results folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Run in virtual time; only for sim:// targets
+    #[arg(long = "virtual")]
+    pub virtual_time: bool,
+    /// Filters as libtest has them: names of cases, --exact, --skip
+    #[arg(last = true, value_name = "LIBTEST ARGS")]
+    pub libtest: Vec<String>,
 }
 
 /// `prony run`

@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::args::{Cli, Command};
-use super::{check, completions, init, list, man, report, run, schema, sim};
+use super::{calibrate, check, completions, init, list, man, report, run, schema, sim};
 use crate::exit;
 
 /// Parses the process's arguments, does what they say and returns the exit code (see [`crate::exit`]).
@@ -15,6 +15,7 @@ fn command() -> i32 {
         Command::Run(args) => run::run(*args),
         Command::List(args) => list::list(&args),
         Command::Check(args) => check::check(&args),
+        Command::Calibrate(args) => calibrate::calibrate(*args),
         Command::Report(args) => report::report(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Init(args) => init::init(&args),

@@ -11,7 +11,7 @@ mod procedure_tests;
 mod rounds;
 mod sequential;
 
-pub use calibration::Calibration;
+pub use calibration::{Calibration, PAIR, PairRestart, Pairs, SIDE};
 pub use case::{Case, NamedTarget, PhasePlan, Role};
 pub use estimate::Estimate;
 pub use expand::expand;

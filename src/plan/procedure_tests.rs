@@ -397,6 +397,7 @@ fn calibration(sessions: u32, repeats: u32, budget: Option<u64>) -> Calibration 
         repeats,
         sessions,
         budget: budget.map(Duration::from_secs),
+        pairs: None,
     }
 }
 
@@ -422,4 +423,39 @@ fn a_calibration_ends_with_its_budget_and_with_a_whole_session() {
         4,
         "two sessions are the least that tell anything"
     );
+}
+
+#[test]
+fn pairs_follow_a_calibration_in_sessions_of_their_own() {
+    let with = |restart| Calibration {
+        pairs: Some(Pairs {
+            number: 2,
+            repeats: 2,
+            restart,
+        }),
+        ..calibration(2, 1, None)
+    };
+    let done = carry_out(&with(PairRestart::Side), &World::default());
+    assert_eq!(
+        done.names(),
+        [
+            "main0",
+            "main1",
+            "main.base12",
+            "main.base13",
+            "main.candidate14",
+            "main.candidate15",
+            "main.candidate26",
+            "main.candidate27",
+            "main.base28",
+            "main.base29"
+        ]
+    );
+    assert_eq!(done.sessions(), [0, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
+    assert_eq!(done.evidence.phases[0].name, "main");
+    assert_eq!(done.evidence.phases.len(), 5);
+    let done = carry_out(&with(PairRestart::Repeat), &World::default());
+    assert_eq!(done.sessions(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let done = carry_out(&with(PairRestart::Never), &World::default());
+    assert_eq!(done.sessions()[2..], [1; 8]);
 }

@@ -82,14 +82,40 @@ pub(super) fn test_of(case: Case, context: &Arc<Context>, arguments: &TestArgume
     }
 }
 
-fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Failed> {
-    if let Some(skip) = context.skip() {
-        return Ok(skip_case(case, context, &skip));
+/// Measures `cases` one after the other without libtest's lines: each is named on standard error as it
+/// begins. What was skipped, because the run ended before its time, is among the results.
+pub fn run_quietly(cases: &[Case], context: &Context) -> Vec<CaseResult> {
+    let mut results = Vec::new();
+    for case in cases {
+        if let Some(skip) = context.skip() {
+            skip_case(case, context, &skip);
+            results.push(case_result::skipped(case, &skip.reason));
+            continue;
+        }
+        tell(format_args!("measuring {}", case.full_name()));
+        match measure_locked(case, context) {
+            Ok(Ok(result)) => results.push(result),
+            Ok(Err(skip)) => {
+                skip_case(case, context, &skip);
+                results.push(case_result::skipped(case, &skip.reason));
+            }
+            Err(_) => {}
+        }
     }
+    suite_hooks::finish(context);
+    context.launched.stop_all();
+    results
+}
+
+/// Measures `case` while nobody else measures the same target; or why it is not begun any more.
+///
+/// # Errors
+/// What happened, where prony panicked.
+fn measure_locked(case: &Case, context: &Context) -> Result<Result<CaseResult, Skip>, String> {
     let lock = lock_for(case, context);
     // Waiting for it may have used up the time.
     if let Some(skip) = context.skip() {
-        return Ok(skip_case(case, context, &skip));
+        return Ok(Err(skip));
     }
     let claim = context
         .folder()
@@ -99,10 +125,21 @@ fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Fai
     }));
     drop(claim);
     drop(lock);
-    let Ok(result) = measured else {
+    measured.map(Ok).map_err(|_| {
         let what = format!("prony panicked while it measured {}", case.full_name());
         context.note_internal(format!("{what}; that is a bug of prony's"));
-        return Err(Failed::from(what));
+        what
+    })
+}
+
+fn run_one(case: &Case, context: &Context, show: bool) -> Result<Completion, Failed> {
+    if let Some(skip) = context.skip() {
+        return Ok(skip_case(case, context, &skip));
+    }
+    let result = match measure_locked(case, context) {
+        Ok(Ok(result)) => result,
+        Ok(Err(skip)) => return Ok(skip_case(case, context, &skip)),
+        Err(what) => return Err(Failed::from(what)),
     };
     if context.interrupt.raised() && result.verdict == Verdict::Error {
         return Ok(Completion::ignored_with("interrupted"));

@@ -44,7 +44,7 @@ pub use discover::{PROJECT_FILE, discover, find_project};
 pub use edge::{day, html_report, load_options, new_nonce, now, resolved, stderr_color, today};
 pub use finish::{Wanted, finish};
 pub use folder::{Claim, LockedFolder, ResultsFolder, new_run_id, write_atomically};
-pub use harness::{Outcome, exit_code, run_cases, run_info, stdout_style};
+pub use harness::{Outcome, exit_code, run_cases, run_info, run_quietly, stdout_style};
 pub use interrupt::Interrupt;
 pub use live::{LiveTarget, NotMeasured, Whereabouts, shown};
 pub use measure::run_case;

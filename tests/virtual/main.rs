@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod binary;
+mod procedures;
 mod queueing;
 mod shards;
 mod world;

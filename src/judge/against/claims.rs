@@ -22,16 +22,22 @@ pub(super) struct Claim {
     pub unit: Unit,
     pub tolerance: f64,
     pub floor: Option<f64>,
-    pub has_margin: bool,
 }
 
 /// What the scenario compares with its baseline, in the order of the suite.
 pub(super) fn claims(scenario: &Scenario) -> Vec<Claim> {
     let sla = scenario.sla.iter().enumerate().filter_map(|(i, a)| {
         let against = against_baseline(&a.assertion)?.ok()?;
-        Some(of_assertion(i, &a.assertion.text, &a.location, a.assertion.unit(), against))
+        Some(of_assertion(
+            i,
+            &a.assertion.text,
+            &a.location,
+            a.assertion.unit(),
+            against,
+        ))
     });
-    sla.chain(scenario.baseline.iter().filter_map(of_rule)).collect()
+    sla.chain(scenario.baseline.iter().filter_map(of_rule))
+        .collect()
 }
 
 fn of_rule(rule: &BaselineRule) -> Option<Claim> {
@@ -55,8 +61,6 @@ fn of_rule(rule: &BaselineRule) -> Option<Claim> {
         unit,
         tolerance: tolerance.worse.unwrap_or(0.0),
         floor: tolerance.and_at_least,
-        has_margin: tolerance.worse.unwrap_or(0.0) > 0.0
-            || tolerance.and_at_least.unwrap_or(0.0) > 0.0,
     })
 }
 
@@ -91,7 +95,6 @@ fn of_assertion(
         unit,
         tolerance: tolerated.unwrap_or(0.0),
         floor: None,
-        has_margin: tolerated.is_some(),
     }
 }
 

@@ -75,7 +75,9 @@ pub fn judge_against(
             result.verdict = Verdict::Undecided;
             result.reason = Some("the run was interrupted before its window was full".to_owned());
         }
-        if change.change == ChangeKind::NotComparable && baseline.standing == BaselineStanding::Compared {
+        if change.change == ChangeKind::NotComparable
+            && baseline.standing == BaselineStanding::Compared
+        {
             baseline.standing = BaselineStanding::NotComparable;
             baseline.reason.clone_from(&change.reason);
         }
@@ -96,14 +98,19 @@ fn merge(judged: &mut Judged, in_sla: Vec<(usize, AssertionResult)>, rules: Vec<
         // Whatever stands there could not judge it.
         match judged.assertions.get_mut(index) {
             Some(place) if !place.implicit && place.text == result.text => *place = result,
-            _ => judged.assertions.insert(index.min(judged.assertions.len()), result),
+            _ => judged
+                .assertions
+                .insert(index.min(judged.assertions.len()), result),
         }
     }
     let own = judged.assertions.iter().position(|a| a.implicit);
     let at = own.unwrap_or(judged.assertions.len());
     judged.assertions.splice(at..at, rules);
     let overloaded = before == Verdict::Fail
-        && judged.reason.as_deref().is_some_and(|r| r.starts_with("overloaded"));
+        && judged
+            .reason
+            .as_deref()
+            .is_some_and(|r| r.starts_with("overloaded"));
     if overloaded {
         return;
     }
@@ -118,16 +125,19 @@ fn merge(judged: &mut Judged, in_sla: Vec<(usize, AssertionResult)>, rules: Vec<
     }
     judged.verdict = verdict;
     let mut decisive = judged.assertions.iter().filter(|a| a.verdict == verdict);
-    judged.reason = decisive.next().filter(|_| verdict != Verdict::Pass).map(|first| {
-        let more = match decisive.count() {
-            0 => String::new(),
-            n => format!(" (and {n} more)"),
-        };
-        match &first.reason {
-            Some(reason) => format!("{}: {reason}{more}", first.text),
-            None => format!("{}{more}", first.text),
-        }
-    });
+    judged.reason = decisive
+        .next()
+        .filter(|_| verdict != Verdict::Pass)
+        .map(|first| {
+            let more = match decisive.count() {
+                0 => String::new(),
+                n => format!(" (and {n} more)"),
+            };
+            match &first.reason {
+                Some(reason) => format!("{}: {reason}{more}", first.text),
+                None => format!("{}{more}", first.text),
+            }
+        });
 }
 
 /// Whether the first assertion of that verdict is one over a baseline.
@@ -140,7 +150,11 @@ fn identity(accepted: &AcceptedInput<'_>) -> std::collections::BTreeMap<String, 
     let several = accepted.identities.len() > 1;
     let all = accepted.identities.iter().flat_map(|(phase, identity)| {
         identity.iter().map(move |(key, value)| {
-            let key = if several { format!("{phase}.{key}") } else { key.clone() };
+            let key = if several {
+                format!("{phase}.{key}")
+            } else {
+                key.clone()
+            };
             (key, value.clone())
         })
     });
@@ -208,7 +222,11 @@ impl Judging<'_> {
             direction: claim.direction,
             tolerance: claim.tolerance,
             absolute_floor: claim.floor,
-            scale: if shares { Scale::Difference } else { Scale::Ratio },
+            scale: if shares {
+                Scale::Difference
+            } else {
+                Scale::Ratio
+            },
             pairing: Pairing::None,
             m: self.input.case.relative_in_suite.max(1),
             confidence: self.input.case.scenario.confidence,
@@ -268,12 +286,17 @@ impl Judging<'_> {
         let scenario = &self.input.case.scenario;
         let comparison = found.map(|(comparison, _)| comparison);
         let base = comparison.and_then(|f| f.base);
-        let limit = base.map(|base| limit(claim, base, comparison.map_or(Scale::Ratio, |f| f.scale)));
+        let limit =
+            base.map(|base| limit(claim, base, comparison.map_or(Scale::Ratio, |f| f.scale)));
         let observed = comparison.and_then(|f| f.candidate);
         let margin = match (observed, limit) {
             (Some(observed), Some(limit)) if limit != 0.0 => {
                 let below = (limit - observed) / limit.abs();
-                Some(if claim.direction == Direction::HigherIsBetter { -below } else { below })
+                Some(if claim.direction == Direction::HigherIsBetter {
+                    -below
+                } else {
+                    below
+                })
             }
             _ => None,
         };
@@ -316,7 +339,7 @@ impl Judging<'_> {
                 f.ratio.map(|value| RatioResult {
                     value,
                     interval: f.interval,
-                    ..RatioResult::default()
+                    limit: limit.zip(base).map(|(limit, base)| limit / base),
                 })
             }),
             repeats_to_settle: comparison.and_then(|f| f.runs_to_settle),
@@ -328,12 +351,20 @@ impl Judging<'_> {
 /// How far the value may go.
 fn limit(claim: &Claim, base: f64, scale: Scale) -> f64 {
     let floor = claim.floor.unwrap_or(0.0);
-    let sign = if claim.direction == Direction::HigherIsBetter { -1.0 } else { 1.0 };
+    let sign = if claim.direction == Direction::HigherIsBetter {
+        -1.0
+    } else {
+        1.0
+    };
     match scale {
         Scale::Difference => base + sign * floor.max(claim.tolerance * base.abs()),
         Scale::Ratio => {
             let ratio = (1.0 + claim.tolerance).max(1.0 + floor / base);
-            if sign > 0.0 { base * ratio } else { base / ratio }
+            if sign > 0.0 {
+                base * ratio
+            } else {
+                base / ratio
+            }
         }
     }
 }

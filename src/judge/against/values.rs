@@ -106,10 +106,7 @@ pub(super) enum NotThere {
 }
 
 /// The value of `expr` in the accepted runs.
-pub(super) fn accepted_values(
-    expr: &Expr,
-    file: &BaselineFile,
-) -> Result<Vec<RunValue>, NotThere> {
+pub(super) fn accepted_values(expr: &Expr, file: &BaselineFile) -> Result<Vec<RunValue>, NotThere> {
     let of = |operand: &Operand<'_>| {
         let phase = match phase_name(operand) {
             Some(name) => file.phase(&name),
@@ -122,7 +119,9 @@ pub(super) fn accepted_values(
         })
     };
     let operands = expr.operands();
-    let first = operands.first().ok_or_else(|| NotThere::NotKept(String::new()))?;
+    let first = operands
+        .first()
+        .ok_or_else(|| NotThere::NotKept(String::new()))?;
     let (_, phase) = of(first)?;
     let mut runs = phase.accepted.runs();
     for operand in &operands {
@@ -199,7 +198,9 @@ pub fn asserted_values(case: &Case, phases: &[JudgePhase<'_>], phase: &str) -> V
             let of_phase = now.phase(&operand).is_ok_and(|p| p.name == phase);
             let kept = matches!(&operand, Operand::Metric(m) if m.labels.is_empty())
                 && (statistic == "value" || STATISTICS.contains(&statistic.as_str()));
-            let known = found.iter().any(|f| f.metric == metric && f.statistic == statistic);
+            let known = found
+                .iter()
+                .any(|f| f.metric == metric && f.statistic == statistic);
             if !of_phase || kept || known {
                 continue;
             }
@@ -207,7 +208,10 @@ pub fn asserted_values(case: &Case, phases: &[JudgePhase<'_>], phase: &str) -> V
                 Operand::Metric(m) => m.metric.unit,
                 Operand::Call { function, .. } => function.unit(),
             };
-            let runs = phases.iter().find(|p| p.name == phase).map_or(0, |p| p.runs.len());
+            let runs = phases
+                .iter()
+                .find(|p| p.name == phase)
+                .map_or(0, |p| p.runs.len());
             let values = (0..runs).map(|i| {
                 let value = now.of_run(&operand, i).ok();
                 value.filter(|v| v.is_finite())

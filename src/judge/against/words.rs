@@ -50,7 +50,10 @@ pub(super) fn to_settle(found: &Comparison) -> Option<String> {
     let s = |n: u32| if n == 1 { "" } else { "s" };
     match (found.runs_to_settle, found.sessions_to_settle) {
         (Some(n), _) => Some(format!("about {n} more run{} would settle it", s(n))),
-        (None, Some(n)) => Some(format!("about {n} more server start{} would settle it", s(n))),
+        (None, Some(n)) => Some(format!(
+            "about {n} more server start{} would settle it",
+            s(n)
+        )),
         (None, None) => None,
     }
 }
