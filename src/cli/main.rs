@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::args::{Cli, Command};
-use super::{calibrate, check, completions, init, list, man, report, run, schema, sim};
+use super::{baseline, calibrate, check, completions, init, list, man, report, run, schema, sim};
 use crate::exit;
 
 /// Parses the process's arguments, does what they say and returns the exit code (see [`crate::exit`]).
@@ -17,6 +17,7 @@ fn command() -> i32 {
         Command::Check(args) => check::check(&args),
         Command::Calibrate(args) => calibrate::calibrate(*args),
         Command::Report(args) => report::report(&args),
+        Command::Baseline(args) => baseline::baseline(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::schema(&args),

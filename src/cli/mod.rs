@@ -2,6 +2,7 @@
 
 mod adhoc;
 mod args;
+mod baseline;
 mod calibrate;
 mod check;
 mod completions;

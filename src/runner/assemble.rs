@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::judge::JudgePhase;
 use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
@@ -34,6 +35,17 @@ pub struct MeasuredPhase {
 }
 
 impl MeasuredPhase {
+    /// The phase as the judge sees it.
+    pub fn judged(&self) -> JudgePhase<'_> {
+        JudgePhase {
+            name: &self.name,
+            runs: &self.runs,
+            health: &self.health,
+            gpus: self.gpus,
+            interrupted: self.interrupted,
+        }
+    }
+
     /// The phase's part of the result.
     pub fn result(&self) -> PhaseResult {
         let runs: Vec<RunPart> = self

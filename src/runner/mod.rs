@@ -3,6 +3,7 @@
 
 mod arguments;
 mod assemble;
+mod baselines;
 mod broken;
 mod cargo;
 mod case_result;
@@ -37,6 +38,9 @@ mod suite_hooks;
 mod time_limit;
 
 pub use arguments::{ArgumentsRefused, TestArguments};
+pub use baselines::{
+    BaselineSettings, Candidates, Entry, Store, Update, candidates_of, full_slug, identity, in_ci,
+};
 pub use cargo::{Harness, harness};
 pub use ci::Ci;
 pub use context::{Context, Ended, Limits, Skip};
