@@ -1,0 +1,4 @@
+//! Accepted results through the built binary, in virtual time: proposed, reviewed, accepted, compared.
+
+mod flow;
+mod world;
