@@ -28,6 +28,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Accepted results: list, review, accept, reject, rename, prune
     Baseline(BaselineArgs),
+    /// Compare two results folders, case by case and metric by metric
+    Compare(CompareArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),
     /// Write a commented first suite, a prony.yaml and a CI workflow
@@ -356,6 +358,36 @@ pub struct BaselinePrune {
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `prony compare`
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// Results folder to compare with, or its name under the results folder
+    #[arg(value_name = "BASE")]
+    pub base: PathBuf,
+    /// Results folder that is compared
+    #[arg(value_name = "CANDIDATE", default_value = "latest")]
+    pub candidate: PathBuf,
+    /// How much worse is tolerated, as a percentage
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
+    pub tolerance: f64,
+    /// What starts of the server differ by, as a percentage [default: 3%, said to be assumed]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub noise: Option<f64>,
+    /// Folder that holds the results folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim().parse::<f64>();
+    match number {
+        Ok(percent) if text.trim().ends_with('%') && percent.is_finite() && percent >= 0.0 => {
+            Ok(percent / 100.0)
+        }
+        _ => Err("write a percentage, such as 10%".to_owned()),
+    }
 }
 
 /// `prony sim`

@@ -1,7 +1,9 @@
 use clap::Parser;
 
 use super::args::{Cli, Command};
-use super::{baseline, calibrate, check, completions, init, list, man, report, run, schema, sim};
+use super::{
+    baseline, calibrate, check, compare, completions, init, list, man, report, run, schema, sim,
+};
 use crate::exit;
 
 /// Parses the process's arguments, does what they say and returns the exit code (see [`crate::exit`]).
@@ -18,6 +20,7 @@ fn command() -> i32 {
         Command::Calibrate(args) => calibrate::calibrate(*args),
         Command::Report(args) => report::report(&args),
         Command::Baseline(args) => baseline::baseline(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::schema(&args),

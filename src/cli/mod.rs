@@ -5,6 +5,7 @@ mod args;
 mod baseline;
 mod calibrate;
 mod check;
+mod compare;
 mod completions;
 mod init;
 mod introduce;

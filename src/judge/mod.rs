@@ -34,7 +34,10 @@ mod coverage_tests;
 #[cfg(test)]
 mod test_support;
 
-pub use against::{AcceptedInput, JudgedAgainst, NoBaseline, asserted_values, judge_against};
+pub use against::{
+    AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
+    judge_against,
+};
 pub use assertion::source_of;
 pub use case::{judge_at, judge_case};
 pub use compare::{

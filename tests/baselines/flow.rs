@@ -231,3 +231,35 @@ fn nothing_to_accept_is_said() {
             .contains("no proposal waits")
     );
 }
+
+#[test]
+fn two_results_folders_are_compared_and_swapping_them_swaps_the_verdict() {
+    let world = World::new();
+    world.run("--results a");
+    world.slower(1.0);
+    world.run("--results b");
+    let there = world.prony("compare a/latest b/latest --noise 1%");
+    assert_eq!(there.code, 101, "{}", there.text);
+    let of = |text: &str, metric: &str| {
+        let line = text.lines().find(|l| l.trim_start().starts_with(metric));
+        line.unwrap_or_default().to_owned()
+    };
+    assert!(
+        of(&there.text, "ttft.p50").contains("regressed"),
+        "{}",
+        there.text
+    );
+    assert!(
+        of(&there.text, "tpot.p50").contains("within tolerance"),
+        "{}",
+        there.text
+    );
+    let back = world.prony("compare b/latest a/latest --noise 1%");
+    assert_eq!(back.code, 0, "{}", back.text);
+    assert!(
+        of(&back.text, "ttft.p50").contains("improved"),
+        "{}",
+        back.text
+    );
+    assert_eq!(world.prony("compare a/latest nowhere").code, 2);
+}

@@ -5,7 +5,8 @@ use std::path::Path;
 use assert_cmd::Command;
 
 /// What every scenario is held to, whatever it asserts itself.
-const RULES: &str = "baseline={ttft.p50: 10%, ttft.p95: 15%, tpot.p50: 10%, e2e_latency.p50: 10%, throughput: 10%}";
+const RULES: &str =
+    "baseline={ttft.p50: 10%, ttft.p95: 15%, tpot.p50: 10%, e2e_latency.p50: 10%, throughput: 10%}";
 
 #[test]
 fn the_suites_of_this_repository_are_as_fast_as_was_accepted() {

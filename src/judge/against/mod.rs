@@ -3,6 +3,7 @@
 mod claims;
 mod input;
 mod judging;
+mod results;
 mod values;
 mod words;
 
@@ -11,4 +12,5 @@ mod tests;
 
 pub use input::{AcceptedInput, NoBaseline};
 pub use judging::{JudgedAgainst, judge_against};
+pub use results::{ResultsRule, compare_results};
 pub use values::asserted_values;
