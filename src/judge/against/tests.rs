@@ -276,3 +276,83 @@ fn a_floor_tolerates_what_is_small_in_its_own_unit() {
         Verdict::Pass
     );
 }
+
+/// TTFT in ms without and with three quarters of the prompt shared, of fourteen nightly runs of one
+/// project; its gate was second < 0.4 × first, and failed eight of them.
+const NIGHTLIES: [(f64, f64); 14] = [
+    (4696.24, 1883.99),
+    (4696.20, 1896.01),
+    (4636.73, 1902.48),
+    (4655.17, 1913.54),
+    (4685.35, 1919.36),
+    (4660.33, 1915.41),
+    (4648.30, 1950.50),
+    (4655.30, 1962.32),
+    (4685.64, 1864.46),
+    (5520.28, 1928.97),
+    (4639.23, 1846.86),
+    (4651.64, 1854.30),
+    (4640.39, 1840.32),
+    (4677.20, 1848.35),
+];
+
+#[test]
+fn nightlies_that_a_fixed_threshold_could_not_judge() {
+    use crate::judge::{Noise, Pairing, Rule, RunValue, Scale, Side, compare};
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    let runs = |of: &dyn Fn(&(f64, f64)) -> f64, which: &[usize]| -> Vec<RunValue> {
+        let all = which.iter().map(|&i| RunValue {
+            session: i as u32,
+            value: of(&NIGHTLIES[i]),
+            sampling_var: f64::NAN,
+        });
+        all.collect()
+    };
+    fn side(runs: &[RunValue]) -> Side<'_> {
+        Side {
+            runs,
+            noise: Noise::default(),
+        }
+    }
+    let rule = |tolerance, pairing| Rule {
+        direction: crate::metrics::Direction::LowerIsBetter,
+        tolerance,
+        absolute_floor: None,
+        scale: Scale::Ratio,
+        pairing,
+        m: 1,
+        confidence: 0.95,
+        look: Look::default(),
+    };
+    // As runs of one case: nobody can say on which side of 0.4 the ratio lies.
+    let all: Vec<usize> = (0..14).collect();
+    let (cold, warm) = (runs(&|p| 0.4 * p.0, &all), runs(&|p| p.1, &all));
+    let found = compare(&side(&cold), &side(&warm), &rule(0.0, Pairing::OneServer));
+    assert_eq!(found.change, ChangeKind::Undecided);
+    assert!(
+        (found.ratio.unwrap() * 0.4 - 0.4013).abs() < 5e-4,
+        "{found:?}"
+    );
+
+    // Five of them against five others, at 10 %: never an alarm.
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+    let (mut above, mut below) = (0, 0);
+    for _ in 0..1000 {
+        let mut order = all.clone();
+        for i in (1..order.len()).rev() {
+            order.swap(i, random.next_u32() as usize % (i + 1));
+        }
+        let ratio = |p: &(f64, f64)| p.1 / p.0;
+        let (base, candidate) = (runs(&ratio, &order[..5]), runs(&ratio, &order[5..10]));
+        let found = compare(&side(&base), &side(&candidate), &rule(0.1, Pairing::None));
+        assert_ne!(found.change, ChangeKind::Regressed, "{order:?}: {found:?}");
+        // What the fixed threshold would say of the first of them.
+        if candidate[0].value < 0.4 {
+            below += 1;
+        } else {
+            above += 1;
+        }
+    }
+    assert!(above > 100 && below > 100, "{above} fail, {below} pass");
+}
