@@ -26,9 +26,7 @@ pub fn candidates_of(from: &Path) -> io::Result<Candidates> {
     } else {
         in_zip(from)?
     };
-    found
-        .files
-        .sort_by(|a, b| a.1.full_name().cmp(&b.1.full_name()));
+    found.files.sort_by_key(|(_, file)| file.full_name());
     Ok(found)
 }
 
