@@ -16,8 +16,8 @@ use prony::endpoint::openai::Completions;
 use prony::load::{RunInputs, RunPlan, Signal, drive};
 use prony::record::{Part, RequestRecord};
 use prony::sim::{Face, SimConfig};
-use prony::suite::{Arrivals, Length, Load, LoadShape, Timeouts};
-use prony::workload::Synthetic;
+use prony::suite::{Arrivals, Length, Load, LoadShape, Start, Timeouts};
+use prony::workload::{Synthetic, TokenModel};
 
 /// Processor time for the hour. The aim is 20 s; a busy or slow machine may take twice that.
 const HOUR_S: f64 = 40.0;
@@ -124,6 +124,7 @@ fn go(shape: LoadShape, duration: Duration, tokens: u32, engine: serde_json::Val
             load: Load {
                 shape,
                 max_concurrency: None,
+                start: Start::Spread,
             },
             requests: None,
             duration: Some(duration),
@@ -139,13 +140,14 @@ fn go(shape: LoadShape, duration: Duration, tokens: u32, engine: serde_json::Val
         },
         transport: EngineTransport::new(driver.clone(), Face::new(config, 0, 0)),
         protocol: Arc::new(Completions::new("prony-sim", true, &serde_json::Map::new())),
-        source: Rc::new(Synthetic {
-            seed: 0,
-            run: 0,
-            salt: None,
-            input_tokens: Length::Fixed(64),
-            output_tokens: Length::Fixed(tokens),
-        }),
+        source: Arc::new(Synthetic::new(
+            (0, 0),
+            None,
+            Length::Fixed(64),
+            Length::Fixed(tokens),
+            Arc::new(TokenModel::assumed()),
+        )),
+        ahead: false,
         sink: Box::new(move |record| sink.borrow_mut().push(record)),
         progress: Arc::default(),
         interrupt: Signal::new(),

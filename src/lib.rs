@@ -5,6 +5,7 @@
 
 pub mod baseline;
 pub mod calibrate;
+pub mod doctor;
 pub mod driver;
 pub mod endpoint;
 pub mod judge;
@@ -18,6 +19,7 @@ pub mod runner;
 pub mod sim;
 pub mod stats;
 pub mod suite;
+pub mod telemetry;
 pub mod text;
 pub mod workload;
 

@@ -118,6 +118,7 @@ fn good_suites() -> Vec<(String, String)> {
     for page in [
         "docs/suites.md",
         "docs/launch.md",
+        "docs/repeats.md",
         "docs/tutorial.md",
         "README.md",
     ] {
@@ -147,7 +148,7 @@ const EVERY_FORM: &str = r#"
 suite: 7
 target: { url: "${URL:-sim://}", model: 7, gpus: "4", stream: "true", headers: { X-A: 1 }, body: { a: [1, null] } }
 secrets: [URL]
-defaults: { warmup: 1m 30s, drain: .5s, allow_errors: 0, confidence: 95%, timeouts: { total: "${T:-60s}" } }
+defaults: { warmup: 1m 30s, drain: .5s, allow_errors: 0, confidence: 95%, client: { send_lag: 10%, busy: 0 }, timeouts: { total: "${T:-60s}" } }
 scenarios:
   - name: 1
     kind: "${K:-latency}"
@@ -487,12 +488,27 @@ const PLACES: &[Place] = &[
         suites: &["defaults: { known_issue: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
+        pointer: "/$defs/scrape",
+        suites: &[
+            "target: { url: \"sim://\", scrape: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+            "defaults: { scrape: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
+        ],
+    },
+    Place {
         pointer: "/$defs/settings",
         suites: &["defaults: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []"],
     },
     Place {
         pointer: "/$defs/settings/properties/timeouts",
         suites: &["defaults: { timeouts: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/settings/properties/client",
+        suites: &["defaults: { client: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
+        pointer: "/$defs/scenario/properties/client",
+        suites: &["scenarios: [{ client: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }]"],
     },
     Place {
         pointer: "/$defs/scenario",
@@ -542,6 +558,22 @@ const PLACES: &[Place] = &[
         suites: &[
             "defaults: { prompts: { type: synthetic, input_tokens: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
         ],
+    },
+    Place {
+        pointer: "/$defs/prompts/properties/prefix",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, prefix: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/prompts/properties/length_tolerance/anyOf/1",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, input_tokens: 1, output_tokens: 1, length_tolerance: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/tokenizer/anyOf/1",
+        suites: &["defaults: { tokenizer: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
 ];
 
@@ -641,6 +673,10 @@ fn the_values_that_the_loader_names_are_those_of_the_schema() {
         (
             "/$defs/length/anyOf/2/properties/distribution",
             "defaults: { prompts: { type: file, path: a, output_tokens: { distribution: zzzzzzzzzzzz } } }",
+        ),
+        (
+            "/$defs/tokenizer/anyOf/1/properties/tiktoken",
+            "defaults: { tokenizer: { tiktoken: zzzzzzzzzzzz } }",
         ),
     ] {
         let found = load_text(&format!("{suite}\nscenarios: []")).unwrap_err();

@@ -50,7 +50,8 @@ fn load_project(text: &str) {
 
 #[test]
 fn every_example_of_the_pages_on_suites_loads() {
-    let text = ["suites.md", "launch.md"].map(|name| fs::read_to_string(page(name)).unwrap());
+    let text = ["suites.md", "launch.md", "repeats.md"]
+        .map(|name| fs::read_to_string(page(name)).unwrap());
     let text = text.concat();
     let mut examples = 0;
     for block in text.split("```yaml\n").skip(1) {
@@ -88,6 +89,20 @@ fn metrics_page_is_current() {
         page == markdown(),
         "docs/metrics.md is not what the metric table says; write it again with\n\n    \
          PRONY_UPDATE=1 cargo test --test suite_docs metrics_page_is_current\n"
+    );
+}
+
+#[test]
+fn telemetry_page_is_current() {
+    let (path, text) = (page("telemetry.md"), prony::telemetry::server::markdown());
+    if std::env::var_os("PRONY_UPDATE").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == text,
+        "docs/telemetry.md is not what the table of names says; write it again with\n\n    \
+         PRONY_UPDATE=1 cargo test --test suite_docs telemetry_page_is_current\n"
     );
 }
 

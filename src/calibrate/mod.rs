@@ -3,6 +3,7 @@
 
 mod ask;
 mod design;
+mod detect;
 mod proposal;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod words;
 
 pub use ask::{Asked, calibrating};
 pub use design::{Cost, Plan};
+pub use detect::detectable_changes;
 pub use proposal::{Calibrated, Proposal, noise_setting};
 pub use verify::{PairChange, Verified};
 pub use words::{baseline_line, table};

@@ -32,6 +32,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),
+    /// Say what this client can sustain on this machine, and what a target supports
+    Doctor(DoctorArgs),
     /// Write a commented first suite, a prony.yaml and a CI workflow
     Init(InitArgs),
     /// Print the JSON Schema of suites or of prony.yaml, for editors
@@ -81,6 +83,9 @@ pub struct CheckArgs {
     /// Which suites, and what overrides them.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Folder that holds the results folders: what the latest run varied by says what could be told
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
     /// Take assertions that cannot be proven with what is planned as errors
     #[arg(long)]
     pub strict: bool,
@@ -408,6 +413,42 @@ pub struct SimArgs {
     /// Print the presets and leave
     #[arg(long)]
     pub list_presets: bool,
+}
+
+/// `prony doctor`
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Ask this server what it supports (http(s)://host:port/v1 or sim://PRESET). Where it wants a
+    /// key, it is taken from the variable API_KEY
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Model to ask for [default: the first that the server lists]
+    #[arg(long, value_name = "NAME", requires = "target")]
+    pub model: Option<String>,
+    /// Transport of this client to measure
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = DoctorTransport::Lean)]
+    pub transport: DoctorTransport,
+    /// For people, or for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `--transport`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorTransport {
+    /// prony's own, straight on TCP
+    Lean,
+    /// reqwest, for proxies and TLS
+    Reqwest,
+}
+
+impl From<DoctorTransport> for crate::suite::TransportKind {
+    fn from(transport: DoctorTransport) -> Self {
+        match transport {
+            DoctorTransport::Lean => Self::Lean,
+            DoctorTransport::Reqwest => Self::Reqwest,
+        }
+    }
 }
 
 /// `prony init`

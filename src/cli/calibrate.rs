@@ -262,9 +262,10 @@ fn comment(found: &[&Calibrated]) -> Vec<String> {
         };
         lines.extend(found.proposals.iter().map(|proposal| {
             format!(
-                "  {whose}{} repeats in {} sessions: {}",
+                "  {whose}{} repeats in {} session{}: {}",
                 proposal.plan.repeats,
                 proposal.plan.sessions,
+                if proposal.plan.sessions == 1 { "" } else { "s" },
                 baseline_line(proposal)
             )
         }));

@@ -1,9 +1,13 @@
+use std::path::Path;
+
 use super::args::CheckArgs;
 use super::suites::load_cases;
+use crate::calibrate::detectable_changes;
 use crate::exit;
 use crate::judge::{Outlook, outlook, remedy};
 use crate::plan::{Case, Estimate};
-use crate::runner::{print, shown, stderr_color, tell, today};
+use crate::result::{CaseResult, RunResult};
+use crate::runner::{find_run, print, rebuild, shown, stderr_color, tell, today};
 use crate::suite::{Diagnostic, Restart, Snippet, TargetUrl, render_all, render_snippet};
 use crate::text::{Redactor, count, minutes, printable};
 
@@ -14,6 +18,7 @@ pub fn check(args: &CheckArgs) -> i32 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    let before = Measured::latest(&args.results);
     let mut text = String::new();
     let (mut least, mut most) = (0.0, Some(0.0));
     let mut undecidable = Vec::new();
@@ -29,6 +34,7 @@ pub fn check(args: &CheckArgs) -> i32 {
             None => outlook(case),
         };
         text += &plan(case, &estimate, &outlooks);
+        text += &tells(case, before.as_ref());
         undecidable.extend(outlooks.iter().filter(|o| o.cannot_decide()).map(|o| {
             let (name, text) = (case.full_name(), &o.text);
             Diagnostic::new(format!("{name}: `{text}` {o}"))
@@ -76,6 +82,14 @@ fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook]) -> String {
     if scenario.repeats > 1 {
         takes.insert(0, format!("{} runs", scenario.repeats));
     }
+    if let Some(most) = case.estimate_extended() {
+        let at_most = match (most.seconds, most.requests) {
+            (Some(s), _) => format!("up to {}", minutes(s)),
+            (None, Some(n)) => format!("up to {}", amount(n, "requests")),
+            (None, None) => format!("up to {} of that", scenario.extend),
+        };
+        takes.push(format!("{at_most} where the data cannot decide"));
+    }
     takes.extend(estimate.requests.map(|n| amount(n, "requests")));
     takes.extend(estimate.input_tokens.map(|n| amount(n, "prompt tokens")));
     takes.extend(estimate.output_tokens.map(|n| amount(n, "output tokens")));
@@ -92,6 +106,37 @@ fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook]) -> String {
         out += &format!("  known issue until {}: {}\n", issue.until, issue.url);
     }
     out
+}
+
+/// What the plan could tell of a change, by what is known of noise.
+fn tells(case: &Case, before: Option<&Measured>) -> String {
+    if case.scenario.skip.is_some() {
+        return String::new();
+    }
+    let measured = before.and_then(|before| before.of(case));
+    let (from, told) = detectable_changes(case, measured);
+    if told.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("  can tell from no change, {from}:\n");
+    for line in told {
+        out += &format!("    {line}\n");
+    }
+    out
+}
+
+/// The latest results.
+struct Measured(RunResult);
+
+impl Measured {
+    fn latest(results: &Path) -> Option<Self> {
+        let folder = find_run(Path::new("latest"), results)?;
+        rebuild(&folder).ok().map(|(result, _)| Measured(result))
+    }
+
+    fn of(&self, case: &Case) -> Option<&CaseResult> {
+        self.0.cases.iter().find(|c| c.slug == case.slug)
+    }
 }
 
 fn several(n: usize, what: &str) -> String {

@@ -173,6 +173,7 @@ async fn ask(driver: &RealDriver, url: &Url, key: Option<&str>) -> Result<About,
         let body = protocol.encode(&PlannedRequest {
             prompt: Prompt::Text("Count from one to ten.".to_owned()),
             input_tokens: None,
+            counted: false,
             output_tokens: Some(TOKENS),
             labels: BTreeMap::new(),
         });

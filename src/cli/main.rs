@@ -2,7 +2,8 @@ use clap::Parser;
 
 use super::args::{Cli, Command};
 use super::{
-    baseline, calibrate, check, compare, completions, init, list, man, report, run, schema, sim,
+    baseline, calibrate, check, compare, completions, doctor, init, list, man, report, run, schema,
+    sim,
 };
 use crate::exit;
 
@@ -22,6 +23,7 @@ fn command() -> i32 {
         Command::Baseline(args) => baseline::baseline(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),

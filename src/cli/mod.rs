@@ -7,6 +7,7 @@ mod calibrate;
 mod check;
 mod compare;
 mod completions;
+mod doctor;
 mod init;
 mod introduce;
 mod list;

@@ -19,6 +19,11 @@ pub trait Driver: Clone + 'static {
     /// Runs `future` beside the others until it ends.
     fn spawn(&self, future: impl Future<Output = ()> + 'static);
 
+    /// Says that until `until` what arrives from the network may lie for `d` before it is looked at,
+    /// because the time at which it came is noted elsewhere. A driver that sleeps for that long instead
+    /// of waking for each arrival finds many at once, which costs far less. Sleepers wake as ever.
+    fn may_lie(&self, _d: Nanos, _until: Nanos) {}
+
     /// Completes after `d` from now.
     fn after(&self, d: Duration) -> impl Future<Output = ()> + 'static {
         self.at(self

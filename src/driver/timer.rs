@@ -1,8 +1,9 @@
 //! A thread that wakes tasks at absolute times, some ten microseconds late at worst on an idle core.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
+use std::thread::Thread;
 use std::time::Instant;
 
 /// A handle to the timer thread; the thread ends with the last handle.
@@ -20,6 +21,8 @@ struct Owner {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Who sleeps with [`std::thread::park_timeout`] and must hear of every wake-up.
+    resting: OnceLock<Thread>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +58,12 @@ impl Timer {
         Ok(Timer {
             owner: Arc::new(Owner { shared }),
         })
+    }
+
+    /// Has every wake-up end a rest of `thread`.
+    pub(super) fn interrupts_rest_of(&self, thread: Thread) {
+        // Only the first can be set: a driver runs on one thread.
+        let _ = self.owner.shared.resting.set(thread);
     }
 
     /// Has `waker` woken at `when`.
@@ -127,6 +136,9 @@ fn keep_time(shared: &Shared) {
         if !due.is_empty() {
             drop(state);
             due.drain(..).for_each(Waker::wake);
+            if let Some(thread) = shared.resting.get() {
+                thread.unpark();
+            }
             state = shared.lock();
             continue;
         }
@@ -144,8 +156,8 @@ fn keep_time(shared: &Shared) {
     }
 }
 
-/// Linux rounds a thread's sleeps up by 50 µs unless told otherwise.
-fn fine_timers() {
+/// Linux rounds a thread's sleeps up by 50 µs unless told otherwise; this is for the current one.
+pub(super) fn fine_timers() {
     #[cfg(target_os = "linux")]
     // SAFETY: PR_SET_TIMERSLACK takes an integer and touches no memory of ours.
     unsafe {

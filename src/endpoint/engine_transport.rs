@@ -55,10 +55,15 @@ impl<D: Driver> EngineTransport<D> {
     /// The answer to a request that is not timed, such as `GET /v1/models`: status and body. Only for
     /// what the engine answers at once.
     pub fn ask(&self, method: &str, path: &str) -> (u16, Vec<u8>) {
+        self.ask_with(method, path, &[])
+    }
+
+    /// [`Self::ask`] with a body.
+    pub fn ask_with(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let now = self.world.now();
         let mut out = Vec::new();
         let mut face = self.world.face.borrow_mut();
-        face.request(now, method, path, &[], &mut out);
+        face.request(now, method, path, body, &mut out);
         let mut answer = (0, Vec::new());
         for output in out {
             match output.piece {
@@ -263,6 +268,7 @@ mod tests {
         let body = protocol.encode(&PlannedRequest {
             prompt: Prompt::Text("one two three".to_owned()),
             input_tokens: None,
+            counted: false,
             output_tokens: Some(5),
             labels: Default::default(),
         });

@@ -30,6 +30,8 @@ pub struct Observation {
     pub output: bool,
     /// Tokens listed in an answer that is not streamed.
     pub whole_tokens: Option<u32>,
+    /// The answer's text, where it is kept to be counted.
+    pub text: Option<Box<str>>,
     /// Chunks that had come when the server last gave an output count.
     pub counted_chunks: usize,
 }
@@ -71,6 +73,7 @@ impl Observation {
                 }
             }
             Event::Error { kind, message } => self.error = Some(RequestError::new(kind, message)),
+            Event::Text(text) => self.text = Some(text.into()),
             Event::Done => {}
         }
     }
@@ -139,6 +142,9 @@ impl Observation {
         record.input_tokens = self.usage.input;
         record.cached_tokens = self.usage.cached;
         let output = self.output_tokens();
+        if !matches!(output, Some((_, TokenSource::Server))) {
+            record.uncounted.clone_from(&self.text);
+        }
         record.output_tokens = output.map(|(n, _)| n);
         record.provenance = Provenance {
             input: self.usage.input.map(|_| TokenSource::Server),

@@ -1,12 +1,15 @@
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::openai::{error_message, snippet};
-use super::{Decoder, Exchange, HandOver, Observation, Protocol, Transport, WireRequest};
+use super::{
+    Decoder, Event, Exchange, HandOver, Lent, Observation, Protocol, Transport, WireRequest,
+};
 use crate::driver::{Driver, Nanos};
 use crate::record::{ErrorKind, RequestError};
 use crate::suite::Timeouts;
@@ -53,13 +56,19 @@ pub async fn perform_until<D: Driver, T: Transport>(
 ) -> Observation {
     let request = WireRequest::new(protocol.path(), body);
     let mut call = Call {
-        driver,
-        hand_over: request.hand_over.clone(),
-        streamed: protocol.streams(),
-        began: driver.now(),
-        timeouts,
-        timer: None,
-        stop: pin!(stop),
+        watch: Watch {
+            driver,
+            timer: None,
+            stop: pin!(stop),
+        },
+        limits: Limits {
+            hand_over: request.hand_over.clone(),
+            streamed: protocol.streams(),
+            began: driver.now(),
+            timeouts,
+            sent: Cell::new(None),
+            output: Cell::new(false),
+        },
         seen: Observation::default(),
     };
     let result = call.run(transport, protocol, request).await;
@@ -68,12 +77,10 @@ pub async fn perform_until<D: Driver, T: Transport>(
         seen.end = at;
         seen.error = Some(error);
     }
-    seen.timing = call.hand_over.timing().or(seen.timing);
+    let hand_over = &call.limits.hand_over;
+    seen.timing = hand_over.timing().or(seen.timing);
     if seen.timing.is_none() {
-        seen.connecting = call
-            .hand_over
-            .connecting()
-            .map(|t| seen.end.saturating_sub(t));
+        seen.connecting = hand_over.connecting().map(|t| seen.end.saturating_sub(t));
     }
     seen
 }
@@ -84,15 +91,41 @@ type Timer = Pin<Box<dyn Future<Output = ()>>>;
 type Failure = (Nanos, RequestError);
 
 struct Call<'a, D, S> {
+    watch: Watch<'a, D, S>,
+    limits: Limits,
+    seen: Observation,
+}
+
+/// What may end a request from this side.
+struct Watch<'a, D, S> {
     driver: &'a D,
+    /// The one timer that is set.
+    timer: Option<Set>,
+    stop: Pin<&'a mut S>,
+}
+
+/// A timer that is set.
+struct Set {
+    at: Nanos,
+    timer: Timer,
+    /// Whom it will wake.
+    waker: Waker,
+}
+
+/// A timer that is set for later than this need not be asked whether its time has come. Drivers wake
+/// a sleeper some hundred microseconds before its time at most.
+const NEAR: Nanos = 10_000_000;
+
+/// When a request has taken too long.
+struct Limits {
     hand_over: HandOver,
     streamed: bool,
     began: Nanos,
     timeouts: Timeouts,
-    /// The one timer that is set, with the time it is set for.
-    timer: Option<(Nanos, Timer)>,
-    stop: Pin<&'a mut S>,
-    seen: Observation,
+    /// When it left, by the response's word.
+    sent: Cell<Option<Nanos>>,
+    /// Whether there was output.
+    output: Cell<bool>,
 }
 
 impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
@@ -102,14 +135,23 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         protocol: &dyn Protocol,
         request: WireRequest,
     ) -> Result<(), Failure> {
-        let mut exchange = match self.guard(pin!(transport.send(request))).await? {
+        let sending = pin!(transport.send(request));
+        let mut exchange = match self.watch.guard(&self.limits, sending).await? {
             Ok(exchange) => exchange,
             Err(error) => {
                 self.seen.timing = error.timing;
                 return Err((error.at, RequestError::new(error.kind, error.message)));
             }
         };
-        self.seen.timing = Some(exchange.timing());
+        let timing = exchange.timing();
+        self.seen.timing = Some(timing);
+        // The transport has said all it will: from here on the deadlines stand.
+        let sent = self
+            .limits
+            .hand_over
+            .timing()
+            .map_or(timing.sent, |t| t.sent);
+        self.limits.sent.set(Some(sent));
         let status = exchange.status();
         self.seen.status = Some(status);
         if !(200..300).contains(&status) {
@@ -125,66 +167,36 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         exchange: &mut E,
         decoder: &mut dyn Decoder,
     ) -> Result<(), Failure> {
-        let mut events = Vec::new();
-        let mut received = 0_u64;
+        let mut reading = Reading {
+            limits: &self.limits,
+            seen: &mut self.seen,
+            decoder,
+            events: Vec::new(),
+            received: 0,
+            failure: None,
+            in_time: None,
+        };
         loop {
-            let piece = self.guard(pin!(exchange.next())).await?;
-            match piece {
-                Ok(Some(piece)) => {
-                    // Data that was read after a deadline is late, whether or not the timer was first.
-                    if let Some(late) = self.overdue(piece.at) {
-                        return Err(late);
-                    }
-                    received += piece.bytes.len() as u64;
-                    let fed = decoder.feed(&piece.bytes, &mut events);
-                    self.take(&mut events, piece.at)?;
-                    fed.map_err(|error| (piece.at, error))?;
-                    if received > MAX_RESPONSE_BYTES {
-                        let text =
-                            format!("the response is longer than {MAX_RESPONSE_BYTES} bytes");
-                        return Err((piece.at, RequestError::new(ErrorKind::TooLarge, text)));
-                    }
-                }
-                Ok(None) => {
-                    let now = self.driver.now();
-                    self.seen.end = now;
-                    let finished = decoder.finish(&mut events);
-                    self.take(&mut events, now)?;
-                    finished.map_err(|error| (now, error))?;
-                    return self.complete().map_err(|error| (now, error));
-                }
-                Err(error) => return Err((error.at, RequestError::new(error.kind, error.message))),
-            }
-        }
-    }
-
-    /// Records `events`; an error among them ends the request.
-    fn take(&mut self, events: &mut Vec<super::Event>, at: Nanos) -> Result<(), Failure> {
-        for event in events.drain(..) {
-            self.seen.take(event, at, self.streamed);
-            if let Some(error) = self.seen.error.take() {
-                return Err((at, error));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether an answer that ended regularly is a success.
-    fn complete(&self) -> Result<(), RequestError> {
-        if !self.seen.output {
-            let text = match self.seen.usage.output {
-                Some(n) if n > 0 => {
-                    format!("the answer holds no text, though the server counted {n} tokens")
-                }
-                _ => "the answer ended without any generated output".to_owned(),
+            let lent = {
+                let lending = exchange.lend(|bytes, at| reading.feed(bytes, at));
+                self.watch.guard(&self.limits, pin!(lending)).await
             };
-            return Err(RequestError::new(ErrorKind::NoToken, text));
+            // What was read comes before whatever came after it.
+            if let Some(failure) = reading.failure.take() {
+                return Err(failure);
+            }
+            let end = match lent? {
+                Ok(Lent::More) => continue,
+                Ok(Lent::End(at)) => at,
+                Ok(Lent::Ended) => self.watch.driver.now(),
+                Err(error) => return Err((error.at, RequestError::new(error.kind, error.message))),
+            };
+            reading.seen.end = end;
+            let finished = reading.decoder.finish(&mut reading.events);
+            reading.take(end)?;
+            finished.map_err(|error| (end, error))?;
+            return complete(reading.seen).map_err(|error| (end, error));
         }
-        if self.seen.finish.is_none() {
-            let text = "the answer ended without a finish reason";
-            return Err(RequestError::new(ErrorKind::NoFinish, text));
-        }
-        Ok(())
     }
 
     /// The error that a response with a bad status stands for.
@@ -192,7 +204,7 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         let mut body = Vec::new();
         // What of the body cannot be had does not matter: the status alone is the error.
         let at = loop {
-            match self.guard(pin!(exchange.next())).await {
+            match self.watch.guard(&self.limits, pin!(exchange.next())).await {
                 Ok(Ok(Some(piece))) => {
                     let room = MAX_ERROR_BYTES - body.len();
                     body.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
@@ -200,7 +212,7 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
                         break piece.at;
                     }
                 }
-                Ok(Ok(None)) => break self.driver.now(),
+                Ok(Ok(None)) => break self.watch.driver.now(),
                 Ok(Err(error)) => break error.at,
                 Err((at, error)) if error.kind == ErrorKind::Cut => return (at, error),
                 Err((at, _)) => break at,
@@ -221,9 +233,88 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         };
         (at, RequestError::new(ErrorKind::Http, text))
     }
+}
 
+/// A body with a good status being read.
+struct Reading<'a> {
+    limits: &'a Limits,
+    seen: &'a mut Observation,
+    decoder: &'a mut dyn Decoder,
+    events: Vec<Event>,
+    received: u64,
+    /// Why what was read ends the request; nothing is taken after it.
+    failure: Option<Failure>,
+    /// A time that no deadline lies before: one read gives many pieces of one time.
+    in_time: Option<Nanos>,
+}
+
+impl Reading<'_> {
+    fn feed(&mut self, bytes: &[u8], at: Nanos) {
+        if self.failure.is_none()
+            && let Err(failure) = self.try_feed(bytes, at)
+        {
+            self.failure = Some(failure);
+        }
+    }
+
+    fn try_feed(&mut self, bytes: &[u8], at: Nanos) -> Result<(), Failure> {
+        // Data that was read after a deadline is late, whether or not the timer was first.
+        if self.in_time != Some(at) {
+            if let Some(late) = self.limits.overdue(at) {
+                return Err(late);
+            }
+            self.in_time = Some(at);
+        }
+        self.received += bytes.len() as u64;
+        let fed = self.decoder.feed(bytes, &mut self.events);
+        self.take(at)?;
+        fed.map_err(|error| (at, error))?;
+        if self.received > MAX_RESPONSE_BYTES {
+            let text = format!("the response is longer than {MAX_RESPONSE_BYTES} bytes");
+            return Err((at, RequestError::new(ErrorKind::TooLarge, text)));
+        }
+        Ok(())
+    }
+
+    /// Records what the decoder has read; an error among it ends the request.
+    fn take(&mut self, at: Nanos) -> Result<(), Failure> {
+        let streamed = self.limits.streamed;
+        for event in self.events.drain(..) {
+            self.seen.take(event, at, streamed);
+            if let Some(error) = self.seen.error.take() {
+                return Err((at, error));
+            }
+        }
+        self.limits.output.set(self.seen.output);
+        Ok(())
+    }
+}
+
+/// Whether an answer that ended regularly is a success.
+fn complete(seen: &Observation) -> Result<(), RequestError> {
+    if !seen.output {
+        let text = match seen.usage.output {
+            Some(n) if n > 0 => {
+                format!("the answer holds no text, though the server counted {n} tokens")
+            }
+            _ => "the answer ended without any generated output".to_owned(),
+        };
+        return Err(RequestError::new(ErrorKind::NoToken, text));
+    }
+    if seen.finish.is_none() {
+        let text = "the answer ended without a finish reason";
+        return Err(RequestError::new(ErrorKind::NoFinish, text));
+    }
+    Ok(())
+}
+
+impl<D: Driver, S: Future<Output = ()>> Watch<'_, D, S> {
     /// Waits for `work` as long as neither `stop` nor a deadline comes first.
-    async fn guard<F: Future>(&mut self, mut work: Pin<&mut F>) -> Result<F::Output, Failure> {
+    async fn guard<F: Future>(
+        &mut self,
+        limits: &Limits,
+        mut work: Pin<&mut F>,
+    ) -> Result<F::Output, Failure> {
         poll_fn(|cx| {
             if self.stop.as_mut().poll(cx).is_ready() {
                 let error = RequestError::new(ErrorKind::Cut, "ended by prony before its end");
@@ -234,32 +325,52 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
             }
             loop {
                 // Asked again each time: while a connection is made, the deadlines are not known yet.
-                let (deadline, kind) = self.deadline();
-                if self.timer.as_ref().is_none_or(|(t, _)| *t > deadline) {
-                    self.timer = Some((deadline, Box::pin(self.driver.at(deadline))));
+                let (deadline, kind) = limits.deadline();
+                match &self.timer {
+                    Some(set) if set.at <= deadline => {
+                        // The hot path: a token came, and the deadline is far.
+                        if set.waker.will_wake(cx.waker())
+                            && self.driver.now().saturating_add(NEAR) < set.at
+                        {
+                            return Poll::Pending;
+                        }
+                    }
+                    _ => {
+                        self.timer = Some(Set {
+                            at: deadline,
+                            timer: Box::pin(self.driver.at(deadline)),
+                            waker: cx.waker().clone(),
+                        });
+                    }
                 }
-                let Some((_, timer)) = &mut self.timer else {
+                let Some(set) = &mut self.timer else {
                     return Poll::Pending;
                 };
-                if timer.as_mut().poll(cx).is_pending() {
+                if set.timer.as_mut().poll(cx).is_pending() {
+                    set.waker.clone_from(cx.waker());
                     return Poll::Pending;
                 }
                 self.timer = None;
                 let now = self.driver.now();
                 if now >= deadline {
-                    return Poll::Ready(Err((now, self.timed_out(kind))));
+                    return Poll::Ready(Err((now, limits.timed_out(kind))));
                 }
             }
         })
         .await
     }
+}
 
+impl Limits {
     /// The next deadline, and what passing it means.
     fn deadline(&self) -> (Nanos, ErrorKind) {
         let after = |start: Nanos, d: Duration| {
             start.saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
         };
-        let sent = self.hand_over.timing().or(self.seen.timing).map(|t| t.sent);
+        let sent = self
+            .sent
+            .get()
+            .or_else(|| self.hand_over.timing().map(|t| t.sent));
         if sent.is_none() && self.hand_over.connecting().is_some() {
             let connect = after(self.began, self.timeouts.connect);
             return (connect, ErrorKind::ConnectTimeout);
@@ -267,7 +378,7 @@ impl<D: Driver, S: Future<Output = ()>> Call<'_, D, S> {
         let start = sent.unwrap_or(self.began);
         let total = (after(start, self.timeouts.total), ErrorKind::TotalTimeout);
         let first = after(start, self.timeouts.first_token);
-        if self.streamed && !self.seen.output && first < total.0 {
+        if self.streamed && !self.output.get() && first < total.0 {
             return (first, ErrorKind::FirstTokenTimeout);
         }
         total

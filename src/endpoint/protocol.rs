@@ -63,6 +63,8 @@ pub enum Event {
         /// The server's words.
         message: String,
     },
+    /// The whole text of the answer, where the protocol was told to keep it.
+    Text(String),
     /// `[DONE]`.
     Done,
 }

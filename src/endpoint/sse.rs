@@ -203,6 +203,9 @@ fn classify(line: &[u8], at_start: bool) -> Line<'_> {
     if line.is_empty() {
         return Line::Blank;
     }
+    if let Some(data) = line.strip_prefix(b"data: ") {
+        return Line::Data(data);
+    }
     let (field, value) = match memchr(b':', line) {
         Some(colon) => {
             let value = &line[colon + 1..];

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::driver::Nanos;
 use crate::record::ErrorKind;
+use crate::stats::Delays;
 
 /// One POST, as bytes. Where it goes and which headers it bears is the transport's, made per target.
 #[derive(Clone, Debug)]
@@ -109,6 +110,46 @@ pub trait Transport: Clone + 'static {
     fn stale_connections(&self) -> u32 {
         0
     }
+
+    /// Opens connections until `n` are idle, where the transport can, so that requests to come need
+    /// not wait for theirs. What cannot be opened, the requests themselves will say.
+    fn open_ahead(&self, _n: usize) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+
+    /// Whose clock reading the time of what was received is, as far as anything was.
+    fn stamps(&self) -> Option<Stamps> {
+        None
+    }
+
+    /// From when bytes could be read to when they were read, of every read so far, where the transport
+    /// can tell. Clones share one count; it is copied, so it is asked for before and after a run and
+    /// not in between.
+    fn read_delays(&self) -> Option<Delays> {
+        None
+    }
+}
+
+/// Who notes when bytes came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// The kernel, when the segment arrived: a busy client does not make it later.
+    Kernel,
+    /// The client, when it had read.
+    User,
+    /// The kernel for most reads, the client for some.
+    Mixed,
+}
+
+impl Stamps {
+    /// The name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stamps::Kernel => "kernel",
+            Stamps::User => "user",
+            Stamps::Mixed => "mixed",
+        }
+    }
 }
 
 /// A response under way: its head is known, its body arrives piece by piece.
@@ -128,6 +169,37 @@ pub trait Exchange: 'static {
     /// # Errors
     /// When the connection broke before the body's end.
     fn next(&mut self) -> impl Future<Output = Result<Option<Stamped>, TransportError>>;
+
+    /// The same without handing the bytes over: `take` sees each piece of the next read where it lies.
+    /// It may be called any number of times, and also where this is the end.
+    ///
+    /// # Errors
+    /// As [`Exchange::next`]; what `take` saw before the error was received.
+    fn lend(
+        &mut self,
+        mut take: impl FnMut(&[u8], Nanos),
+    ) -> impl Future<Output = Result<Lent, TransportError>> {
+        async move {
+            Ok(match self.next().await? {
+                Some(piece) => {
+                    take(&piece.bytes, piece.at);
+                    Lent::More
+                }
+                None => Lent::Ended,
+            })
+        }
+    }
+}
+
+/// What one [`Exchange::lend`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lent {
+    /// The body goes on.
+    More,
+    /// The body ended regularly, with what was read at this time.
+    End(Nanos),
+    /// The body ended regularly; nobody knows when but that it was by now.
+    Ended,
 }
 
 /// When a request left.

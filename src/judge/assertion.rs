@@ -3,10 +3,10 @@ use crate::result::{AssertionKind, AssertionResult, RatioResult, Source, Warning
 use crate::suite::assertion::{Assertion, BinaryOp, CmpOp};
 use crate::suite::{Location, Snippet, Undecided};
 
-use super::between_runs::{FEWEST as FEWEST_TO_DIFFER, widened};
+use super::between_runs::{FEWEST as FEWEST_TO_DIFFER, OfRun, widened};
 use super::compare::Look;
 use super::decide::decide;
-use super::estimate::{Estimate, Method, NoValue, estimate};
+use super::estimate::{Estimate, Method, NoValue, REPLICATES, estimate, value_and_variance};
 use super::expression::{Measured, Node, bounds_above, compile, flipped, scale};
 use super::leaf::{Leaf, LeafData, Missing};
 use super::measure::measure;
@@ -150,9 +150,10 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
         confidence: policy.confidence,
         seed: policy.seed ^ fingerprint(&assertion.text),
         blocks: phase.blocks.len(),
+        replicates: REPLICATES,
     };
     let spread = |estimated: Result<Estimate, NoValue>, node: &Node| {
-        let values = of_runs(node, &leaves, phase, unit);
+        let values = of_runs(node, &leaves, phase, unit, method.seed);
         estimated.map(|e| match values {
             Some(values) => widened(e, &values, policy.confidence),
             None => e,
@@ -225,7 +226,13 @@ fn judge_as_written(assertion: &Assertion, phase: &Prepared<'_>, policy: Policy)
 }
 
 /// The value of every run by itself. `None`: there are too few runs, or one has no value.
-fn of_runs(node: &Node, leaves: &[Measured], phase: &Prepared<'_>, unit: Unit) -> Option<Vec<f64>> {
+fn of_runs(
+    node: &Node,
+    leaves: &[Measured],
+    phase: &Prepared<'_>,
+    unit: Unit,
+    seed: u64,
+) -> Option<Vec<OfRun>> {
     if phase.each.len() < FEWEST_TO_DIFFER {
         return None;
     }
@@ -237,9 +244,9 @@ fn of_runs(node: &Node, leaves: &[Measured], phase: &Prepared<'_>, unit: Unit) -
                 .iter()
                 .map(|leaf| measure(leaf, run).ok())
                 .collect::<Option<_>>()?;
-            let value =
-                node.value(&mut |i| Some(measured[i].point()? * scale(measured[i].unit)))?;
-            Some(value / scale(unit))
+            let (value, sampling) =
+                value_and_variance(node, &measured, unit, run.blocks.len(), seed)?;
+            Some(OfRun { value, sampling })
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, Phase
 use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
 
 use super::assertion::{Outcome, Policy, judge};
-use super::compare::{Look, Noise};
+use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
 use super::input::{JudgeInput, JudgePhase, Judged};
 use super::levels::resolved;
@@ -13,7 +13,7 @@ use super::overload::overloaded;
 use super::prepared::{Prepared, phases_of};
 use super::relative::{Setting, judge_relative};
 use super::steady::{Unsteady, unsteady};
-use super::validity::{Invalid, invalid, tightest_bound};
+use super::validity::{Asserted, Invalid, doubts, invalid, tightest_bound};
 use super::verdict::Verdict;
 use super::words::{percent, quantity};
 
@@ -57,7 +57,7 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
     let conditions: Vec<Condition> = prepared
         .iter()
         .enumerate()
-        .map(|(i, phase)| condition(&input, &claims, i, phase))
+        .map(|(i, phase)| condition(&input, look, &claims, i, phase))
         .collect();
 
     let mut warnings = Vec::new();
@@ -72,15 +72,19 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
         })
         .collect();
     for (i, phase) in prepared.iter().enumerate() {
-        if let Some(warning) = slow_loop(phase, tightest(&claims, i)) {
-            warnings.push((i, warning));
-        }
+        let doubts = with_asserted(&input, look, &claims, i, |asserted| {
+            match conditions[i].invalid {
+                None => doubts(phase, asserted),
+                Some(_) => Vec::new(),
+            }
+        });
+        warnings.extend(doubts.into_iter().map(|warning| (i, warning)));
         if let Some(invalid) = &conditions[i].invalid {
             warnings.push((
                 i,
                 Warning {
                     text: invalid.reason.clone(),
-                    remedy: invalid.remedy.to_owned(),
+                    remedy: invalid.remedy.clone(),
                 },
             ));
         }
@@ -199,11 +203,14 @@ fn tightest(claims: &[Claim], phase: usize) -> Option<f64> {
 
 fn condition(
     input: &JudgeInput<'_>,
+    look: Look,
     claims: &[Claim],
     index: usize,
     phase: &Prepared<'_>,
 ) -> Condition {
-    let invalid = invalid(phase, tightest(claims, index));
+    let invalid = with_asserted(input, look, claims, index, |asserted| {
+        invalid(phase, asserted)
+    });
     let shape = shape_of(input.case, phase.phase.name);
     let constant_rate = matches!(shape, LoadShape::Rate { .. });
     let overloaded = if invalid.is_none() && constant_rate {
@@ -228,34 +235,43 @@ fn condition(
     }
 }
 
+/// Calls `then` with what `claims` assert of the phase at `index`.
+fn with_asserted<T>(
+    input: &JudgeInput<'_>,
+    look: Look,
+    claims: &[Claim],
+    index: usize,
+    then: impl FnOnce(&Asserted<'_>) -> T,
+) -> T {
+    then(&Asserted {
+        bounds: input.case.scenario.client,
+        lengths: input.case.scenario.prompts.length_tolerance,
+        tightest: tightest(claims, index),
+        timed: claims
+            .iter()
+            .filter(|c| c.phases.contains(&index))
+            .any(|c| !bounds_errors(&c.assertion)),
+        judged: &|phase| {
+            claims
+                .iter()
+                .filter(|c| c.phases == [index])
+                .filter_map(|c| {
+                    let resolved = c.resolved.as_ref().ok()?;
+                    Some(judge(resolved, phase, policy(input, look, c)))
+                })
+                .collect()
+        },
+    })
+}
+
 fn shape_of<'a>(case: &'a Case, phase: &str) -> &'a LoadShape {
     let planned = case.phases.iter().find(|p| p.name == phase);
     &planned.map_or(&case.scenario.load, |p| &p.load).shape
 }
 
-/// The client's event loop was so late that it may have stamped chunks late.
-fn slow_loop(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Warning> {
-    let delay = phase.phase.health.loop_delay?.p99;
-    let bound = tightest?;
-    (delay > 0.05 * bound).then(|| Warning {
-        text: format!(
-            "the client saw things late: p99 of its loop delay is {}, over 5 % of the tightest latency bound asserted ({})",
-            quantity(delay, Unit::Milliseconds),
-            quantity(bound, Unit::Milliseconds)
-        ),
-        remedy: "give prony more or idle cores, or run it on another machine".to_owned(),
-    })
-}
-
-fn judge_claim(
-    claim: &Claim,
-    input: &JudgeInput<'_>,
-    look: Look,
-    prepared: &[Prepared<'_>],
-    conditions: &[Condition],
-) -> (AssertionResult, Option<Warning>) {
+fn policy(input: &JudgeInput<'_>, look: Look, claim: &Claim) -> Policy {
     let scenario = &input.case.scenario;
-    let policy = Policy {
+    Policy {
         confidence: look.confidence(scenario.confidence),
         overall: scenario.confidence,
         look,
@@ -266,7 +282,17 @@ fn judge_claim(
             scenario.undecided
         },
         seed: scenario.seed,
-    };
+    }
+}
+
+fn judge_claim(
+    claim: &Claim,
+    input: &JudgeInput<'_>,
+    look: Look,
+    prepared: &[Prepared<'_>],
+    conditions: &[Condition],
+) -> (AssertionResult, Option<Warning>) {
+    let policy = policy(input, look, claim);
     let error = |reason: String| Outcome {
         reason: Some(reason),
         ..Outcome::blank(claim.assertion.op, claim.assertion.unit())
@@ -280,7 +306,7 @@ fn judge_claim(
                 policy,
                 m: input.case.relative_in_suite,
                 apart: on_servers_apart(input, phases),
-                noise: Noise::default(),
+                noise: noise_of(input.case, assertion),
                 phases: input.phases,
                 prepared,
             };
@@ -306,6 +332,34 @@ fn judge_claim(
         result.kind = AssertionKind::Relative;
     }
     (result, warning)
+}
+
+/// What the suite says of the noise of what `assertion` compares: of its metric where it is one only.
+fn noise_of(case: &Case, assertion: &Assertion) -> Noise {
+    let mut leaves = Vec::new();
+    compile(&assertion.lhs, &mut leaves);
+    compile(&assertion.rhs, &mut leaves);
+    let mut names = leaves.iter().map(|leaf| match leaf {
+        Measured::Metric(m) => MetricRef {
+            phase: None,
+            ..m.clone()
+        }
+        .to_string(),
+        Measured::Call(..) => String::new(),
+    });
+    let first = names.next().unwrap_or_default();
+    let one = names.all(|name| name == first);
+    let said = case.scenario.noise.of(if one { &first } else { "" });
+    let known = |sd: Option<f64>| {
+        sd.map(|sd| Known {
+            sd,
+            freedom: f64::INFINITY,
+        })
+    };
+    Noise {
+        run: known(said.run),
+        session: known(said.session),
+    }
 }
 
 /// Whether `phases` were measured at targets that are started apart.

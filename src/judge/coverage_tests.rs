@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::estimate::{Estimate, Method, estimate};
+use super::estimate::{Estimate, Method, REPLICATES, estimate};
 use super::expression::{Measured, Node};
 use super::input::JudgePhase;
 use super::measure::measure;
@@ -74,6 +74,7 @@ fn observe(run: RunRecords, name: &str, statistic: Option<Statistic>) -> Estimat
         confidence: 0.95,
         seed: 1,
         blocks: prepared.blocks.len(),
+        replicates: REPLICATES,
     };
     estimate(&Node::Leaf(0), &[leaf], unit, method).unwrap()
 }

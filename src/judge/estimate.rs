@@ -8,7 +8,11 @@ use super::words::number;
 use crate::metrics::Unit;
 
 /// Resamples of a bootstrap.
-const REPLICATES: usize = 2000;
+pub(super) const REPLICATES: usize = 2000;
+/// The same where a standard error is all that is wanted.
+const FEW_REPLICATES: usize = 200;
+/// Confidence at which a normal bound lies one standard error away.
+const ONE_SIGMA: f64 = 0.841_344_746;
 /// Fewer requests than this fill 20 blocks too thinly for an interval from them.
 pub(super) const MIN_REQUESTS: u64 = 2 * MIN_BATCHES as u64;
 
@@ -34,6 +38,8 @@ pub(super) struct Method {
     pub confidence: f64,
     pub seed: u64,
     pub blocks: usize,
+    /// Resamples, where there are any.
+    pub replicates: usize,
 }
 
 /// Why a value cannot be had although its leaves were measured.
@@ -116,17 +122,23 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
     let requests = leaves.iter().map(|l| l.requests).min().unwrap_or(0);
     let descriptive = leaves
         .iter()
-        .any(|l| matches!(l.data, LeafData::Extreme { .. }));
+        .any(|l| matches!(l.data, LeafData::Extreme { .. } | LeafData::Told { .. }));
     if descriptive {
+        let told = leaves
+            .iter()
+            .any(|l| matches!(l.data, LeafData::Told { .. }));
+        let what = if told {
+            "what the server tells of itself has no interval"
+        } else {
+            "a least or greatest value has no interval"
+        };
         return Ok(Estimate {
             point,
             bounds: Bounds::UNKNOWN,
             n,
             descriptive,
             share: false,
-            note: Some(
-                "a least or greatest value has no interval; the observed one decides".into(),
-            ),
+            note: Some(format!("{what}; the observed one decides")),
         });
     }
     let (bounds, note) = if requests < MIN_REQUESTS {
@@ -134,7 +146,7 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
     } else {
         let bounds = block_bootstrap(
             method.blocks,
-            REPLICATES,
+            method.replicates,
             method.confidence,
             method.seed,
             |weights| value(&|leaf| leaf.resampled(weights)),
@@ -151,6 +163,31 @@ fn compound(node: &Node, leaves: &[Leaf], unit: Unit, method: Method) -> Result<
     })
 }
 
+/// The value of `node` and the variance that its sample leaves it, read from the width of its interval
+/// (NaN: not known). `None`: there is no value.
+pub(super) fn value_and_variance(
+    node: &Node,
+    leaves: &[Leaf],
+    unit: Unit,
+    blocks: usize,
+    seed: u64,
+) -> Option<(f64, f64)> {
+    let method = Method {
+        confidence: ONE_SIGMA,
+        seed,
+        blocks,
+        replicates: FEW_REPLICATES,
+    };
+    let estimate = estimate(node, leaves, unit, method).ok()?;
+    let halves = [
+        estimate.point - estimate.bounds.lower,
+        estimate.bounds.upper - estimate.point,
+    ];
+    let finite: Vec<f64> = halves.into_iter().filter(|h| h.is_finite()).collect();
+    let half = finite.iter().sum::<f64>() / finite.len() as f64;
+    Some((estimate.point, half * half))
+}
+
 fn too_few(requests: u64) -> String {
     format!("{requests} requests are too few for an interval; it takes {MIN_REQUESTS}")
 }
@@ -164,7 +201,7 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
     let resampled = || {
         block_bootstrap(
             method.blocks,
-            REPLICATES,
+            method.replicates,
             confidence,
             method.seed,
             |weights| leaf.resampled(weights),
@@ -204,6 +241,22 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
                     upper: point,
                 }
             }
+        }
+        LeafData::Told {
+            between: Some([lower, upper]),
+            note: how,
+            ..
+        } => {
+            note = Some(how.clone());
+            Bounds {
+                lower: *lower,
+                upper: *upper,
+            }
+        }
+        LeafData::Told { note: how, .. } => {
+            descriptive = true;
+            note = Some(format!("{how}; it has no interval, the value decides"));
+            Bounds::UNKNOWN
         }
         _ if !enough => {
             note = Some(too_few(leaf.requests));

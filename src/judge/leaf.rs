@@ -37,6 +37,13 @@ pub(super) enum LeafData {
     Stddev { blocks: Vec<Moments> },
     /// A least or greatest value.
     Extreme { max: bool, blocks: Vec<Moments> },
+    /// What the server told of itself: no sample of prony's, so there is nothing to resample.
+    Told {
+        value: f64,
+        /// Where it lies for sure, in place of an interval.
+        between: Option<[f64; 2]>,
+        note: String,
+    },
 }
 
 /// One value a request.
@@ -69,6 +76,7 @@ impl Leaf {
             LeafData::Stddev { blocks } | LeafData::Extreme { blocks, .. } => {
                 self.of_moments(blocks.iter().map(|b| (1, b)))
             }
+            LeafData::Told { value, .. } => Some(*value),
         }
     }
 
@@ -82,6 +90,7 @@ impl Leaf {
             LeafData::Stddev { blocks } | LeafData::Extreme { blocks, .. } => {
                 self.of_moments(weights.iter().map(|(b, w)| (w, &blocks[b])))
             }
+            LeafData::Told { value, .. } => Some(*value),
         }
     }
 
@@ -111,6 +120,9 @@ impl Leaf {
                     "{unbounded} of {n} values never came because requests failed: unbounded beyond p{}",
                     number(from)
                 ))
+            }
+            LeafData::Told { value, .. } if value.is_infinite() => {
+                Some("it lies beyond the last bucket of the server's histogram".to_owned())
             }
             _ => None,
         }

@@ -1,6 +1,6 @@
 use crate::metrics::{
-    Availability, PhaseRates, PhaseSamples, Sample, Shape, Unit, chunk_values, column,
-    request_value, visit,
+    Availability, PhaseRates, PhaseSamples, Provenance, Sample, Shape, Unit, cached_tokens,
+    chunk_values, column, request_value, visit,
 };
 use crate::record::RequestRecord;
 use crate::stats::{Batch, BlockedBuilder, Moments, effective_sample_size};
@@ -9,6 +9,7 @@ use crate::suite::assertion::{Bound, Function, MetricRef, Statistic};
 use super::expression::Measured;
 use super::leaf::{Independent, Leaf, LeafData, Missing};
 use super::prepared::Prepared;
+use super::server::server_leaf;
 
 /// Measures `what` of `phase`.
 pub(super) fn measure(what: &Measured, phase: &Prepared<'_>) -> Result<Leaf, Missing> {
@@ -42,12 +43,15 @@ fn metric_leaf(
             metric.name
         )));
     }
+    if metric.provenance == Provenance::Server {
+        return server_leaf(m, phase);
+    }
     if samples.is_empty() {
         return Err(no_requests(&m.labels));
     }
     match metric.shape {
         Shape::PerRequest | Shape::PerChunk => distribution_leaf(m, phase, samples),
-        Shape::Phase => phase_leaf(m, phase, samples),
+        Shape::Phase | Shape::Gauge | Shape::Histogram => phase_leaf(m, phase, samples),
     }
 }
 
@@ -213,6 +217,26 @@ fn phase_leaf(
         return Ok(share_leaf(phase, samples, |row| !row.ok()));
     }
     let blocks = &phase.blocks;
+    if name == "cached_token_ratio" {
+        let tokens = cached_tokens(samples).ok_or_else(|| {
+            Missing::NotMeasured(
+                "not every answer of the window told its `cached_tokens` (vLLM wants `--enable-prompt-tokens-details`)"
+                    .to_owned(),
+            )
+        })?;
+        let mut batches = vec![Batch::default(); blocks.len()];
+        for t in &tokens {
+            let batch = &mut batches[blocks.of(t.run, t.at_us)];
+            batch.sum += t.cached;
+            batch.size += t.input;
+        }
+        return Ok(Leaf {
+            unit: m.metric.unit,
+            n: tokens.len() as u64,
+            requests: samples.len() as u64,
+            data: LeafData::Ratio { blocks: batches },
+        });
+    }
     let rates = PhaseRates::new(samples, phase.phase.gpus, &m.labels);
     let seconds = blocks.seconds();
     let mut sums = vec![0.0; blocks.len()];

@@ -11,6 +11,7 @@ mod detectable;
 mod estimate;
 mod expression;
 mod input;
+mod lateness;
 mod leaf;
 mod levels;
 mod measure;
@@ -20,6 +21,7 @@ mod overload;
 mod prepared;
 mod relative;
 mod scheduled;
+mod server;
 mod steady;
 mod validity;
 mod verdict;
@@ -32,7 +34,13 @@ mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
+mod relative_tests;
+#[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod validity_tests;
 
 pub use against::{
     AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use crate::metrics::{MetricDef, Shape, metric};
-use crate::stats::{Component, Measured as Value, student_t, variance_components};
+use crate::stats::{Component, Measured as Value, variance_components};
 use crate::suite::assertion::{MetricRef, Statistic};
 
 use super::compare::{Known, Noise};
-use super::estimate::{Method, estimate};
+use super::estimate::value_and_variance;
 use super::expression::{Measured, Node};
 use super::input::JudgePhase;
 use super::measure::measure;
@@ -21,9 +21,6 @@ const WATCHED: [(&str, &[f64]); 7] = [
     ("tokens_per_second", &[]),
     ("total_tokens_per_second", &[]),
 ];
-
-/// Confidence at which intervals of single runs are taken, to read a standard error from their width.
-const ONE_SIGMA: f64 = 0.841_344_746;
 
 /// What a metric of a phase varies by, at three levels. Standard deviations are of logarithms, so they
 /// are relative: 0.03 is 3 %. What the runs cannot tell is absent.
@@ -151,20 +148,11 @@ fn of_metric(
 
 /// The value of one run, and the relative variance that its own sample leaves open (NaN: not known).
 /// `None`: not measured.
-pub(super) fn run_value(what: &Measured, run: &Prepared<'_>) -> Option<(f64, f64)> {
+fn run_value(what: &Measured, run: &Prepared<'_>) -> Option<(f64, f64)> {
     let leaf = measure(what, run).ok()?;
     let unit = leaf.unit;
-    let method = Method {
-        confidence: ONE_SIGMA,
-        seed: 1,
-        blocks: run.blocks.len(),
-    };
-    let leaves = [leaf];
-    let estimate = estimate(&Node::Leaf(0), &leaves, unit, method).ok()?;
-    let (low, high) = (estimate.bounds.lower, estimate.bounds.upper);
-    let t = student_t(ONE_SIGMA, run.blocks.len().max(2) as f64 - 1.0);
-    let half = (high - low) / 2.0 / t / estimate.point;
-    Some((estimate.point, half * half))
+    let (value, variance) = value_and_variance(&Node::Leaf(0), &[leaf], unit, run.blocks.len(), 1)?;
+    Some((value, variance / (value * value)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use crate::metrics::Shape;
+use crate::metrics::{Provenance, Shape};
 use crate::plan::Case;
 use crate::result::ClientHealth;
 use crate::stats::{clopper_pearson, quantile_ranks};
@@ -156,6 +156,7 @@ fn of_metric(
 ) -> Prospect {
     match (m.statistic, m.metric.shape) {
         // Requests that bear a label are a part of all, and how large a one is not known.
+        _ if m.metric.provenance == Provenance::Server => Prospect::Observed,
         _ if !m.labels.is_empty() => Prospect::Unknown,
         (Some(Statistic::Min | Statistic::Max), _) => Prospect::Observed,
         (Some(Statistic::Quantile(q)), Shape::PerRequest) => {
@@ -262,7 +263,7 @@ impl std::fmt::Display for Outlook {
             ),
             (Prospect::Observed, _) => write!(
                 f,
-                "what is observed decides: a least or greatest value has no interval"
+                "what is observed decides: a least or greatest value, or what a server tells of itself, has no interval"
             ),
             (Prospect::Spread { needs }, Some(n)) if n < needs => write!(
                 f,

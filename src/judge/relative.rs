@@ -283,24 +283,23 @@ fn repeats(
                 }
             }
         }
-        let unbounded = measured.iter().any(|leaf| {
-            let point = leaf.as_ref().and_then(Leaf::point);
-            leaf.is_none() || point.is_some_and(f64::is_infinite)
-        });
-        let value = |node: &Node| {
+        let side = |node: &Node| {
+            let mut unbounded = false;
             let coherent = node.value(&mut |i| {
-                let leaf = measured[i].as_ref()?;
-                Some(leaf.point()? * scale(leaf.unit))
-            })?;
-            Some(coherent / scale(unit))
-        };
-        let side = |node: &Node| match value(node) {
-            _ if unbounded && !matches!(node.affine(), Some((_, _, None))) => Ok(f64::INFINITY),
-            Some(x) => Ok(x),
-            None => Err(format!(
-                "the expression has no value in repeat {} (a division by zero)",
-                repeat + 1
-            )),
+                let leaf = measured[i].as_ref();
+                let point = leaf.map_or(Some(f64::INFINITY), Leaf::point)?;
+                unbounded |= point.is_infinite();
+                Some(point * leaf.map_or(1.0, |l| scale(l.unit)))
+            });
+            match coherent {
+                // Whatever is made of it: nothing is known of it.
+                _ if unbounded => Ok(f64::INFINITY),
+                Some(x) => Ok(x / scale(unit)),
+                None => Err(format!(
+                    "the expression has no value in repeat {} (a division by zero)",
+                    repeat + 1
+                )),
+            }
         };
         found.sides.push((side(&claim.lhs)?, side(&claim.rhs)?));
         found.sessions.push(session);

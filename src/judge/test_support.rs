@@ -112,6 +112,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             arrivals: Arrivals::Constant,
         },
         max_concurrency: None,
+        start: Start::Spread,
     };
     let scenario = Scenario {
         name: "steady".into(),
@@ -130,12 +131,15 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             gpus: None,
             ca: None,
             insecure_tls: false,
+            transport: None,
             ready: Ready {
                 probe: Probe::Auto,
                 timeout: Duration::from_secs(1),
                 interval: Duration::from_secs(1),
             },
             launch: None,
+            tokenizer: TokenizerChoice::default(),
+            scrape: Scrape::default(),
         },
         load: load.clone(),
         requests: Some(1000),
@@ -147,14 +151,17 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
             first_token: Duration::from_secs(5),
             total: Duration::from_secs(5),
         },
+        scrape: Scrape::default(),
         repeats: 1,
         seed: 7,
         prompts: Prompts {
             source: PromptSource::Synthetic {
                 input_tokens: Length::Fixed(10),
                 output_tokens: Length::Fixed(10),
+                prefix: None,
             },
             salt: SaltMode::On,
+            length_tolerance: LengthTolerance::default(),
         },
         sla: assertions
             .into_iter()
@@ -170,6 +177,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         extend: Extend::Off,
         noise: AssumedNoise::default(),
         allow_errors: 0.01,
+        client: ClientBounds::default(),
         restart: Restart::Case,
         hooks: Hooks::default(),
         timeout: None,

@@ -1,16 +1,26 @@
-use crate::metrics::{counts_failures, quantile_of};
+use crate::metrics::{Unit, asked_input, counts_failures, quantile_of};
 use crate::record::{ErrorKind, RequestRecord};
-use crate::suite::assertion::{Assertion, Expr, ExprKind, Function};
+use crate::result::{Spread, Supply, Warning};
+use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, Function};
+use crate::suite::{ClientBounds, LengthTolerance};
 
+use super::assertion::Outcome;
 use super::expression::{Measured, bounds_above, compile, flipped, scale};
+use super::input::JudgePhase;
+use super::lateness::{Lateness, seen_in_time};
 use super::prepared::Prepared;
-use super::words::{number, percent};
+use super::verdict::Verdict;
+use super::words::{number, percent, quantity};
 
-/// Share of the tightest latency bound that the client's own lateness (p99) may reach.
-const LAG_SHARE: f64 = 0.05;
-/// Share of the asked requests that the client must have sent in time.
-const ACHIEVED: f64 = 0.98;
-
+/// Share of the prompts that may be of another length than asked for.
+const OTHER_LENGTH: f64 = 0.01;
+/// Share of something limited from which on a warning says that it runs out.
+const NEARLY_ALL: f64 = 0.9;
+/// Over reqwest bytes pass through the connection's task before the request's stamps them, and may
+/// have waited for each.
+const TASKS: f64 = 2.0;
+/// Share of the time waited for a core from which on it is named as the cause.
+const STARVED: f64 = 0.1;
 /// A request that was due just before the window's end may be sent this much after it, in µs.
 const SLACK_US: u64 = 10_000;
 
@@ -18,32 +28,328 @@ const SLACK_US: u64 = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Invalid {
     pub reason: String,
-    pub remedy: &'static str,
+    pub remedy: String,
 }
 
-/// Whether the client was the limit in `phase`. `tightest` is the tightest latency bound asserted of it,
-/// in ms.
-pub(super) fn invalid(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Invalid> {
-    if !phase.open_loop || phase.samples.is_empty() {
+/// What is asserted of a phase, as far as the client's error can bear on it.
+pub(super) struct Asserted<'a> {
+    /// From where on the client counts as the limit.
+    pub bounds: ClientBounds,
+    /// How far prompts may be from the length asked for.
+    pub lengths: LengthTolerance,
+    /// The tightest latency bound, in ms.
+    pub tightest: Option<f64>,
+    /// Something other than the share of errors is asserted.
+    pub timed: bool,
+    /// Judges the assertions on this phase alone.
+    pub judged: &'a dyn Fn(&Prepared<'_>) -> Vec<Outcome>,
+}
+
+/// Whether `phase` is not what was asked for, or the client was the limit, and which rule of `docs/verdicts.md` says so.
+pub(super) fn invalid(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
+    if phase.samples.is_empty() {
         return None;
     }
-    late(phase, tightest).or_else(|| behind(phase))
+    let open = phase.open_loop;
+    exhausted(phase)
+        .or_else(|| other_lengths(phase, asserted.lengths))
+        .or_else(|| late(phase, asserted).filter(|_| open))
+        .or_else(|| behind(phase, asserted).filter(|_| open))
+        .or_else(|| saturated(phase, asserted).filter(|_| asserted.timed))
+        .or_else(|| throttled(phase, asserted))
+        .or_else(|| seen_late(phase, asserted))
 }
 
-fn late(phase: &Prepared<'_>, tightest: Option<f64>) -> Option<Invalid> {
-    let lag = quantile_of(&phase.samples, "send_lag", 0.99)
-        .or_else(|| phase.phase.health.send_lag.map(|s| s.p99))?;
-    let (bound, what) = match tightest {
-        Some(bound) => (bound, "the tightest latency bound asserted"),
-        None => (median_latency(phase)?, "the median ttft"),
+/// What a reader of the numbers should know of the client, where it did not make the phase invalid.
+pub(super) fn doubts(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let mut warn = |text, remedy: &str| {
+        found.push(Warning {
+            text,
+            remedy: remedy.to_owned(),
+        });
     };
-    (lag > LAG_SHARE * bound).then(|| Invalid {
+    let health = phase.phase.health;
+    if let (Some(late), Some(bound)) = (lateness(phase), asserted.tightest)
+        && late.p99 > asserted.bounds.loop_delay * bound
+    {
+        warn(
+            format!(
+                "the client saw things late: p99 of its {} is {} ms, over {} of the tightest latency bound asserted ({} ms)",
+                delay_name(phase),
+                number(late.p99),
+                percent(asserted.bounds.loop_delay),
+                number(bound)
+            ),
+            "give prony more or idle cores, or run it on another machine",
+        );
+    } else if let Some(invalid) = saturated(phase, asserted) {
+        warn(invalid.reason, &invalid.remedy);
+    }
+    if let Some(t) = health
+        .throttled
+        .filter(|t| t.share > asserted.bounds.throttled)
+    {
+        warn(
+            format!(
+                "a processor limit stopped the client for {} of the time",
+                share_of(t.share)
+            ),
+            RAISE_LIMIT,
+        );
+    }
+    for (supply, what, remedy) in [
+        (health.files, "open files", MORE_FILES),
+        (
+            health.ports,
+            "ports for connections to one address",
+            MORE_PORTS,
+        ),
+    ] {
+        if let Some(Supply {
+            most,
+            limit: Some(limit),
+        }) = supply
+            && most as f64 >= NEARLY_ALL * limit as f64
+        {
+            warn(format!("{most} of {limit} {what} were in use"), remedy);
+        }
+    }
+    found
+}
+
+const LESS_OR_ELSEWHERE: &str = "ask for fewer streams or a lower rate, give prony more or idle cores, or run it on another machine";
+const RAISE_LIMIT: &str =
+    "raise the processor limit of the container or cgroup that prony runs in, or lower the load";
+const MORE_FILES: &str = "raise the limit on open files (`ulimit -n`), or ask for fewer streams";
+const MORE_PORTS: &str =
+    "widen `net.ipv4.ip_local_port_range`, or bound the connections with `max_concurrency`";
+
+/// What slowed the client down, where the machine tells, and what to do about it.
+fn cause(phase: &Prepared<'_>, bounds: ClientBounds) -> (String, String) {
+    let health = phase.phase.health;
+    if let Some(t) = health.throttled.filter(|t| t.share > bounds.throttled) {
+        let how = format!(
+            "; a processor limit stopped it for {} of the time",
+            share_of(t.share)
+        );
+        return (how, RAISE_LIMIT.to_owned());
+    }
+    let how = match (health.core_wait, health.measuring_cpu) {
+        (Some(waited), _) if waited > STARVED => format!(
+            "; its measuring thread waited for a core {} of the time",
+            share_of(waited)
+        ),
+        (_, Some(ran)) if ran >= bounds.busy => format!(
+            "; its measuring thread was on a core {} of the time",
+            share_of(ran)
+        ),
+        _ => String::new(),
+    };
+    (how, LESS_OR_ELSEWHERE.to_owned())
+}
+
+/// Prompts that by the server's count are longer or shorter than asked for, more than a few of them.
+fn other_lengths(phase: &Prepared<'_>, tolerance: LengthTolerance) -> Option<Invalid> {
+    let (mut all, mut off, mut example) = (0_u64, 0_u64, None);
+    for (asked, got) in asked_input(&phase.samples) {
+        all += 1;
+        if !tolerance.covers(asked, got) {
+            off += 1;
+            example.get_or_insert((asked, got));
+        }
+    }
+    let (asked, got) = example?;
+    (off as f64 > OTHER_LENGTH * all as f64).then(|| Invalid {
         reason: format!(
-            "the client was late: p99 of send_lag is {} ms, over 5 % of {what} ({} ms)",
-            number(lag),
+            "prompts are not as long as asked: {off} of {all} lie beyond `length_tolerance`, such as one of {got} tokens by the server's count where {asked} were asked for"
+        ),
+        remedy: "name the model's own tokenizer, let the server count (`tokenizer: server`), or raise `length_tolerance`".to_owned(),
+    })
+}
+
+/// Requests failed because this machine had run out of ports, files or memory: no fault of the target.
+fn exhausted(phase: &Prepared<'_>) -> Option<Invalid> {
+    let (name, n) = phase
+        .phase
+        .health
+        .exhausted
+        .iter()
+        .max_by_key(|(_, n)| **n)?;
+    let (what, remedy) = match name.as_str() {
+        "EADDRNOTAVAIL" => ("ports", MORE_PORTS),
+        "EMFILE" => ("open files", MORE_FILES),
+        "ENFILE" => (
+            "open files of the whole system",
+            "raise `fs.file-max`, or ask for fewer streams",
+        ),
+        _ => (
+            "memory for sockets",
+            "give the machine more memory, or ask for fewer streams",
+        ),
+    };
+    Some(Invalid {
+        reason: format!(
+            "the client ran out of {what}: {n} of {} requests failed with {name}",
+            phase.samples.len()
+        ),
+        remedy: remedy.to_owned(),
+    })
+}
+
+/// It had no time left and saw everything late: neither the load nor the times are what they are said
+/// to be.
+fn saturated(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
+    let health = phase.phase.health;
+    let limited = health
+        .throttled
+        .is_some_and(|t| t.share > asserted.bounds.throttled);
+    let busy = health.busy.filter(|b| *b >= asserted.bounds.busy);
+    let delay = health.loop_delay?.p50;
+    let (bound, what) = scale_of(phase, asserted)?;
+    let (how, remedy) = cause(phase, asserted.bounds);
+    let ran = match busy {
+        Some(busy) => format!(
+            "its measuring thread ran or waited for a core {} of the time, and ",
+            share_of(busy)
+        ),
+        None if limited => String::new(),
+        None => return None,
+    };
+    // A thread that spins for punctuality is busy too, but sees things in time.
+    (delay > asserted.bounds.loop_delay * bound).then(|| Invalid {
+        reason: format!(
+            "the client was saturated: {ran}its median loop delay is {} ms, over {} of {what} ({} ms){how}",
+            number(delay),
+            percent(asserted.bounds.loop_delay),
             number(bound)
         ),
-        remedy: "give prony more or idle cores, lower the rate, or run it on another machine",
+        remedy,
+    })
+}
+
+/// A processor limit stopped it for so long that a verdict may be the limit's doing.
+fn throttled(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
+    let seen = phase.phase.health.throttled?;
+    if seen.share <= asserted.bounds.throttled {
+        return None;
+    }
+    let could = 1.0 / (1.0 - seen.share.min(0.99));
+    let rates = (asserted.judged)(phase).iter().any(|o| {
+        let at_least = matches!(o.op, CmpOp::Gt | CmpOp::Ge);
+        let per_second = matches!(o.unit, Unit::PerSecond | Unit::TokensPerSecond);
+        let reaches = o.observed.zip(o.limit).is_some_and(|(x, l)| x * could >= l);
+        at_least && per_second && o.verdict == Verdict::Fail && reaches
+    });
+    // A request may meet stops twice: when it is sent, together with all others that the stop held up,
+    // which stamps of the kernel do not mend, and when it is answered.
+    let changes = || {
+        let twice = phase.phase.health.loop_delay.map(|s| times(s, 2.0));
+        twice.is_some_and(|late| changes_a_verdict(phase, asserted, late))
+    };
+    (rates || changes()).then(|| Invalid {
+        reason: format!(
+            "a processor limit stopped the client for {} of the time ({} of {} periods): without it the verdict could be another",
+            share_of(seen.share),
+            seen.throttled,
+            seen.periods
+        ),
+        remedy: RAISE_LIMIT.to_owned(),
+    })
+}
+
+/// It saw answers so late that with exact times the verdict could be another.
+fn seen_late(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
+    let late = lateness(phase)?;
+    let bound = asserted.tightest?;
+    if late.p99 <= asserted.bounds.loop_delay * bound || !changes_a_verdict(phase, asserted, late) {
+        return None;
+    }
+    let (how, remedy) = cause(phase, asserted.bounds);
+    Some(Invalid {
+        reason: format!(
+            "the client saw answers late: p99 of its {} is {} ms, over {} of the tightest latency bound asserted ({} ms), and without it the verdict could be another{how}",
+            delay_name(phase),
+            number(late.p99),
+            percent(asserted.bounds.loop_delay),
+            number(bound)
+        ),
+        remedy,
+    })
+}
+
+/// How late its stamps may be; absent where they do not depend on the client's promptness.
+fn lateness(phase: &Prepared<'_>) -> Option<Spread> {
+    let health = phase.phase.health;
+    match health.stamps.as_deref() {
+        Some("kernel") => None,
+        _ if health.read_delay.is_none() && by_two_tasks(phase) => {
+            health.loop_delay.map(|s| times(s, TASKS))
+        }
+        _ => health.read_delay.or(health.loop_delay),
+    }
+}
+
+fn times(Spread { p50, p99, max }: Spread, factor: f64) -> Spread {
+    Spread {
+        p50: p50 * factor,
+        p99: p99 * factor,
+        max: max * factor,
+    }
+}
+
+fn delay_name(phase: &Prepared<'_>) -> &'static str {
+    let health = phase.phase.health;
+    match health.read_delay {
+        Some(_) => "read delay",
+        None if by_two_tasks(phase) => "loop delay, twice over,",
+        None => "loop delay",
+    }
+}
+
+/// Whether bytes pass through a task of the connection before the request's stamps them.
+fn by_two_tasks(phase: &Prepared<'_>) -> bool {
+    phase.phase.health.transport == "reqwest"
+}
+
+fn changes_a_verdict(phase: &Prepared<'_>, asserted: &Asserted<'_>, late: Spread) -> bool {
+    let verdicts = |phase: &Prepared<'_>| -> Vec<Verdict> {
+        (asserted.judged)(phase).iter().map(|o| o.verdict).collect()
+    };
+    let seen = verdicts(phase);
+    seen_in_time(phase.phase.runs, Lateness(late))
+        .iter()
+        .any(|runs| {
+            let in_time = JudgePhase {
+                runs,
+                ..*phase.phase
+            };
+            verdicts(&Prepared::new(&in_time)) != seen
+        })
+}
+
+/// What the client's lateness is held against, and its name.
+fn scale_of(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<(f64, &'static str)> {
+    Some(match asserted.tightest {
+        Some(bound) => (bound, "the tightest latency bound asserted"),
+        None => (median_latency(phase)?, "the median ttft"),
+    })
+}
+
+fn late(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
+    let lag = quantile_of(&phase.samples, "send_lag", 0.99)
+        .or_else(|| phase.phase.health.send_lag.map(|s| s.p99))?;
+    let (bound, what) = scale_of(phase, asserted)?;
+    let share = asserted.bounds.send_lag;
+    let (how, remedy) = cause(phase, asserted.bounds);
+    (lag > share * bound).then(|| Invalid {
+        reason: format!(
+            "the client was late: p99 of send_lag is {} ms, over {} of {what} ({} ms){how}",
+            number(lag),
+            percent(share),
+            number(bound)
+        ),
+        remedy,
     })
 }
 
@@ -56,7 +362,7 @@ fn median_latency(phase: &Prepared<'_>) -> Option<f64> {
 
 /// Achieved / asked with slots to spare: requests that were due in the window and that the client had
 /// not sent by its end (give or take two arrivals), although nothing but the client held them up.
-fn behind(phase: &Prepared<'_>) -> Option<Invalid> {
+fn behind(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
     let total = phase.samples.len() as f64;
     let mut unsent = 0usize;
     let mut held_up = 0usize;
@@ -83,12 +389,13 @@ fn behind(phase: &Prepared<'_>) -> Option<Invalid> {
         .achieved_share
         .map_or(0.0, |share| 1.0 - share - held_up as f64 / total);
     let missing = (unsent as f64 / total).max(counted);
-    (missing > 1.0 - ACHIEVED).then(|| Invalid {
+    let (how, remedy) = cause(phase, asserted.bounds);
+    (missing > 1.0 - asserted.bounds.achieved).then(|| Invalid {
         reason: format!(
-            "the client could not keep up: {} of the requests that were due were sent in time, with slots to spare",
+            "the client could not keep up: {} of the requests that were due were sent in time, with slots to spare{how}",
             percent((1.0 - missing).max(0.0))
         ),
-        remedy: "lower the rate, give prony more or idle cores, or run it on another machine",
+        remedy,
     })
 }
 
@@ -156,4 +463,9 @@ fn inside_goodput(expr: &Expr, found: &mut Vec<f64>) {
             inside_goodput(rhs, found);
         }
     }
+}
+
+/// A share as observed.
+fn share_of(share: f64) -> String {
+    quantity(share.min(1.0), Unit::Ratio)
 }

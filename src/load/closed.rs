@@ -6,7 +6,7 @@ use futures_util::future::select;
 use super::state::{CUT, Run, nanos};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::Transport;
-use crate::suite::{Stage, StageLevel};
+use crate::suite::{Stage, StageLevel, Start};
 
 /// When the number of slots changes, in ns since the run's start, and to how many.
 pub(super) type Steps = Vec<(Nanos, u32)>;
@@ -54,7 +54,10 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, steps: St
         slots.wanted.set(wanted);
         // All streams that begin at once meet again and again: their starts are spread over a part
         // of the warm-up. Without a warm-up there is no room for that.
-        let room = (nanos(run.plan.warmup) / 2).min(SPREAD);
+        let room = match run.plan.load.start {
+            Start::Spread => (nanos(run.plan.warmup) / 2).min(SPREAD),
+            Start::Together => 0,
+        };
         for k in slots.vacant(wanted) {
             let delay = if at == 0 {
                 room * u64::from(k) / u64::from(wanted)
@@ -104,7 +107,7 @@ async fn slot<D: Driver, T: Transport>(
             run.withdraw();
             break;
         }
-        let ready = std::mem::replace(&mut next, run.prepare());
+        let ready = std::mem::replace(&mut next, run.prepare_for(None));
         run.send(ready, part, None, None).await;
     }
     slots.taken.borrow_mut()[index as usize] = false;

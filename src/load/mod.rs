@@ -5,6 +5,7 @@ mod closed;
 mod health;
 mod open;
 mod plan;
+mod prepare;
 mod request;
 mod run;
 mod signal;
@@ -12,6 +13,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use health::Tick;
 pub use plan::RunPlan;
 pub use run::{RunInputs, RunOutcome, drive};
 pub use signal::{Reached, Signal};

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use futures_util::future::{FutureExt, select};
 
-use super::request::Ready;
+use super::prepare::Ready;
 use super::state::{CUT, Run};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::Transport;
@@ -25,8 +25,9 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
             held = false;
             run.release();
         }
-        let ready = run.prepare();
-        let time = run.driver.at(run.epoch.saturating_add(due));
+        let at = run.epoch.saturating_add(due);
+        let ready = run.prepare_for(Some(at));
+        let time = run.driver.at(at);
         select(Box::pin(time), ended(&run)).await;
         if !run.wants_more() {
             break;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::suite::{Load, Timeouts};
+use crate::suite::{Load, LoadShape, StageLevel, Timeouts};
 
 /// How one run is driven.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,4 +29,31 @@ pub struct RunPlan {
     pub timeouts: Timeouts,
     /// Fixes arrivals.
     pub seed: u64,
+}
+
+/// Most connections opened ahead for an open loop, where nobody knows how many there will be.
+const AHEAD: u32 = 256;
+
+impl RunPlan {
+    /// How many connections the run needs at its beginning: all slots of a closed loop; of an open one
+    /// what a second's arrivals would hold, if no answer came before.
+    pub fn first_connections(&self) -> usize {
+        let level = match &self.load.shape {
+            LoadShape::Concurrency(n) => StageLevel::Concurrency(*n),
+            LoadShape::Rate { per_second, .. } => StageLevel::Rate(*per_second),
+            LoadShape::Stages { stages, .. } => match stages.first() {
+                Some(stage) => stage.from,
+                None => return 0,
+            },
+        };
+        let n = match level {
+            StageLevel::Concurrency(n) => n,
+            StageLevel::Rate(per_second) => {
+                // A rate is finite and not negative; the cast saturates.
+                let n = (per_second.ceil() as u32).min(AHEAD);
+                n.min(self.load.max_concurrency.unwrap_or(n))
+            }
+        };
+        n as usize
+    }
 }

@@ -1,59 +1,66 @@
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-
+use super::prepare::Ready;
 use super::state::{CUT, Run};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Transport, perform_until};
-use crate::metrics::ASKED_OUTPUT_TOKENS;
+use crate::metrics::{ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS};
 use crate::record::{ErrorKind, Part, RequestError, RequestRecord, TokenSource};
-use crate::workload::PlannedRequest;
-
-/// A request made ready before its time: its body is serialised.
-pub(super) struct Ready {
-    pub id: u64,
-    pub planned: PlannedRequest,
-    pub body: Bytes,
-}
 
 impl<D: Driver, T: Transport> Run<D, T> {
-    /// Makes the next request of the schedule ready.
+    /// [`Run::prepare`], and notes how long the request that could go out at `free` (in the driver's
+    /// time; at once where absent) waits for that.
+    pub fn prepare_for(&self, free: Option<Nanos>) -> Ready {
+        let began = self.driver.now();
+        let ready = self.prepare();
+        let late = self
+            .driver
+            .now()
+            .saturating_sub(free.map_or(began, |free| free.max(began)));
+        self.preparation.borrow_mut().add(late);
+        ready
+    }
+
+    /// The next request of the schedule, ready to be sent.
     pub fn prepare(&self) -> Ready {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
-        let planned = self.source.request(id);
-        let body = self.protocol.encode(&planned);
-        Ready { id, planned, body }
+        let ahead = self.ahead.as_ref().and_then(|ahead| ahead.take(id));
+        ahead.unwrap_or_else(|| self.maker.make(id))
     }
 
     /// Sends one request and records what came of it. `due` is absent in a closed loop; `wait` is how
     /// long it waited for `max_concurrency`.
     pub async fn send(&self, ready: Ready, part: Part, due: Option<Nanos>, wait: Option<Nanos>) {
         self.progress.sent.fetch_add(1, Ordering::Relaxed);
+        let mut record = self.blank(&ready, part, due);
+        record.wait_us = wait.map(|w| w / 1000);
         let seen = perform_until(
             &self.driver,
             &self.transport,
-            &*self.protocol,
+            &*self.maker.protocol,
             ready.body,
             self.plan.timeouts,
             self.over.reached(CUT),
         )
         .await;
-        let mut record = self.blank(&ready.planned, ready.id, part, due);
-        record.wait_us = wait.map(|w| w / 1000);
         seen.fill(&mut record, self.epoch);
         if record.input_tokens.is_none()
-            && let Some(planned) = ready.planned.input_tokens
+            && let Some(planned) = ready.input_tokens
         {
             record.input_tokens = Some(u64::from(planned));
-            record.provenance.input = Some(TokenSource::Estimate);
+            record.provenance.input = Some(if ready.counted {
+                TokenSource::Client
+            } else {
+                TokenSource::Estimate
+            });
         }
         self.ended(record);
     }
 
     /// Records a request that was due and never sent.
     pub fn never_sent(&self, ready: &Ready, part: Part, due: Nanos) {
-        let mut record = self.blank(&ready.planned, ready.id, part, Some(due));
+        let mut record = self.blank(ready, part, Some(due));
         let waited = self.now().saturating_sub(due);
         record.wait_us = Some(waited / 1000);
         record.error = Some(RequestError::new(
@@ -63,19 +70,21 @@ impl<D: Driver, T: Transport> Run<D, T> {
         self.ended(record);
     }
 
-    fn blank(
-        &self,
-        planned: &PlannedRequest,
-        id: u64,
-        part: Part,
-        due: Option<Nanos>,
-    ) -> RequestRecord {
-        let mut labels = planned.labels.clone();
-        if let Some(asked) = planned.output_tokens {
-            labels.insert(ASKED_OUTPUT_TOKENS.to_owned(), asked.to_string());
-        }
+    fn blank(&self, ready: &Ready, part: Part, due: Option<Nanos>) -> RequestRecord {
+        let mut labels = ready.labels.clone();
+        let mut asked = |label: &str, tokens: Option<u32>| {
+            if let Some(tokens) = tokens {
+                labels.insert(label.to_owned(), tokens.to_string());
+            }
+        };
+        asked(ASKED_OUTPUT_TOKENS, ready.output_tokens);
+        let input = match ready.counted {
+            true => ASKED_INPUT_TOKENS,
+            false => ESTIMATED_INPUT_TOKENS,
+        };
+        asked(input, ready.input_tokens);
         RequestRecord {
-            id,
+            id: ready.id,
             case: self.plan.case.clone(),
             phase: self.plan.phase.clone(),
             run: self.plan.run,

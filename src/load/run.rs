@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
+use super::health::Tick;
 use super::plan::RunPlan;
+use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
 use super::{closed, health, open};
-use crate::driver::Driver;
+use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
+use crate::stats::Delays;
 use crate::suite::{LoadShape, StageLevel};
 use crate::workload::{RequestSource, Schedule, stream};
 
@@ -23,7 +26,10 @@ pub struct RunInputs<T> {
     /// How they are written and read.
     pub protocol: Arc<dyn Protocol>,
     /// What is asked.
-    pub source: Rc<dyn RequestSource>,
+    pub source: Arc<dyn RequestSource>,
+    /// Requests are made ready ahead of the schedule on a thread of their own, which only real time
+    /// has use for.
+    pub ahead: bool,
     /// Takes every record as it is made; must not block.
     pub sink: Box<dyn FnMut(RequestRecord)>,
     /// Counters for a progress line.
@@ -35,6 +41,8 @@ pub struct RunInputs<T> {
 /// How a run went; its records went to the sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOutcome {
+    /// When it started, in the driver's time.
+    pub epoch: Nanos,
     /// The measured window.
     pub window: Window,
     /// Requests were due by a schedule.
@@ -43,8 +51,10 @@ pub struct RunOutcome {
     pub interrupted: bool,
     /// The drain ended before the window's last request did.
     pub drain_over: bool,
-    /// Lateness of the client's own timer inside the window, in ms, ascending.
-    pub loop_delay_ms: Vec<f64>,
+    /// Lateness of the client's own timer inside the window, in the order of time.
+    pub ticks: Vec<Tick>,
+    /// How long requests of the run that could have gone out waited for their own prompt.
+    pub preparation: Delays,
 }
 
 /// Drives one run to its end: warm-up, window, and unmeasured load until the window's last request
@@ -55,17 +65,21 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         transport,
         protocol,
         source,
+        ahead,
         sink,
         progress,
         interrupt,
     } = inputs;
+    let maker = Maker { source, protocol };
+    let ahead = ahead.then(|| Ahead::start(maker.clone())).flatten();
+    open_ahead(&driver, &transport, &plan, &interrupt).await;
     let window = RefCell::new(WindowState::new(&plan));
     let run = Rc::new(Run {
         epoch: driver.now(),
         driver,
         transport,
-        protocol,
-        source,
+        maker,
+        ahead,
         progress,
         over: Signal::new(),
         drained: Signal::new(),
@@ -75,10 +89,11 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         next_id: Cell::new(0),
         open: Cell::new(0),
         sink: RefCell::new(sink),
+        preparation: RefCell::default(),
         plan,
     });
-    let delays = health::Delays::default();
-    run.driver.spawn(health::probe(run.clone(), delays.clone()));
+    let ticks = health::Ticks::default();
+    run.driver.spawn(health::probe(run.clone(), ticks.clone()));
     let open_loop = start(&run);
 
     let interrupted = matches!(
@@ -118,19 +133,27 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     // Every record is in: the sink goes now, not with the last task that still has to wake up.
     drop(run.sink.replace(Box::new(drop)));
 
-    let mut loop_delay_ms: Vec<f64> = delays
-        .borrow()
-        .iter()
-        .map(|&ns| f64::from(ns) / 1e6)
-        .collect();
-    loop_delay_ms.sort_by(f64::total_cmp);
     RunOutcome {
+        epoch: run.epoch,
         window: run.window(),
         open_loop,
         interrupted,
         drain_over,
-        loop_delay_ms,
+        ticks: ticks.take(),
+        preparation: run.preparation.take(),
     }
+}
+
+/// Opens the connections that the first requests will need, for as long as one request would wait.
+async fn open_ahead<D: Driver, T: Transport>(
+    driver: &D,
+    transport: &T,
+    plan: &RunPlan,
+    interrupt: &Signal,
+) {
+    let opening = Box::pin(transport.open_ahead(plan.first_connections()));
+    let enough = Box::pin(driver.after(plan.timeouts.connect));
+    select(select(opening, enough), interrupt.reached(1)).await;
 }
 
 /// Starts the load; whether it is an open loop.

@@ -55,6 +55,7 @@ impl Signal {
             signal: self.clone(),
             level,
             slot: None,
+            registered: None,
         }
     }
 
@@ -72,19 +73,30 @@ pub struct Reached {
     signal: Signal,
     level: u8,
     slot: Option<usize>,
+    /// Who will be woken, and the level when that was noted: a raise since has taken the note away.
+    registered: Option<(Waker, u8)>,
 }
 
 impl Future for Reached {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.signal.level() >= self.level {
+        let level = self.signal.level();
+        if level >= self.level {
             return Poll::Ready(());
+        }
+        // A request asks with every token, and hardly ever is there anything new.
+        if let Some((waker, at)) = &self.registered
+            && *at == level
+            && waker.will_wake(cx.waker())
+        {
+            return Poll::Pending;
         }
         let signal = self.signal.clone();
         let mut wakers = signal.lock();
         // Looked at again under the lock: a raise in between has already taken the wakers.
-        if signal.level() >= self.level {
+        let level = signal.level();
+        if level >= self.level {
             return Poll::Ready(());
         }
         let slot = match self.slot {
@@ -101,6 +113,7 @@ impl Future for Reached {
             wakers.slots[slot] = Some(cx.waker().clone());
         }
         self.slot = Some(slot);
+        self.registered = Some((cx.waker().clone(), level));
         Poll::Pending
     }
 }
@@ -142,5 +155,30 @@ mod tests {
         assert_eq!(times, (5, 9));
         let wakers = signal.lock();
         assert_eq!(wakers.free.len(), wakers.slots.len());
+    }
+
+    #[test]
+    fn a_raise_that_is_not_enough_hides_none_that_is() {
+        let driver = VirtualDriver::new();
+        let signal = Signal::new();
+        let (d, s) = (driver.clone(), signal.clone());
+        driver.spawn(async move {
+            d.at(5).await;
+            s.raise(1);
+            d.at(20).await;
+            s.raise(2);
+        });
+        let (d, s) = (driver.clone(), signal.clone());
+        let at = driver.block_on(async move {
+            // Asked between the raises too, and without being woken by them.
+            let ticks = async {
+                for t in [3, 4, 8, 12] {
+                    d.at(t).await;
+                }
+            };
+            futures_util::join!(s.reached(2), ticks);
+            d.now()
+        });
+        assert_eq!(at, 20);
     }
 }

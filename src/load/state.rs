@@ -1,15 +1,14 @@
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::plan::RunPlan;
+use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use crate::driver::{Driver, Nanos};
-use crate::endpoint::Protocol;
 use crate::record::{Part, RequestRecord, Window};
-use crate::workload::RequestSource;
+use crate::stats::Delays;
 
 /// Counters for a progress line; written by the run, read by anyone.
 #[derive(Debug, Default)]
@@ -30,8 +29,9 @@ pub(super) const CUT: u8 = 2;
 pub(super) struct Run<D, T> {
     pub driver: D,
     pub transport: T,
-    pub protocol: Arc<dyn Protocol>,
-    pub source: Rc<dyn RequestSource>,
+    pub maker: Maker,
+    /// Makes requests ready on another thread; absent where each is made on the spot.
+    pub ahead: Option<Ahead>,
     pub plan: RunPlan,
     pub epoch: Nanos,
     pub progress: Arc<Progress>,
@@ -48,6 +48,8 @@ pub(super) struct Run<D, T> {
     /// Requests that exist and have no record yet.
     pub open: Cell<u64>,
     pub sink: RefCell<Box<dyn FnMut(RequestRecord)>>,
+    /// How long requests that could have gone out waited for their own prompt.
+    pub preparation: RefCell<Delays>,
 }
 
 /// The window while it is being measured, in ns since the run's start.

@@ -13,8 +13,8 @@ use crate::endpoint::{
     Exchange, SendTiming, Stamped, Transport, TransportError, WireRequest, openai::Completions,
 };
 use crate::record::{ErrorKind, Part, RequestRecord};
-use crate::suite::{Arrivals, Length, Load, LoadShape, Stage, StageLevel, Timeouts};
-use crate::workload::Synthetic;
+use crate::suite::{Arrivals, Length, Load, LoadShape, Stage, StageLevel, Start, Timeouts};
+use crate::workload::{Synthetic, TokenModel};
 
 const MS: Nanos = 1_000_000;
 
@@ -104,6 +104,7 @@ fn plan(shape: LoadShape) -> RunPlan {
         load: Load {
             shape,
             max_concurrency: None,
+            start: Start::Spread,
         },
         requests: None,
         duration: None,
@@ -159,13 +160,14 @@ fn drive_on<D: Driver>(
             gap: gap * MS,
         },
         protocol: Arc::new(Completions::new("m", true, &serde_json::Map::new())),
-        source: Rc::new(Synthetic {
-            seed: 0,
-            run: 0,
-            salt: None,
-            input_tokens: Length::Fixed(4),
-            output_tokens: Length::Fixed(2),
-        }),
+        source: Arc::new(Synthetic::new(
+            (0, 0),
+            None,
+            Length::Fixed(4),
+            Length::Fixed(2),
+            Arc::new(TokenModel::assumed()),
+        )),
+        ahead: false,
         sink: Box::new(move |r| sink.borrow_mut().push(r)),
         progress: Arc::default(),
         interrupt,
@@ -316,6 +318,32 @@ fn closed_loop_starts_are_spread_over_half_the_warm_up() {
 }
 
 #[test]
+fn a_closed_loop_can_be_asked_to_start_all_at_once() {
+    let mut plan = RunPlan {
+        warmup: Duration::from_secs(1),
+        duration: Some(Duration::from_secs(1)),
+        ..plan(LoadShape::Concurrency(5))
+    };
+    plan.load.start = Start::Together;
+    let run = drive_against(plan, 900, 700, None);
+    let first = run.of(Part::Warmup);
+    assert_eq!(first.iter().filter(|r| r.sent_us == Some(0)).count(), 5);
+}
+
+#[test]
+fn connections_are_opened_for_what_the_run_begins_with() {
+    let ahead = |shape, max| {
+        let mut plan = plan(shape);
+        plan.load.max_concurrency = max;
+        plan.first_connections()
+    };
+    assert_eq!(ahead(LoadShape::Concurrency(512), None), 512);
+    assert_eq!(ahead(constant(19.5), None), 20);
+    assert_eq!(ahead(constant(19.5), Some(7)), 7);
+    assert_eq!(ahead(constant(1e6), None), 256);
+}
+
+#[test]
 fn waiting_for_a_slot_is_recorded_and_not_hidden() {
     let run = drive_against(
         RunPlan {
@@ -323,6 +351,7 @@ fn waiting_for_a_slot_is_recorded_and_not_hidden() {
             load: Load {
                 shape: constant(10.0),
                 max_concurrency: Some(1),
+                start: Start::Spread,
             },
             ..plan(constant(10.0))
         },
@@ -415,6 +444,7 @@ fn an_interrupt_stops_sending_drains_briefly_and_records_everything() {
             load: Load {
                 shape: constant(10.0),
                 max_concurrency: Some(2),
+                start: Start::Spread,
             },
             ..plan(constant(10.0))
         },

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::table::{Availability, Direction, METRICS, MetricDef, Shape};
+use super::table::{Availability, Direction, METRICS, MetricDef, Provenance, Shape};
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -14,6 +14,9 @@ than everything in quantiles; `mean`, `stddev`, `min` and `max` cover successes.
 
 **Statistics** are `mean`, `stddev`, `min`, `max`, `median` and `pN` (`p50`, `p99`, `p99.9`); quantiles are
 linearly interpolated (type 7). A metric with one value a phase takes none.
+
+What the **server** counted of itself is read from its `/metrics` while the load is on; it takes no part in
+what prony counts. `docs/telemetry.md` says how, and what each engine tells.
 ";
 
 const FUNCTIONS: &str = "\
@@ -32,15 +35,16 @@ pub fn markdown() -> String {
     let mut page = String::from(INTRODUCTION);
     let measured = |m: &&MetricDef| !matches!(m.availability, Availability::Comes(_));
     page.push_str("\n## Measured now\n\n");
-    page.push_str("| metric | unit | better | values | in goodput | needs |\n");
-    page.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    page.push_str("| metric | unit | better | values | by | in goodput | needs |\n");
+    page.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
     for metric in METRICS.iter().filter(measured) {
         let _ = writeln!(
             page,
-            "| [`{name}`](#{name}) | {} | {} | {} | {} | {} |",
+            "| [`{name}`](#{name}) | {} | {} | {} | {} | {} | {} |",
             metric.unit.name(),
             direction(metric),
             shape(metric),
+            provenance(metric),
             if metric.in_goodput { "yes" } else { "" },
             needs(metric),
             name = metric.name,
@@ -87,6 +91,15 @@ fn shape(metric: &MetricDef) -> &'static str {
         Shape::PerRequest => "one a request",
         Shape::PerChunk => "several a request",
         Shape::Phase => "one a phase",
+        Shape::Gauge => "over time",
+        Shape::Histogram => "a histogram",
+    }
+}
+
+fn provenance(metric: &MetricDef) -> &'static str {
+    match metric.provenance {
+        Provenance::Client => "prony",
+        Provenance::Server => "server",
     }
 }
 

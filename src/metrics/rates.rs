@@ -1,4 +1,5 @@
 use super::samples::{Arrival, PhaseSamples};
+use crate::record::TokenSource;
 
 /// What passed through the windows of a phase, and the width of the windows: the numerators of all
 /// rates. A part that is missing is `None`.
@@ -66,10 +67,49 @@ impl PhaseRates {
     }
 }
 
+/// Prompt tokens of one request, and how many of them came from the server's cache.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CachedTokens {
+    /// Index of the run.
+    pub run: usize,
+    /// When the request was due or sent, in µs.
+    pub at_us: u64,
+    /// From the cache.
+    pub cached: f64,
+    /// All.
+    pub input: f64,
+}
+
+/// Cached and all prompt tokens of the window's successes, by the server's answers. `None` where one of
+/// them does not tell: some servers leave the field out, and what that means is not known.
+pub fn cached_tokens(samples: &PhaseSamples<'_>) -> Option<Vec<CachedTokens>> {
+    let mut all = Vec::new();
+    for (run, part) in samples.runs.iter().enumerate() {
+        for row in part.rows.iter().filter(|row| row.record.ok()) {
+            if row.record.provenance.input != Some(TokenSource::Server) {
+                return None;
+            }
+            all.push(CachedTokens {
+                run,
+                at_us: row.at_us,
+                cached: row.record.cached_tokens? as f64,
+                input: row.record.input_tokens? as f64,
+            });
+        }
+    }
+    (!all.is_empty()).then_some(all)
+}
+
 /// The value of a metric that a phase has one of; `None` when it is missing.
 pub fn phase_value(name: &str, samples: &PhaseSamples<'_>, rates: &PhaseRates) -> Option<f64> {
     if name == "error_rate" {
         return (!samples.is_empty()).then(|| samples.failed() as f64 / samples.len() as f64);
+    }
+    if name == "cached_token_ratio" {
+        let (cached, input) = cached_tokens(samples)?
+            .iter()
+            .fold((0.0, 0.0), |(c, i), t| (c + t.cached, i + t.input));
+        return (input > 0.0).then(|| cached / input);
     }
     let seconds = samples.window_s();
     if seconds <= 0.0 || samples.runs.iter().all(|r| r.run.records.is_empty()) {

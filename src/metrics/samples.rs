@@ -38,6 +38,10 @@ pub struct Arrival {
     pub amount: f64,
 }
 
+/// Arrivals of tokens that are kept one by one (16 MB); past that, all within a millisecond are one, so
+/// that memory grows with time and not with tokens.
+const EXACT_ARRIVALS: usize = 1_000_000;
+
 impl<'a> PhaseSamples<'a> {
     /// The samples of `runs`.
     ///
@@ -136,6 +140,7 @@ impl RunSamples<'_> {
     pub fn output_tokens(&self, labels: &[(String, String)]) -> Option<Vec<Arrival>> {
         let window = self.run.window;
         let mut arrivals = Vec::new();
+        let mut bound = EXACT_ARRIVALS;
         let (mut answered, mut known) = (false, false);
         for record in self.everyone(labels) {
             let through = record.ok() && overlaps(record, window);
@@ -145,6 +150,10 @@ impl RunSamples<'_> {
             };
             known |= through;
             arrivals.extend(tokens.into_iter().filter(|a| window.contains(a.at_us)));
+            if arrivals.len() > bound {
+                merge(&mut arrivals);
+                bound = bound.max(2 * arrivals.len());
+            }
         }
         (known || !answered).then_some(arrivals)
     }
@@ -187,6 +196,18 @@ impl RunSamples<'_> {
     ) -> impl Iterator<Item = &'s RequestRecord> {
         self.run.records.iter().filter(move |r| bears(r, labels))
     }
+}
+
+/// Makes one arrival of all within a millisecond, at the time of the first.
+fn merge(arrivals: &mut Vec<Arrival>) {
+    arrivals.sort_by_key(|a| a.at_us);
+    arrivals.dedup_by(|later, first| {
+        let same = later.at_us / 1_000 == first.at_us / 1_000;
+        if same {
+            first.amount += later.amount;
+        }
+        same
+    });
 }
 
 fn overlaps(record: &RequestRecord, window: Window) -> bool {
@@ -383,4 +404,17 @@ pub(super) fn token_sources(
         }
     }
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_within_a_millisecond_become_one_and_none_is_lost() {
+        let at = |at_us, amount| Arrival { at_us, amount };
+        let mut arrivals = vec![at(2_999, 1.0), at(100, 2.0), at(3_000, 0.5), at(2_100, 4.0)];
+        merge(&mut arrivals);
+        assert_eq!(arrivals, [at(100, 2.0), at(2_100, 5.0), at(3_000, 0.5)]);
+    }
 }

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 
 use crate::record::{Part, RunRecords};
 use crate::result::RunSeries;
-use crate::stats::quantile;
+use crate::stats::{EXACT_VALUES, ValueStore};
 
 use super::samples::{request_value, token_arrivals};
+use super::server_series::server_series;
 
 /// Most stretches of a series.
 const MAX_POINTS: u64 = 3600;
@@ -31,8 +32,10 @@ pub fn series(run: &RunRecords) -> RunSeries {
     let mut failed = vec![0.0; points];
     let mut tokens = vec![0.0; points];
     let mut in_flight = vec![0.0; points];
-    let mut ttft: Vec<Vec<f64>> = vec![Vec::new(); points];
-    let mut itl: Vec<Vec<f64>> = vec![Vec::new(); points];
+    // Exact where a stretch has few values; many of them are counted in bins, so that memory has a bound.
+    let store = ValueStore::with_limit(EXACT_VALUES / points.max(1));
+    let mut ttft = vec![store.clone(); points];
+    let mut itl = vec![store; points];
     let mut tokens_known = false;
     let add = |series: &mut Vec<f64>, at: u64, amount: f64| {
         if let Some(x) = series.get_mut(slot(at)) {
@@ -96,12 +99,10 @@ pub fn series(run: &RunRecords) -> RunSeries {
     if tokens_known {
         put("tokens_per_second", known(tokens));
     }
-    for (name, mut values) in [("ttft", ttft), ("itl", itl)] {
-        for v in &mut values {
-            v.sort_by(f64::total_cmp);
-        }
+    for (name, values) in [("ttft", ttft), ("itl", itl)] {
+        let values: Vec<_> = values.into_iter().map(ValueStore::sorted).collect();
         for (suffix, q) in [("p50", 0.5), ("p99", 0.99)] {
-            let quantiles = values.iter().map(|v| quantile(v, q)).collect();
+            let quantiles = values.iter().map(|v| v.quantile(q)).collect();
             put(&format!("{name}_{suffix}"), quantiles);
         }
     }
@@ -112,6 +113,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
             run.window.end_us as f64 / 1e6,
         ],
         series,
+        server: server_series(run),
     }
 }
 

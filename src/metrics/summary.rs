@@ -7,6 +7,7 @@ use crate::stats::{Moments, ValueStore, beyond};
 use super::histogram::histogram;
 use super::rates::{PhaseRates, phase_value};
 use super::samples::{PhaseSamples, visit};
+use super::server::server_metrics;
 use super::table::{Availability, METRICS, MetricDef, Shape};
 
 /// The summary of one run: counts and metrics of its window, without histograms.
@@ -35,11 +36,14 @@ pub fn summarize_run(run: &RunRecords, gpus: Option<u32>, interrupted: bool) -> 
 pub fn summarize_phase(runs: &[RunRecords], gpus: Option<u32>, interrupted: bool) -> Metrics {
     let samples = PhaseSamples::new(runs, interrupted);
     let rates = PhaseRates::new(&samples, gpus, &[]);
-    METRICS
-        .iter()
-        .filter(|m| !matches!(m.availability, Availability::Comes(_)))
-        .filter_map(|m| Some((m.name.to_owned(), summarize(m, &samples, &rates)?)))
-        .collect()
+    let mut metrics = server_metrics(runs);
+    metrics.extend(
+        METRICS
+            .iter()
+            .filter(|m| !matches!(m.availability, Availability::Comes(_)))
+            .filter_map(|m| Some((m.name.to_owned(), summarize(m, &samples, &rates)?))),
+    );
+    metrics
 }
 
 fn summarize(
@@ -57,6 +61,7 @@ fn summarize(
                 value,
             })
         }),
+        Shape::Gauge | Shape::Histogram => None,
     }
 }
 

@@ -17,8 +17,7 @@ pub fn request(id: u64, at_us: u64, ttft_us: u64, gaps: usize, gap_us: u64) -> R
         gap_us,
         tokens: Some(1),
     };
-    let mut chunks = vec![chunk(0)];
-    chunks.extend(std::iter::repeat_n(chunk(gap_us), gaps));
+    let rest = std::iter::repeat_n(chunk(gap_us), gaps);
     RequestRecord {
         id,
         case: "suite::case".into(),
@@ -35,7 +34,7 @@ pub fn request(id: u64, at_us: u64, ttft_us: u64, gaps: usize, gap_us: u64) -> R
             input: Some(TokenSource::Server),
             output: Some(TokenSource::Server),
         },
-        chunks,
+        chunks: std::iter::once(chunk(0)).chain(rest).collect(),
         ..RequestRecord::default()
     }
 }
@@ -69,6 +68,7 @@ pub fn run(start_us: u64, end_us: u64, records: Vec<RequestRecord>) -> RunRecord
         open_loop: true,
         window: Window { start_us, end_us },
         records,
+        scrapes: Vec::new(),
     }
 }
 

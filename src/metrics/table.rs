@@ -21,6 +21,17 @@ pub struct MetricDef {
     pub formula: &'static str,
     /// Whether this version measures it.
     pub availability: Availability,
+    /// Who counted.
+    pub provenance: Provenance,
+}
+
+/// Who counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// prony, from its requests.
+    Client,
+    /// The server, of itself; read from its `/metrics` while the load is on.
+    Server,
 }
 
 /// Which way is better.
@@ -43,6 +54,10 @@ pub enum Shape {
     PerChunk,
     /// One per phase: takes no statistic.
     Phase,
+    /// A level that is looked at from time to time: needs a statistic, and times weigh.
+    Gauge,
+    /// A histogram that the server keeps: needs a statistic, `mean` or a quantile.
+    Histogram,
 }
 
 /// Whether this version measures a metric.
@@ -89,9 +104,24 @@ const BASE: MetricDef = MetricDef {
     meaning: "",
     formula: "",
     availability: Availability::Here,
+    provenance: Provenance::Client,
 };
 
-const SERVER: Availability = Availability::Comes("the server's own counters");
+const SERVER: MetricDef = MetricDef {
+    unit: Unit::Count,
+    direction: Direction::Neutral,
+    shape: Shape::Phase,
+    can_be_zero: true,
+    provenance: Provenance::Server,
+    ..BASE
+};
+const TIMES: MetricDef = MetricDef {
+    unit: Unit::Milliseconds,
+    direction: Direction::LowerIsBetter,
+    shape: Shape::Histogram,
+    can_be_zero: false,
+    ..SERVER
+};
 const CAPACITY: Availability = Availability::Comes("the capacity search (`search:`)");
 const CACHE: Availability = Availability::Comes("scenarios of kind `cache`");
 
@@ -240,7 +270,7 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::Tokens,
         direction: Direction::Neutral,
         meaning: "Prompt tokens of a request.",
-        formula: "usage.prompt_tokens, else an estimate marked as such",
+        formula: "usage.prompt_tokens, else what was planned, by a tokenizer or estimated",
         ..BASE
     },
     MetricDef {
@@ -248,7 +278,7 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::Tokens,
         direction: Direction::Neutral,
         meaning: "Generated tokens of a request.",
-        formula: "usage.completion_tokens, else tokens or chunks counted",
+        formula: "usage.completion_tokens, else counted by a tokenizer here, else chunks",
         ..BASE
     },
     MetricDef {
@@ -291,57 +321,161 @@ pub static METRICS: &[MetricDef] = &[
         ..BASE
     },
     MetricDef {
-        name: "queue_depth",
-        unit: Unit::Count,
+        name: "cached_token_ratio",
+        unit: Unit::Ratio,
+        direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
         can_be_zero: true,
-        meaning: "Requests waiting inside the server.",
-        formula: "the server's gauge, averaged over the window",
-        availability: SERVER,
+        meaning: "Share of the prompt tokens of the window's requests that the server says, in the answer to each, it took from its prefix cache. `cache_hit_ratio` is the same by the server's counters. Missing where an answer of the window does not tell.",
+        formula: "Σ usage.prompt_tokens_details.cached_tokens / Σ usage.prompt_tokens, over successes",
         ..BASE
     },
     MetricDef {
+        name: "queue_depth",
+        direction: Direction::LowerIsBetter,
+        shape: Shape::Gauge,
+        meaning: "Requests waiting inside the server, all replicas together.",
+        formula: "the server's gauge; each look stands for the time nearest to it",
+        ..SERVER
+    },
+    MetricDef {
         name: "running",
-        unit: Unit::Count,
-        direction: Direction::Neutral,
-        shape: Shape::Phase,
-        can_be_zero: true,
-        meaning: "Requests being worked on inside the server.",
-        formula: "the server's gauge, averaged over the window",
-        availability: SERVER,
-        ..BASE
+        shape: Shape::Gauge,
+        meaning: "Requests being worked on inside the server, all replicas together.",
+        formula: "the server's gauge; each look stands for the time nearest to it",
+        ..SERVER
     },
     MetricDef {
         name: "kv_usage",
         unit: Unit::Ratio,
-        direction: Direction::Neutral,
-        shape: Shape::Phase,
-        can_be_zero: true,
-        meaning: "Share of the server's KV cache in use.",
-        formula: "the server's gauge, averaged over the window",
-        availability: SERVER,
-        ..BASE
+        shape: Shape::Gauge,
+        meaning: "Share of the server's KV cache in use, the mean over replicas.",
+        formula: "the server's gauge; each look stands for the time nearest to it",
+        ..SERVER
     },
     MetricDef {
         name: "preemptions",
-        unit: Unit::Count,
-        shape: Shape::Phase,
-        can_be_zero: true,
-        meaning: "Requests that the server preempted inside the window.",
-        formula: "difference of the server's counter",
-        availability: SERVER,
-        ..BASE
+        direction: Direction::LowerIsBetter,
+        meaning: "Requests that the server preempted (SGLang: retracted) inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
     },
     MetricDef {
         name: "cache_hit_ratio",
         unit: Unit::Ratio,
         direction: Direction::HigherIsBetter,
-        shape: Shape::Phase,
+        meaning: "Share of the prompt tokens looked up in the window that came from the prefix cache, by the server's counters.",
+        formula: "cache_hits / cache_queries",
+        ..SERVER
+    },
+    MetricDef {
+        name: "cache_queries",
+        unit: Unit::Tokens,
+        meaning: "Prompt tokens looked up in the prefix cache inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "cache_hits",
+        unit: Unit::Tokens,
+        meaning: "Prompt tokens found in the prefix cache inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "server_ttft",
+        meaning: "Time to first token as the server counts it: from a request's arrival there. Its quantiles are no finer than the buckets of its histogram, which stand beside them.",
+        formula: "the histogram's growth over the window: sum / count, linear inside a bucket",
+        ..TIMES
+    },
+    MetricDef {
+        name: "server_e2e_latency",
+        meaning: "Whole time of a request as the server counts it.",
+        formula: "the histogram's growth over the window: sum / count, linear inside a bucket",
+        ..TIMES
+    },
+    MetricDef {
+        name: "server_itl",
         can_be_zero: true,
-        meaning: "Share of prompt tokens that came from the prefix cache.",
-        formula: "hits / queries",
-        availability: SERVER,
-        ..BASE
+        meaning: "Time between tokens as the server counts it.",
+        formula: "the histogram's growth over the window: sum / count, linear inside a bucket",
+        ..TIMES
+    },
+    MetricDef {
+        name: "server_queue_time",
+        can_be_zero: true,
+        meaning: "How long requests waited inside the server before they were first worked on.",
+        formula: "the histogram's growth over the window: sum / count, linear inside a bucket",
+        ..TIMES
+    },
+    MetricDef {
+        name: "server_requests",
+        meaning: "Requests that the server finished inside the window, whoever sent them.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "server_prompt_tokens",
+        unit: Unit::Tokens,
+        meaning: "Prompt tokens that the server took in inside the window, cached ones included.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "server_generation_tokens",
+        unit: Unit::Tokens,
+        meaning: "Tokens that the server generated inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "prompt_tokens_computed",
+        unit: Unit::Tokens,
+        meaning: "Prompt tokens that the server computed itself inside the window: neither cached nor transferred.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "prompt_tokens_transferred",
+        unit: Unit::Tokens,
+        meaning: "Prompt tokens whose KV came from another server inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "kv_transfers",
+        meaning: "KV transfers between servers inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "kv_transfer_bytes",
+        meaning: "Bytes of KV transferred between servers inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "kv_transfer_failures",
+        direction: Direction::LowerIsBetter,
+        meaning: "KV transfers that failed inside the window.",
+        formula: "the counter at the window's end − at its start",
+        ..SERVER
+    },
+    MetricDef {
+        name: "kv_transfer_time",
+        can_be_zero: true,
+        meaning: "How long a KV transfer took.",
+        formula: "the histogram's growth over the window: sum / count, linear inside a bucket",
+        ..TIMES
+    },
+    MetricDef {
+        name: "replica_skew",
+        unit: Unit::Ratio,
+        direction: Direction::LowerIsBetter,
+        can_be_zero: false,
+        meaning: "How much more the busiest replica generated than the mean of all, where the server tells of several: 1 is even.",
+        formula: "most server_generation_tokens of a replica / their mean",
+        ..SERVER
     },
     MetricDef {
         name: "ideal_cache_hit_ratio",

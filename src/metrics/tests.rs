@@ -1,6 +1,6 @@
 use super::synthetic::*;
 use super::*;
-use crate::record::{Chunk, ErrorKind, Part, RunRecords, TokenSource};
+use crate::record::{Chunk, Chunks, ErrorKind, Part, RunRecords, TokenSource};
 use crate::result::{Distribution, MetricSummary};
 
 fn distribution<'a>(metrics: &'a crate::result::Metrics, name: &str) -> &'a Distribution {
@@ -98,17 +98,16 @@ fn a_token_at_the_edge_of_the_window() {
 fn tokens_of_a_chunk_are_taken_from_the_server_where_it_says() {
     let mut r = request(0, 0, 100 * MS, 3, 100 * MS);
     r.output_tokens = Some(8);
-    for c in &mut r.chunks {
-        c.tokens = None;
-    }
+    let counted = |chunks: &Chunks, counts: [Option<u32>; 4]| -> Chunks {
+        let both = chunks.iter().zip(counts);
+        both.map(|(c, tokens)| Chunk { tokens, ..c }).collect()
+    };
+    r.chunks = counted(&r.chunks, [None; 4]);
     // Four chunks share eight tokens evenly; two of the chunks arrive within the first 250 ms.
     let m = summarize(&run(0, 250 * MS, vec![r.clone()]));
     assert_eq!(value(&m, "tokens_per_second"), 16.0);
 
-    let counts = [1, 5, 1, 1];
-    for (c, n) in r.chunks.iter_mut().zip(counts) {
-        c.tokens = Some(n);
-    }
+    r.chunks = counted(&r.chunks, [1, 5, 1, 1].map(Some));
     let m = summarize(&run(0, 250 * MS, vec![r]));
     assert_eq!(value(&m, "tokens_per_second"), 24.0);
     assert_eq!(distribution(&m, "chunk_tokens").max, Some(5.0));

@@ -2,10 +2,9 @@ use crate::record::{RunRecords, TokenSource};
 use crate::result::Warning;
 use crate::stats::{EXACT_VALUES, RELATIVE_ERROR};
 
+use super::lengths::token_lengths;
 use super::samples::{PhaseSamples, token_sources, visit};
-
-/// The label under which the load engine keeps the number of output tokens that a request asked for.
-pub const ASKED_OUTPUT_TOKENS: &str = "asked_output_tokens";
+use super::server_check::server_warnings;
 
 /// What a reader of a phase's numbers should know. Deterministic, in a fixed order.
 pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
@@ -66,23 +65,42 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "let the server send `usage`",
         );
     }
-    let asked: Vec<(u64, u64)> = samples
-        .rows()
-        .filter(|r| r.record.ok() && r.record.provenance.output != Some(TokenSource::Chunks))
-        .filter_map(|r| {
-            let asked = r.record.labels.get(ASKED_OUTPUT_TOKENS)?.parse().ok()?;
-            Some((asked, r.record.output_tokens?))
-        })
-        .collect();
-    let other = asked.iter().filter(|(asked, got)| asked != got).count();
-    if other * 20 > asked.len() {
-        let (sum_asked, sum_got) = asked
-            .iter()
-            .fold((0, 0), |(a, g), (asked, got)| (a + asked, g + got));
+    let lengths = token_lengths(&samples);
+    if let Some(input) = lengths.input
+        && input.differ > 0
+        && !input.estimated
+    {
         warn(
             format!(
-                "{} answers were not as long as asked ({sum_got} output tokens of {sum_asked})",
-                share(other, asked.len())
+                "{} prompts were not as long as asked: {} tokens by the server's count, {} asked",
+                share(input.differ as usize, input.n as usize),
+                input.got,
+                input.asked
+            ),
+            "name the model's own tokenizer (`tokenizer: {file: tokenizer.json}`), or let the server count (`tokenizer: server`); a template that depends on the day or on tools cannot be planned for",
+        );
+    }
+    if let Some(input) = lengths.input
+        && input.estimated
+        && input.asked.abs_diff(input.got) * 10 > input.asked
+    {
+        warn(
+            format!(
+                "prompts have {} tokens by the server's count where {} were asked for: a word was taken for a token",
+                input.got, input.asked
+            ),
+            "name the model's tokenizer (`tokenizer: {file: tokenizer.json}` or `{tiktoken: o200k_base}`), which makes prompts exactly as long as asked",
+        );
+    }
+    if let Some(output) = lengths.output
+        && output.differ * 20 > output.n
+    {
+        warn(
+            format!(
+                "{} answers were not as long as asked ({} output tokens of {})",
+                share(output.differ as usize, output.n as usize),
+                output.got,
+                output.asked
             ),
             "set `body: {ignore_eos: true}` where the server knows it, or choose output lengths that the model fills",
         );
@@ -125,6 +143,7 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "the server closes connections after each answer: switch keep-alive on, its users pay for that time too",
         );
     }
+    warnings.extend(server_warnings(runs, &samples));
     warnings
 }
 

@@ -2,7 +2,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::case::PhasePlan;
-use crate::suite::{Arrivals, Load, LoadShape, Stage, StageLevel};
+use crate::suite::{Arrivals, Load, LoadShape, Stage, StageLevel, Start};
 use crate::text::seconds;
 
 impl fmt::Display for Arrivals {
@@ -31,9 +31,12 @@ impl fmt::Display for Load {
                 }
             }
         }
-        match self.max_concurrency {
-            Some(n) => write!(f, ", at most {n} in flight"),
-            None => Ok(()),
+        if let Some(n) = self.max_concurrency {
+            write!(f, ", at most {n} in flight")?;
+        }
+        match self.start {
+            Start::Together => f.write_str(", all started at once"),
+            Start::Spread => Ok(()),
         }
     }
 }
@@ -117,6 +120,7 @@ mod tests {
         let load = Load {
             shape,
             max_concurrency: Some(7),
+            start: Start::Spread,
         };
         PhasePlan {
             requests: Some(100),

@@ -1,7 +1,8 @@
-use crate::suite::{LoadShape, PromptSource, Scenario, StageLevel};
+use crate::suite::{Extend, LoadShape, PromptSource, Scenario, StageLevel};
 use crate::workload::{Schedule, stream};
 
 use super::case::{Case, PhasePlan};
+use super::sequential::Further;
 
 /// What a case will take, as far as the plan alone can tell. Unknown is absent: how long a closed
 /// loop of so many requests lasts is the server's doing.
@@ -30,8 +31,38 @@ const MOST_DRAWN: u64 = 1_000_000;
 const BRIEF_DRAIN: f64 = 2.0;
 
 impl Case {
-    /// What the case will take: all phases, all runs. Nothing for a case that is skipped.
+    /// What the case will take as planned: all phases, all runs. Nothing for a case that is skipped.
     pub fn estimate(&self) -> Estimate {
+        self.estimate_of(0, None)
+    }
+
+    /// What it takes at most, measured on as far as `extend` allows; `None` where it is not measured on.
+    pub fn estimate_extended(&self) -> Option<Estimate> {
+        let scenario = &self.scenario;
+        if scenario.sla.is_empty() || scenario.skip.is_some() {
+            return None;
+        }
+        let repeats = f64::from(scenario.repeats);
+        let amount = match scenario.extend {
+            Extend::Off => return None,
+            Extend::Factor(factor) => (factor - 1.0) * repeats,
+            Extend::Time(time) => {
+                let windows = self.phases.iter().map(PhasePlan::window_seconds);
+                time.as_secs_f64() / windows.sum::<Option<f64>>()?
+            }
+        };
+        let further = Further::of(amount, !self.compares() && !self.has_stages());
+        (further.whole > 0 || further.part.is_some())
+            .then(|| self.estimate_of(further.whole, further.part))
+    }
+
+    fn has_stages(&self) -> bool {
+        let mut phases = self.phases.iter();
+        phases.any(|p| matches!(p.load.shape, LoadShape::Stages { .. }))
+    }
+
+    /// With `more` repeats on top, and `part` of another one.
+    fn estimate_of(&self, more: u32, part: Option<f64>) -> Estimate {
         let scenario = &self.scenario;
         let mut total = Estimate {
             seconds: Some(0.0),
@@ -42,8 +73,11 @@ impl Case {
         if scenario.skip.is_none() {
             total.most_seconds = Some(scenario.target.ready.timeout.as_secs_f64());
             for phase in &self.phases {
-                for run in 0..scenario.repeats {
-                    let one = of_run(phase, scenario, run);
+                let whole = scenario.repeats + more;
+                let last = whole + u32::from(part.is_some());
+                for run in 0..last {
+                    let shortened = part.filter(|_| run == whole).map(|p| phase.shortened(p));
+                    let one = of_run(shortened.as_ref().unwrap_or(phase), scenario, run);
                     total.seconds = sum(total.seconds, one.seconds);
                     total.least_seconds += one.least_seconds;
                     total.most_seconds = sum(total.most_seconds, one.most_seconds);
@@ -61,9 +95,12 @@ impl Case {
         if let PromptSource::Synthetic {
             input_tokens,
             output_tokens,
+            prefix,
         } = &scenario.prompts.source
         {
-            total.input_tokens = total.requests.map(|n| n * input_tokens.mean());
+            let shared = prefix.map_or(0.0, |prefix| f64::from(prefix.tokens));
+            let input = shared + input_tokens.mean();
+            total.input_tokens = total.requests.map(|n| n * input);
             total.output_tokens = total.requests.map(|n| n * output_tokens.mean());
         }
         total
@@ -90,9 +127,26 @@ impl PhasePlan {
     }
 }
 
+impl PhasePlan {
+    /// How long a window lasts, where the plan says so.
+    fn window_seconds(&self) -> Option<f64> {
+        let by_time = self.duration.map(|d| d.as_secs_f64());
+        let by_count = self
+            .requests
+            .zip(self.mean_rate())
+            .map(|(n, rate)| n as f64 / rate);
+        match (by_time, by_count) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            // How long a count of requests takes in a closed loop is the target's doing.
+            (a, None) => a.filter(|_| self.requests.is_none()),
+            (None, b) => b,
+        }
+    }
+}
+
 /// One run of a phase.
 fn of_run(phase: &PhasePlan, scenario: &Scenario, run: u32) -> Estimate {
-    let warmup = scenario.warmup.as_secs_f64();
+    let warmup = phase.warmup(scenario).as_secs_f64();
     let drain = scenario.drain.as_secs_f64();
     let total_timeout = scenario.timeouts.total.as_secs_f64();
     let by_time = phase.duration.map(|d| warmup + d.as_secs_f64());
@@ -153,7 +207,7 @@ fn end_of_count(
     run: u32,
     rate: f64,
 ) -> Option<f64> {
-    let warmup = scenario.warmup.as_secs_f64();
+    let warmup = phase.warmup(scenario).as_secs_f64();
     if n > MOST_DRAWN {
         return Some(warmup + n as f64 / rate);
     }
@@ -226,6 +280,32 @@ mod tests {
             .fold((f64::INFINITY, 0.0_f64), |(a, b), &s| (a.min(s), b.max(s)));
         assert_eq!(drawn.len(), 20);
         assert!(least < 11.5 && most > 12.5, "{least} to {most}");
+    }
+
+    #[test]
+    fn measuring_on_is_counted_as_up_to() {
+        let with = |lines: &str| {
+            let text = format!(
+                "target: {{ url: \"sim://\" }}\nscenarios:\n  - {{ name: one, kind: latency, sla: [ttft.p99 < 1s], warmup: 2s,\n\
+                 \x20     prompts: {{ type: synthetic, input_tokens: 9, output_tokens: 9 }}, {lines} }}\n"
+            );
+            let input = SuiteInput {
+                path: "one.yaml".into(),
+                bytes: text.into(),
+            };
+            let suites = load(&[input], &LoadOptions::default()).unwrap();
+            let case = expand(&suites).remove(0);
+            (
+                case.estimate().seconds,
+                case.estimate_extended().and_then(|e| e.seconds),
+            )
+        };
+        let load = "load: { rate: 10/s, arrivals: constant }, duration: 8s";
+        assert_eq!(with(load), (Some(10.0), Some(20.0)));
+        let of = |extend: &str| with(&format!("{load}, extend: {extend}")).1;
+        assert_eq!(of("1.5x"), Some(16.0));
+        assert_eq!(of("8s"), Some(20.0));
+        assert_eq!(of("off"), None);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::result::{Metrics, RequestCounts, RunPart};
-use crate::suite::{Extend, Load, LoadShape, Stage, StageLevel};
+use crate::suite::{Extend, Load, LoadShape, Stage, StageLevel, Start};
 
 fn phase(name: &str) -> PhasePlan {
     let load = Load {
         shape: LoadShape::Concurrency(1),
         max_concurrency: None,
+        start: Start::Spread,
     };
     PhasePlan {
         requests: Some(100),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::case::Role;
+use super::case::{PhasePlan, Role};
 use super::procedure::{Evidence, Extended, Measure, Procedure, SoFar, Step};
 use super::rounds::{Rounds, measure_at};
 use crate::suite::{Extend, LoadShape};
@@ -172,7 +172,7 @@ impl Sequential {
                 .enumerate()
                 .map(move |(nth, mut measure)| {
                     if let Some(part) = part {
-                        shorten(&mut measure, part);
+                        measure.phase = measure.phase.shortened(part);
                     }
                     (measure, nth == 0)
                 })
@@ -187,19 +187,22 @@ impl Sequential {
     }
 }
 
-/// Leaves `part` of a run's window.
-fn shorten(measure: &mut Measure, part: f64) {
-    let phase = &mut measure.phase;
-    if phase.role == Role::Prepares {
-        return;
+impl PhasePlan {
+    /// The phase with `part` of its window; as it is, where its runs only prepare.
+    pub(super) fn shortened(&self, part: f64) -> PhasePlan {
+        if self.role == Role::Prepares {
+            return self.clone();
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a count that is at most 10⁸"
+        )]
+        let requests = self.requests.map(|n| ((n as f64 * part) as u64).max(1));
+        PhasePlan {
+            requests,
+            duration: self.duration.map(|d| d.mul_f64(part)),
+            ..self.clone()
+        }
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a share of a count that is at most 10⁸"
-    )]
-    let requests = phase.requests.map(|n| ((n as f64 * part) as u64).max(1));
-    phase.requests = requests;
-    phase.duration = phase.duration.map(|d| d.mul_f64(part));
 }

@@ -1,11 +1,15 @@
-//! What was observed of each request, and how it reaches the disk.
+//! What was observed of each request and of the server's counters, and how it reaches the disk.
 
+mod chunks;
 mod reader;
 mod request;
 mod run;
+mod scrape;
 mod writer;
 
+pub use chunks::{Chunk, Chunks, Iter as ChunkIter};
 pub use reader::read_records;
-pub use request::{Chunk, ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
+pub use request::{ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
 pub use run::{RunRecords, Window};
-pub use writer::{Recorded, Recorder};
+pub use scrape::{Buckets, ReplicaScrape, Scrape, read_scrapes};
+pub use writer::{Count, Recorded, Recorder};

@@ -44,7 +44,8 @@ mod tests {
                     gap_us: 9,
                     tokens: None,
                 },
-            ],
+            ]
+            .into(),
             ..RequestRecord::default()
         }
     }

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::chunks::Chunks;
+
 /// What was observed of one request: one line of `requests.jsonl`.
 ///
 /// Times are whole microseconds since the start of the run the request belongs to. A field that is
@@ -36,8 +38,8 @@ pub struct RequestRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_us: Option<u64>,
     /// Chunks with generated output, the first one (gap 0) included.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub chunks: Vec<Chunk>,
+    #[serde(default, skip_serializing_if = "Chunks::is_empty")]
+    pub chunks: Chunks,
     /// When the response ended, or when the request failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_us: Option<u64>,
@@ -62,6 +64,10 @@ pub struct RequestRecord {
     /// Where the token counts come from.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
     pub provenance: Provenance,
+    /// The answer's text, where nobody has counted its tokens yet and a tokenizer is there to do so. Never
+    /// written anywhere.
+    #[serde(skip)]
+    pub uncounted: Option<Box<str>>,
     /// What distinguishes this request inside its phase, such as `shared=true`; asked lengths too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -90,45 +96,6 @@ pub enum Part {
     Window,
     /// After the window closed: keeps the server loaded, not measured.
     Tail,
-}
-
-/// A chunk of a streamed response that carried generated output: `[gap_us, tokens]`, or `[gap_us]`
-/// where the number of tokens is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    /// Time since the chunk before, in µs; 0 for the first.
-    pub gap_us: u64,
-    /// Tokens the chunk held.
-    pub tokens: Option<u32>,
-}
-
-impl Serialize for Chunk {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeSeq;
-        let mut seq = s.serialize_seq(Some(1 + usize::from(self.tokens.is_some())))?;
-        seq.serialize_element(&self.gap_us)?;
-        if let Some(tokens) = self.tokens {
-            seq.serialize_element(&tokens)?;
-        }
-        seq.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Chunk {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let parts = Vec::<u64>::deserialize(d)?;
-        match parts[..] {
-            [gap_us] => Ok(Chunk {
-                gap_us,
-                tokens: None,
-            }),
-            [gap_us, tokens] => Ok(Chunk {
-                gap_us,
-                tokens: Some(u32::try_from(tokens).map_err(serde::de::Error::custom)?),
-            }),
-            _ => Err(serde::de::Error::custom("a chunk is [gap_us, tokens]")),
-        }
-    }
 }
 
 /// Why a request failed.

@@ -1,4 +1,5 @@
 use super::request::RequestRecord;
+use super::scrape::Scrape;
 
 /// One measured run: its records and the window inside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub struct RunRecords {
     pub window: Window,
     /// Every request of the run, warm-up and tail included, in the order in which they ended.
     pub records: Vec<RequestRecord>,
+    /// Looks at the target's own counters, in order of time. Empty: nobody looked.
+    pub scrapes: Vec<Scrape>,
 }
 
 /// A stretch of a run, in µs since its start; the end is exclusive.

@@ -1,7 +1,8 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests};
+use super::facts::{Facts, lengths, quantile, requests, server_line};
 use super::headline::Headline;
+use super::noise;
 use super::order::{in_table_order, rank};
 use super::rerun::rerun_command;
 use super::snippet::snippet;
@@ -89,6 +90,7 @@ pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> Strin
     }
     rest(&mut out, case, style);
     context(&mut out, case, style);
+    evidence(&mut out, case, style);
     out.push("");
     out.push(format!(
         "run it again  {}",
@@ -195,6 +197,28 @@ fn assertion(out: &mut Lines, a: &AssertionResult, style: Style) {
     }
 }
 
+/// That more was measured than planned, and what several runs show of how much they vary.
+fn evidence(out: &mut Lines, case: &CaseResult, style: Style) {
+    if let Some(extended) = &case.extended {
+        out.push("");
+        out.push(one_line(&extended.text));
+    }
+    let several = case.phases.len() > 1;
+    for phase in &case.phases {
+        let lines = noise::lines(phase, style.width.saturating_sub(2));
+        if lines.is_empty() {
+            continue;
+        }
+        out.push("");
+        if several {
+            out.push(style.dim(&one_line(&phase.name)));
+        }
+        for line in lines {
+            out.push(style.dim(&format!("  {line}")));
+        }
+    }
+}
+
 /// Errors, warnings and notes.
 fn context(out: &mut Lines, case: &CaseResult, style: Style) {
     let several = case.phases.len() > 1;
@@ -263,6 +287,21 @@ pub fn case_table(case: &CaseResult, style: Style) -> String {
     if let Some(issue) = &case.known_issue {
         out.push(format!("  {}", one_line(&issue.to_string())));
     }
+    for phase in &case.phases {
+        let of = match case.phases.len() {
+            1 => String::new(),
+            _ => format!("{}: ", one_line(&phase.name)),
+        };
+        if let Some(line) = server_line(phase) {
+            out.push(format!(
+                "  {}",
+                style.dim(&format!("{of}{}", one_line(&line)))
+            ));
+        }
+    }
+    if let Some(extended) = &case.extended {
+        out.push(format!("  {}", one_line(&extended.text)));
+    }
     if case.assertions.is_empty() {
         return out.text;
     }
@@ -309,6 +348,9 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
         one_line(&phase.load.text),
         requests(phase)
     ));
+    if let Some(lengths) = lengths(phase) {
+        out.push(format!("tokens: {lengths}"));
+    }
     let mut table = Table::new(&[
         ("metric", false),
         ("mean", true),
@@ -338,6 +380,9 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
     }
     for row in table.lines(style.width.saturating_sub(2)) {
         out.push(format!("  {}", row.join("  ").trim_end()));
+    }
+    for line in noise::lines(phase, style.width.saturating_sub(2)) {
+        out.push(format!("  {line}"));
     }
     out.text
 }

@@ -1,5 +1,7 @@
 use crate::judge::Verdict;
-use crate::result::{AssertionKind, AssertionResult, Distribution, PhaseResult};
+use crate::result::{
+    AskedAndGot, AssertionKind, AssertionResult, Distribution, MetricSummary, PhaseResult,
+};
 use crate::text::{beside, count, exact, margin, minutes, number};
 
 /// One assertion in words. All reports say it alike.
@@ -29,14 +31,39 @@ impl Facts {
             limit: format!("{} {}", a.op, exact(a.limit, a.unit)),
             margin: margin(a.margin),
             interval: interval(a),
-            sample: match (a.n, a.kind) {
-                (Some(n), AssertionKind::Absolute) => format!("n = {}", count(n)),
-                (Some(n), AssertionKind::Relative) => format!("n = {} (relative)", count(n)),
-                (None, _) => crate::text::MISSING.to_owned(),
-            },
+            sample: sample(a),
             verdict,
         }
     }
+}
+
+/// What it was decided on; of relative ones also the ratio, which the interval is about.
+fn sample(a: &AssertionResult) -> String {
+    let mut parts = Vec::new();
+    if let Some(k) = a.repeats {
+        parts.push(format!("{k} repeat{}", if k == 1 { "" } else { "s" }));
+    }
+    if let Some(n) = a.n {
+        let relative = a.kind == AssertionKind::Relative && a.repeats.is_none();
+        let kind = if relative { " (relative)" } else { "" };
+        parts.push(format!("n = {}{kind}", count(n)));
+    }
+    if let Some(ratio) = &a.ratio {
+        let digits = |x| crate::text::significant(x, 3);
+        parts.push(match ratio.interval {
+            [Some(lo), Some(hi)] => format!(
+                "ratio {} ({} … {})",
+                digits(ratio.value),
+                digits(lo),
+                digits(hi)
+            ),
+            _ => format!("ratio {}", digits(ratio.value)),
+        });
+    }
+    if parts.is_empty() {
+        return crate::text::MISSING.to_owned();
+    }
+    parts.join(", ")
 }
 
 /// Whether failed requests leave the value without a bound. Missing data never fails an assertion,
@@ -78,6 +105,62 @@ pub(super) fn requests(p: &PhaseResult) -> String {
         parts.push(format!("{} cut", count(r.cut)));
     }
     format!("{} in {}", parts.join(", "), window(p.window_s))
+}
+
+/// What the server counted of itself, in one line; `None`: nothing, or nobody looked.
+pub(super) fn server_line(p: &PhaseResult) -> Option<String> {
+    let engine = p.server.as_ref()?.engine.as_ref()?;
+    let of = |name: &str| p.metrics.get(name);
+    let gauge = |name: &str, what: &str| match of(name) {
+        Some(MetricSummary::Distribution(d)) => Some(format!(
+            "{what} {} (most {})",
+            number(d.mean, d.unit),
+            number(d.max, d.unit)
+        )),
+        _ => None,
+    };
+    let value = |name: &str, what: &str| match of(name) {
+        Some(MetricSummary::Value(v)) => Some(format!("{what} {}", number(Some(v.value), v.unit))),
+        _ => None,
+    };
+    let time = |name: &str, what: &str| match of(name) {
+        Some(MetricSummary::Distribution(d)) => Some(format!("{what} {}", number(d.mean, d.unit))),
+        _ => None,
+    };
+    let parts: Vec<String> = [
+        gauge("queue_depth", "queue"),
+        gauge("running", "running"),
+        gauge("kv_usage", "kv"),
+        value("cache_hit_ratio", "cache hits"),
+        value("cached_token_ratio", "by usage"),
+        value("preemptions", "preemptions"),
+        time("server_ttft", "mean ttft"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("server ({engine}): {}", parts.join(", ")))
+}
+
+/// Tokens asked for against tokens counted, in one line; `None`: nobody counted.
+pub(super) fn lengths(p: &PhaseResult) -> Option<String> {
+    let line = |what: &str, sum: &AskedAndGot| {
+        let about = if sum.estimated { "about " } else { "" };
+        match sum.differ {
+            0 => format!("{what} {} as asked", count(sum.got)),
+            n => format!(
+                "{what} {} of {about}{} asked ({} of {} differ)",
+                count(sum.got),
+                count(sum.asked),
+                count(n),
+                count(sum.n)
+            ),
+        }
+    };
+    let input = p.tokens.input.as_ref().map(|sum| line("prompts", sum));
+    let output = p.tokens.output.as_ref().map(|sum| line("answers", sum));
+    let parts: Vec<String> = input.into_iter().chain(output).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Length of a window.

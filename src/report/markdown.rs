@@ -1,6 +1,7 @@
 use super::console::{self, Pointers, Style, one_line};
-use super::facts::quantile;
+use super::facts::{quantile, server_line};
 use super::headline::Headline;
+use super::noise;
 use super::order::by_attention;
 use super::seam::{Report, ReportError, ReportInput};
 use crate::judge::Verdict;
@@ -11,6 +12,8 @@ use crate::text::{MISSING, minutes, number, printable};
 const ROWS: usize = 100;
 /// Cases shown in detail at most.
 const DETAILS: usize = 10;
+/// Width of tables in plain text.
+const WIDTH: usize = 100;
 /// Characters of one case's detail at most.
 const DETAIL_LENGTH: usize = 3000;
 
@@ -50,6 +53,7 @@ fn render(result: &RunResult) -> String {
         ));
     }
 
+    out.push_str(&servers(&cases));
     let open: Vec<_> = cases
         .iter()
         .filter(|c| !matches!(c.verdict, Verdict::Pass | Verdict::Skipped))
@@ -64,6 +68,8 @@ fn render(result: &RunResult) -> String {
         ));
     }
 
+    out.push_str(&varies(&cases));
+
     let run = &result.run;
     let mut about = vec![
         format!("prony {}", code(&run.version)),
@@ -74,6 +80,35 @@ fn render(result: &RunResult) -> String {
     about.extend(run.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))));
     out.push_str(&format!("\n<sub>{}</sub>\n", about.join(" · ")));
     out
+}
+
+/// What the servers counted of themselves, folded away.
+fn servers(cases: &[&CaseResult]) -> String {
+    let lines: Vec<String> = cases
+        .iter()
+        .take(DETAILS)
+        .flat_map(|case| {
+            case.phases.iter().filter_map(|phase| {
+                let of = match case.phases.len() {
+                    1 => String::new(),
+                    _ => format!(" {}", code(&phase.name)),
+                };
+                let line = server_line(phase)?;
+                Some(format!(
+                    "- {}{of}: {}\n",
+                    code(&case.full_name()),
+                    prose(&line)
+                ))
+            })
+        })
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n<details><summary>What the server counted of itself</summary>\n\n{}\n</details>\n",
+        lines.concat()
+    )
 }
 
 fn row(case: &CaseResult) -> String {
@@ -125,6 +160,39 @@ fn detail(case: &CaseResult, result: &RunResult) -> String {
         html(&case.full_name()),
         case.verdict.name(),
         minutes(case.duration_s)
+    )
+}
+
+/// What the measurements vary by, where cases have several runs, and what was measured on.
+fn varies(cases: &[&CaseResult]) -> String {
+    let mut lines = String::new();
+    for case in cases {
+        if let Some(extended) = &case.extended {
+            lines.push_str(&format!(
+                "{}: {}\n",
+                one_line(&case.full_name()),
+                one_line(&extended.text)
+            ));
+        }
+        for phase in &case.phases {
+            let table = noise::lines(phase, WIDTH);
+            if !table.is_empty() {
+                let (case, phase) = (one_line(&case.full_name()), one_line(&phase.name));
+                lines.push_str(&format!("{case} {phase}\n"));
+            }
+            lines.extend(table.iter().map(|line| format!("  {line}\n")));
+        }
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    if let Some((at, _)) = lines.char_indices().nth(DETAIL_LENGTH) {
+        lines.truncate(at);
+        lines.push_str("…\n");
+    }
+    let fence = "`".repeat(longest_run(&lines, '`').max(2) + 1);
+    format!(
+        "\n<details><summary>What the measurements vary by</summary>\n\n{fence}text\n{lines}{fence}\n\n</details>\n"
     )
 }
 

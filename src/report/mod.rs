@@ -10,6 +10,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod noise;
 mod order;
 mod registry;
 mod rerun;

@@ -42,6 +42,23 @@ pub struct RunSeries {
     /// Start and end of the measured window, in seconds since the run's start.
     pub window_s: [f64; 2],
     /// By name: `sent`, `completed`, `failed` (per second), `tokens_per_second`, `in_flight` (mean),
-    /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch).
+    /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch). Of the client:
+    /// `client_cpu` (cores that the process used), `client_rss` (bytes), `client_loop_delay` (worst, ms),
+    /// `client_throttled` (share of the time that a processor limit stopped it).
+    pub series: BTreeMap<String, Vec<Option<f64>>>,
+    /// The course of the target's own counters, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSeries>,
+}
+
+/// The target's own counters, look by look.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerSeries {
+    /// When each look was, in seconds since the run's start; the first came before it.
+    pub at_s: Vec<f64>,
+    /// By name, one value a look (null: it failed or did not tell): `queue_depth`, `running`, `kv_usage`,
+    /// with `{replica=…}` behind the name where the server tells of several; and since the look before
+    /// `preemptions`, `cache_hit_ratio`, `server_prompt_tokens_per_second`,
+    /// `server_generation_tokens_per_second`.
     pub series: BTreeMap<String, Vec<Option<f64>>>,
 }

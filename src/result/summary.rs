@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::client::ClientHealth;
 use crate::judge::Verdict;
 use crate::metrics::Unit;
 
@@ -187,6 +188,12 @@ pub struct PhaseResult {
     pub runs: Vec<RunPart>,
     /// Health of the client while it measured.
     pub client: ClientHealth,
+    /// Tokens asked for against tokens counted.
+    #[serde(default, skip_serializing_if = "TokenLengths::is_empty")]
+    pub tokens: TokenLengths,
+    /// What is known of the target's own counters. Absent: nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerResult>,
     /// Failures by kind, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// What a reader of the numbers should know.
@@ -245,6 +252,33 @@ pub struct LevelNoise {
     pub sd: f64,
     /// Its degrees of freedom.
     pub freedom: f64,
+}
+
+/// The target's own counters: how they were read, and what there is beside the metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerResult {
+    /// Whose names they have, such as `vllm`; absent: none that prony knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Pause between two looks in seconds.
+    pub every_s: f64,
+    /// Looks, over all runs.
+    pub scrapes: u64,
+    /// Of these: failed.
+    pub failed: u64,
+    /// Why there is nothing, where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Metrics that the server told and that have no value, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, String>,
+    /// The bucket in which a quantile of the server's histograms lies, in ms, such as
+    /// `server_ttft.p50: [80, 100]`; null: no bound.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub between: BTreeMap<String, [Option<f64>; 2]>,
+    /// Metrics by replica, where the server tells of several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<String, Metrics>,
 }
 
 /// What load was asked for.
@@ -361,34 +395,39 @@ pub struct RunPart {
     pub metrics: Metrics,
 }
 
-/// Health of the client while it measured: what feeds `invalid`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ClientHealth {
-    /// Name of the transport, such as `reqwest`.
-    pub transport: String,
-    /// Open loop: lateness of sends, in ms.
+/// Tokens asked for against tokens counted, over the successes of the windows. Absent where nothing was
+/// asked for, or nobody counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenLengths {
+    /// Prompts: planned, and counted by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub send_lag: Option<Spread>,
-    /// Lateness of a timer that ought to fire every 10 ms, in ms: how late the client sees things.
+    pub input: Option<AskedAndGot>,
+    /// Answers: asked for, generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loop_delay: Option<Spread>,
-    /// Processor time of the process over wall time, 1 = one core.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<f64>,
-    /// Share of the asked requests that was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub achieved_share: Option<f64>,
+    pub output: Option<AskedAndGot>,
 }
 
-/// Median, tail and worst of something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Spread {
-    /// Median.
-    pub p50: f64,
-    /// 99 %.
-    pub p99: f64,
-    /// Greatest.
-    pub max: f64,
+impl TokenLengths {
+    /// Whether there is nothing to compare.
+    pub fn is_empty(&self) -> bool {
+        self.input.is_none() && self.output.is_none()
+    }
+}
+
+/// Sums over requests of what was asked for and what was got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedAndGot {
+    /// Requests.
+    pub n: u64,
+    /// Tokens asked for.
+    pub asked: u64,
+    /// Tokens counted.
+    pub got: u64,
+    /// Requests where the two differ.
+    pub differ: u64,
+    /// What was asked for is an estimate: no tokenizer was at hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 /// Failures of one kind.

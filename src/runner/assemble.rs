@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::health::{ClientOfRun, with_client_series};
 use crate::judge::JudgePhase;
-use crate::metrics::{counts, errors, phase_warnings, summarize_phase, summarize_run};
+use crate::metrics::{
+    PhaseSamples, counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
+    token_lengths,
+};
 use crate::record::RunRecords;
-use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, Warning};
+use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, RunSeries, Warning};
 
 /// One measured phase with its runs, ready for the judge and the result.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub struct MeasuredPhase {
     pub gpus: Option<u32>,
     /// Its runs.
     pub runs: Vec<RunRecords>,
+    /// What is known of the client in each run; nothing where only records are left.
+    pub clients: Vec<Arc<ClientOfRun>>,
     /// Salt of each run.
     pub salts: Vec<Option<String>>,
     /// Index of each run within the phase, as its records name it.
@@ -44,6 +51,18 @@ impl MeasuredPhase {
             gpus: self.gpus,
             interrupted: self.interrupted,
         }
+    }
+
+    /// The time series of its runs.
+    pub fn series(&self) -> Vec<RunSeries> {
+        let series = |(i, run): (usize, &RunRecords)| {
+            let series = crate::metrics::series(run);
+            match self.clients.get(i) {
+                Some(client) => with_client_series(series, client),
+                None => series,
+            }
+        };
+        self.runs.iter().enumerate().map(series).collect()
     }
 
     /// The phase's part of the result.
@@ -71,6 +90,8 @@ impl MeasuredPhase {
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
             runs,
             client: self.health.clone(),
+            tokens: token_lengths(&PhaseSamples::new(&self.runs, self.interrupted)),
+            server: server_result(&self.runs),
             errors: errors(&self.runs, self.interrupted),
             warnings,
             labels: self.labels.clone(),

@@ -9,7 +9,7 @@ use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of};
 use crate::plan::{Case, Evidence, Extended, PhasePlan, Role};
 use crate::result::{
     CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
-    RequestCounts, Warning,
+    RequestCounts, TokenLengths, Warning,
 };
 use crate::suite::LoadShape;
 use crate::text::Redactor;
@@ -187,6 +187,8 @@ pub fn placeholder(case: &Case) -> CaseResult {
             metrics: Metrics::new(),
             runs: Vec::new(),
             client: ClientHealth::default(),
+            tokens: TokenLengths::default(),
+            server: None,
             errors: Vec::new(),
             warnings: Vec::new(),
             labels: plan.labels.clone(),
@@ -229,6 +231,10 @@ pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
     for phase in &mut result.phases {
         clean(&mut phase.target);
         phase.model.iter_mut().for_each(clean);
+        if let Some(server) = &mut phase.server {
+            server.note.iter_mut().for_each(clean);
+            server.missing.values_mut().for_each(clean);
+        }
         for error in &mut phase.errors {
             clean(&mut error.example);
         }

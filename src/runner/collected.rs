@@ -1,15 +1,17 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::assemble::MeasuredPhase;
 use super::case_result;
+use super::health::{ClientOfRun, health};
 use super::live::World;
 use super::one_run::OneRun;
 use super::sessions::Sessions;
 use crate::judge::JudgePhase;
 use crate::plan::{Case, Evidence, Measure, MeasuredRun, PhaseEvidence, PhasePlan};
-use crate::record::{Part, RunRecords};
-use crate::result::{ClientHealth, Spread, Warning};
+use crate::record::RunRecords;
+use crate::result::{ClientHealth, Warning};
 
 /// Everything that was measured of a case so far: what procedures see of it, and the records behind.
 #[derive(Default)]
@@ -32,9 +34,8 @@ struct OfPhase {
 struct AboutRun {
     salt: Option<String>,
     run: u32,
-    transport: &'static str,
-    cpu: Option<f64>,
-    loop_delay_ms: Vec<f64>,
+    client: Arc<ClientOfRun>,
+    warnings: Vec<Warning>,
     interrupted: bool,
 }
 
@@ -59,9 +60,8 @@ impl Collected {
         of_phase.about.push(AboutRun {
             salt: one.salt,
             run: measure.run,
-            transport: one.transport,
-            cpu: one.cpu,
-            loop_delay_ms: one.outcome.loop_delay_ms,
+            client: Arc::new(one.client),
+            warnings: one.warnings,
             interrupted: cut,
         });
         self.runs.push(MeasuredRun {
@@ -110,7 +110,7 @@ impl Collected {
                 };
                 Some(Seen {
                     name: &of_phase.name,
-                    health: health(&records, &about),
+                    health: health_of(&records, &about),
                     gpus: self.plan_of(case, &of_phase.name).target(case).gpus,
                     interrupted: about.iter().any(|a| a.interrupted),
                     runs,
@@ -172,16 +172,21 @@ impl Collected {
         let (target, model, stale) = sessions.about(plan.target_name());
         Some(MeasuredPhase {
             name: of_phase.name.clone(),
-            warnings: stale_connections(stale),
+            warnings: stale_connections(stale)
+                .into_iter()
+                // Each target is asked once, so that the last run knows of all.
+                .chain(about.last().into_iter().flat_map(|a| a.warnings.clone()))
+                .collect(),
             target,
             model,
             gpus: plan.target(case).gpus,
             interrupted: about.iter().any(|a| a.interrupted),
+            clients: about.iter().map(|a| a.client.clone()).collect(),
             salts: about.iter().map(|a| a.salt.clone()).collect(),
             indices: about.iter().map(|a| a.run).collect(),
             labels: plan.labels.clone(),
             load: case_result::load(plan),
-            health: health(&records, &about),
+            health: health_of(&records, &about),
             runs: Vec::new(),
         })
     }
@@ -217,41 +222,8 @@ fn stale_connections(n: u32) -> Vec<Warning> {
     }
 }
 
-/// Health of the client over all runs of a phase: the worst of each.
-fn health(runs: &[&RunRecords], about: &[&AboutRun]) -> ClientHealth {
-    let mut delays: Vec<f64> = about
-        .iter()
-        .flat_map(|a| a.loop_delay_ms.iter().copied())
-        .collect();
-    let mut lags: Vec<f64> = runs
-        .iter()
-        .flat_map(|r| &r.records)
-        .filter(|r| r.part == Part::Window)
-        .filter_map(|r| crate::metrics::request_value(r, "send_lag"))
-        .collect();
-    let (mut due, mut sent) = (0_u64, 0_u64);
-    for record in runs.iter().flat_map(|r| &r.records) {
-        if record.part == Part::Window && record.due_us.is_some() {
-            due += 1;
-            sent += u64::from(record.sent_us.is_some());
-        }
-    }
-    ClientHealth {
-        transport: about
-            .first()
-            .map_or(String::new(), |a| a.transport.to_owned()),
-        send_lag: spread(&mut lags),
-        loop_delay: spread(&mut delays),
-        cpu: about.iter().filter_map(|a| a.cpu).reduce(f64::max),
-        achieved_share: (due > 0).then(|| sent as f64 / due as f64),
-    }
-}
-
-fn spread(values: &mut [f64]) -> Option<Spread> {
-    values.sort_by(f64::total_cmp);
-    Some(Spread {
-        p50: crate::stats::quantile(values, 0.5)?,
-        p99: crate::stats::quantile(values, 0.99)?,
-        max: *values.last()?,
-    })
+fn health_of(records: &[&RunRecords], about: &[&AboutRun]) -> ClientHealth {
+    let clients = about.iter().map(|a| &*a.client);
+    let runs: Vec<_> = records.iter().copied().zip(clients).collect();
+    health(&runs)
 }

@@ -17,6 +17,7 @@ pub fn load_options(seed: Option<u64>, target: Option<String>) -> LoadOptions<'s
         seed,
         target,
         validate_sim: &validate_sim,
+        read_file: &|path| std::fs::read_to_string(path).map_err(|e| e.to_string()),
         profile: std::env::var("PRONY_PROFILE")
             .ok()
             .filter(|p| !p.is_empty()),

@@ -26,21 +26,6 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
     Some(model.trim().to_owned()).filter(|m| !m.is_empty())
 }
 
-/// Processor time this process has used so far, in seconds.
-pub fn cpu_seconds() -> Option<f64> {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
-    // SAFETY: `usage` is a valid place for one `rusage`; it is read only when the call says that it
-    // has been filled.
-    let usage = unsafe {
-        if libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) != 0 {
-            return None;
-        }
-        usage.assume_init()
-    };
-    let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
-    Some(seconds(usage.ru_utime) + seconds(usage.ru_stime))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,11 +35,5 @@ mod tests {
         let info = "processor\t: 0\nmodel name\t: Example CPU @ 3 GHz\nflags : x\n";
         assert_eq!(cpu_model(info).as_deref(), Some("Example CPU @ 3 GHz"));
         assert_eq!(cpu_model("processor : 0\n"), None);
-    }
-
-    #[test]
-    fn processor_time_only_grows() {
-        let before = cpu_seconds();
-        assert!(before <= cpu_seconds());
     }
 }

@@ -11,15 +11,19 @@ use url::Url;
 use super::context::Context;
 use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
+use super::tokens::local_tokenizer;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::endpoint::{
-    EngineTransport, HttpSettings, HttpTransport, Protocol, ReadyCheck, ReadyWhen, Transport,
-    openai::Chat, openai::Completions, perform, probe_until,
+    Asker, EngineTransport, HttpCarrier, HttpSettings, Protocol, ReadyCheck, ReadyWhen, ServerKind,
+    Transport, openai::Chat, openai::Completions, openai::KeepText, perform, probe_until,
 };
 use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
-use crate::suite::{Api, Probe, Restart, Secret, SimOverrides, Target, TargetUrl, Timeouts};
+use crate::suite::{
+    Api, Probe, PromptSource, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl, Timeouts,
+};
+use crate::telemetry::server::ScrapeSource;
 use crate::text::seconds;
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -47,6 +51,10 @@ pub struct LiveTarget<T> {
     /// How requests are written and read.
     pub protocol: Arc<dyn Protocol>,
     engine: Engine,
+    /// For questions that are not timed; absent in process.
+    asker: Option<Asker>,
+    /// How it is reached over HTTP; absent in process.
+    settings: Option<HttpSettings>,
 }
 
 /// The embedded engine, where it is the target.
@@ -94,7 +102,7 @@ pub struct Whereabouts {
 
 impl World for RealWorld {
     type Driver = RealDriver;
-    type Transport = HttpTransport<RealDriver>;
+    type Transport = HttpCarrier<RealDriver>;
 
     async fn open(
         case: &Case,
@@ -130,7 +138,15 @@ impl World for RealWorld {
             let said = at.server.as_ref().and_then(|server| server.last_line());
             line.say(said.unwrap_or_else(|| redactor.apply(why).into_owned()));
         };
-        let asking = until_ready(target, settings, shown.clone(), driver, &say, engine);
+        let synthetic = is_synthetic(case);
+        let asking = until_ready(
+            (target, synthetic),
+            settings,
+            shown.clone(),
+            driver,
+            &say,
+            engine,
+        );
         let ended = match &at.server {
             Some(server) => server.ended().clone(),
             None => Signal::new(),
@@ -169,29 +185,32 @@ impl World for VirtualWorld {
         let (config, session) = engine_of(case, phase, which, at.session)?;
         let transport = EngineTransport::new(driver.clone(), Face::new(config, session, 0));
         let models = listed_models(&transport.ask("GET", "/v1/models").1);
+        let synthetic = is_synthetic(case);
         let model = model(target, &shown, models)?;
         Ok(LiveTarget {
             url: None,
             transport_name: "in process",
             gpus: target.gpus,
-            protocol: protocol(target, &model),
+            protocol: protocol(target, &model, ServerKind::Prony, synthetic),
             shown,
             model,
             engine: Engine::InProcess(transport.clone()),
+            asker: None,
             transport,
+            settings: None,
         })
     }
 }
 
 /// Asks `target` until it is ready.
 async fn until_ready(
-    target: &Target,
+    (target, synthetic): (&Target, bool),
     settings: HttpSettings,
     shown: String,
     driver: &RealDriver,
     say: &dyn Fn(&str),
     engine: Engine,
-) -> Result<LiveTarget<HttpTransport<RealDriver>>, NotMeasured> {
+) -> Result<LiveTarget<HttpCarrier<RealDriver>>, NotMeasured> {
     let began = Instant::now();
     let check = ReadyCheck {
         when: match &target.ready.probe {
@@ -205,17 +224,23 @@ async fn until_ready(
     let info = probe_until(&settings, &check, &mut |why| say(&why.to_string()))
         .await
         .map_err(|why| never_ready(&shown, target, &why.to_string()))?;
+    let kind = ServerKind::of(info.owner.as_deref(), info.server.as_deref());
     let model = model(target, &shown, info.models)?;
+    let asker = Asker::new(settings.clone()).map_err(|e| NotMeasured(e.to_string()))?;
+    let url = settings.base_url.clone();
+    let transport = HttpCarrier::new(settings.clone(), driver.clone(), target.transport)
+        .map_err(|e| NotMeasured(e.to_string()))?;
     let live = LiveTarget {
-        url: Some(settings.base_url.clone()),
-        transport: HttpTransport::new(settings, driver.clone())
-            .map_err(|e| NotMeasured(e.to_string()))?,
-        transport_name: "reqwest",
+        url: Some(url),
+        settings: Some(settings),
+        transport_name: transport.name(),
+        transport,
         gpus: target.gpus,
-        protocol: protocol(target, &model),
+        protocol: protocol(target, &model, kind, synthetic),
         shown,
         model,
         engine,
+        asker: Some(asker),
     };
     if target.ready.probe == Probe::Token {
         live.until_a_token(target, began, driver, say).await?;
@@ -230,7 +255,7 @@ fn never_ready(shown: &str, target: &Target, why: &str) -> NotMeasured {
     ))
 }
 
-impl LiveTarget<HttpTransport<RealDriver>> {
+impl LiveTarget<HttpCarrier<RealDriver>> {
     /// Sends small requests until one is answered.
     async fn until_a_token(
         &self,
@@ -242,6 +267,7 @@ impl LiveTarget<HttpTransport<RealDriver>> {
         let request = PlannedRequest {
             prompt: Prompt::Text("Say hello.".to_owned()),
             input_tokens: None,
+            counted: false,
             output_tokens: Some(1),
             labels: BTreeMap::new(),
         };
@@ -291,6 +317,24 @@ impl<T> LiveTarget<T> {
         }
     }
 
+    /// The status and body of the answer to `body`, posted to `path` below the server's root. Not timed.
+    ///
+    /// # Errors
+    /// When there is no answer, in words.
+    pub async fn ask(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<(u16, Vec<u8>), String> {
+        match (&self.engine, &self.asker) {
+            (Engine::InProcess(engine), _) => {
+                Ok(engine.ask_with("POST", path, body.to_string().as_bytes()))
+            }
+            (_, Some(asker)) => asker.post(path, body).await.map_err(|e| e.to_string()),
+            (_, None) => Err("there is nobody to ask".to_owned()),
+        }
+    }
+
     /// Tells the embedded engine that a run of a phase begins, so that it draws its speed anew.
     pub fn begin_run(&self, run: u64) {
         match &self.engine {
@@ -299,6 +343,16 @@ impl<T> LiveTarget<T> {
             Engine::InProcess(transport) => transport.begin_run(run),
         }
     }
+}
+
+/// Where the counters of a target that is reached over HTTP are.
+pub fn scrape_source<T>(live: &LiveTarget<T>, setting: &Scrape) -> Option<ScrapeSource> {
+    let settings = live.settings.clone()?;
+    let urls = match &setting.urls {
+        Some(urls) => urls.clone(),
+        None => vec![settings.beside("/metrics")],
+    };
+    Some(ScrapeSource { settings, urls })
 }
 
 /// The model to ask for.
@@ -318,11 +372,28 @@ fn listed_models(body: &[u8]) -> Vec<String> {
         .collect()
 }
 
-fn protocol(target: &Target, model: &str) -> Arc<dyn Protocol> {
-    match target.api {
-        Api::Chat => Arc::new(Chat::new(model, target.stream, &target.body)),
-        Api::Completions => Arc::new(Completions::new(model, target.stream, &target.body)),
+/// Whether the lengths of a case's answers are prony's to choose.
+fn is_synthetic(case: &Case) -> bool {
+    matches!(case.scenario.prompts.source, PromptSource::Synthetic { .. })
+}
+
+/// How requests are written, with what the server is known to understand beyond the protocol: answers
+/// to made-up prompts are as long as asked for, chunks say how many tokens they hold.
+fn protocol(target: &Target, model: &str, kind: ServerKind, synthetic: bool) -> Arc<dyn Protocol> {
+    let mut own = kind.chunk_counts();
+    if synthetic {
+        own.extend(kind.full_length());
     }
+    let (stream, body) = (target.stream, &target.body);
+    let protocol: Arc<dyn Protocol> = match target.api {
+        Api::Chat => Arc::new(Chat::asking(model, stream, &own, body)),
+        Api::Completions => Arc::new(Completions::asking(model, stream, &own, body)),
+    };
+    // Servers that are known count for themselves.
+    if kind == ServerKind::Other && local_tokenizer(target).is_some() {
+        return Arc::new(KeepText(protocol));
+    }
+    protocol
 }
 
 /// The target's address as a person may see it: without user, password, query.

@@ -17,6 +17,7 @@ use super::one_run::measure_one;
 use super::prompts::prompts_of;
 use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
+use super::tokens::TokenModels;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
 use crate::exit;
 use crate::judge::{JudgeInput, Verdict, judge_at};
@@ -159,7 +160,7 @@ fn judged(kept: Kept<'_>, measured: Measured) -> (CaseResult, CaseSeries, i32) {
             .iter()
             .map(|p| PhaseSeries {
                 name: p.name.clone(),
-                runs: p.runs.iter().map(crate::metrics::series).collect(),
+                runs: p.series(),
             })
             .collect(),
     };
@@ -236,6 +237,7 @@ async fn measure_runs<W: World>(
         .map_err(|problem| NotMeasured(problem.message))?;
     let procedure = case.procedure();
     let looks = Looks::default();
+    let mut models = TokenModels::default();
     let began = driver.now();
     loop {
         let elapsed = Duration::from_nanos(driver.now().saturating_sub(began));
@@ -267,10 +269,14 @@ async fn measure_runs<W: World>(
         let ended = sessions.ended();
         let gpus = live.gpus;
         let nth = collected.runs.len() as u64;
-        let one = measure_one(
-            driver, case, context, limit, &measure, nth, live, ended, &entries, records,
+        let target = measure.phase.target(case);
+        let asked = models.of(live, target, &case.scenario.prompts.source, driver);
+        let prompts = (&entries, limit.during(asked).await??);
+        let mut one = measure_one(
+            driver, case, context, limit, &measure, nth, live, ended, prompts, records,
         )
         .await?;
+        one.warnings = models.warnings();
         let took = Duration::from_nanos(driver.now().saturating_sub(from));
         collected.push(*measure, one, gpus, took);
         let interrupted = limit.stop.level() > 0 && collected.runs.last().is_some_and(|r| r.cut);
@@ -305,6 +311,14 @@ fn look<W: World>(
         }
         None => judge_at(JudgeInput::new(case, phases), evidence.look),
     });
+    // What fails anyhow, or cannot be judged, is not helped by more data.
+    let beyond_help = judged.assertions.iter().any(|a| {
+        let bad = matches!(a.verdict, Verdict::Fail | Verdict::Error | Verdict::Invalid);
+        bad && !a.open && a.kind == AssertionKind::Absolute
+    });
+    if beyond_help {
+        return LookResult::default();
+    }
     let open = judged.assertions.iter().filter_map(|a| {
         let relative = a.kind == AssertionKind::Relative;
         let confirm = relative && a.verdict == Verdict::Fail && !a.open;

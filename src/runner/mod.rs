@@ -16,6 +16,7 @@ mod events;
 mod finish;
 mod folder;
 mod harness;
+mod health;
 mod hooks;
 mod host;
 mod interrupt;
@@ -36,6 +37,8 @@ mod say;
 mod sessions;
 mod suite_hooks;
 mod time_limit;
+mod tokens;
+mod watch;
 
 pub use arguments::{ArgumentsRefused, TestArguments};
 pub use baselines::{
@@ -49,6 +52,7 @@ pub use edge::{day, html_report, load_options, new_nonce, now, resolved, stderr_
 pub use finish::{Wanted, finish};
 pub use folder::{Claim, LockedFolder, ResultsFolder, new_run_id, write_atomically};
 pub use harness::{Outcome, exit_code, run_cases, run_info, run_quietly, stdout_style};
+pub use host::host;
 pub use interrupt::Interrupt;
 pub use live::{LiveTarget, NotMeasured, Whereabouts, shown};
 pub use measure::run_case;

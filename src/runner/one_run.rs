@@ -1,22 +1,25 @@
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 
 use super::context::Context;
-use super::host::cpu_seconds;
+use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
 use super::time_limit::TimeLimit;
+use super::tokens::counter;
+use super::watch::Watch;
 use crate::driver::Driver;
-use crate::endpoint::Transport;
+use crate::endpoint::{Stamps, Transport};
 use crate::load::{Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
 use crate::plan::{Case, Measure};
 use crate::record::{Recorder, RunRecords};
+use crate::result::Warning;
 use crate::suite::{PromptSource, SaltMode};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, salt};
+use crate::telemetry::host::{HostSampler, current_thread};
+use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, TokenModel, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -26,9 +29,9 @@ pub(super) struct OneRun {
     pub records: RunRecords,
     pub outcome: RunOutcome,
     pub salt: Option<String>,
-    pub transport: &'static str,
-    /// Processor time over wall time.
-    pub cpu: Option<f64>,
+    pub client: ClientOfRun,
+    /// What a reader of the numbers should know of how prompts were made.
+    pub warnings: Vec<Warning>,
 }
 
 /// Drives one run, the `nth` of its case, from its warm-up to the end of its drain, and records it.
@@ -45,11 +48,11 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     nth: u64,
     live: &LiveTarget<T>,
     ended: Signal,
-    entries: &Arc<[FileEntry]>,
+    prompts: (&Arc<[FileEntry]>, Arc<TokenModel>),
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
     let scenario = &case.scenario;
-    let recorder = Recorder::append(records)
+    let recorder = Recorder::counting(records, counter(measure.phase.target(case)))
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
@@ -83,25 +86,32 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             .map(|d| d + measure.phase.warmup(scenario)),
         progress.clone(),
     );
-    let (began, cpu_before) = (Instant::now(), cpu_seconds());
+    let reads_before = live.transport.read_delays();
     let stop = Signal::new();
     let inputs = RunInputs {
         plan,
         transport: live.transport.clone(),
         protocol: live.protocol.clone(),
-        source: source(case, measure, salt.clone(), entries),
+        source: source(case, measure, salt.clone(), prompts),
+        ahead: !context.is_virtual(case),
         sink: redacting(context, case, recorder.sink()),
         progress,
         interrupt: stop.clone(),
     };
-    let outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    let file = records.with_file_name("telemetry.jsonl");
+    let watch = Watch::start(driver, case, measure, live, context, file).await;
+    watch.begin();
+    // Virtual time has no machine to hold against it.
+    let sampler = (!context.is_virtual(case))
+        .then(|| HostSampler::start(Instant::now(), current_thread().into_iter().collect()))
+        .flatten();
+    let sampled_from = driver.now();
+    let mut outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    // Connections were opened before the run's own time began.
+    let ahead = outcome.epoch.saturating_sub(sampled_from) as f64 / 1e9;
+    let host = sampler.map(|s| s.finish().counted_from(ahead));
+    let scrapes = watch.finish(context).await;
     drop(line);
-    let wall = began.elapsed().as_secs_f64();
-    // Virtual time has no processor time to hold against it.
-    let cpu = cpu_before
-        .zip(cpu_seconds())
-        .filter(|_| !context.is_virtual(case))
-        .map(|(a, b)| (b - a) / wall);
     let recorded = recorder.finish();
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
@@ -112,11 +122,22 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             open_loop: outcome.open_loop,
             window: outcome.window,
             records: recorded.records,
+            scrapes,
+        },
+        client: ClientOfRun {
+            transport: live.transport_name,
+            stamps: live.transport.stamps().map(Stamps::name),
+            ticks: std::mem::take(&mut outcome.ticks),
+            preparation: std::mem::take(&mut outcome.preparation),
+            host,
+            read_delays: live
+                .transport
+                .read_delays()
+                .map(|now| now.since(&reads_before.unwrap_or_default())),
         },
         outcome,
         salt,
-        transport: live.transport_name,
-        cpu,
+        warnings: Vec::new(),
     })
 }
 
@@ -162,31 +183,31 @@ fn source(
     case: &Case,
     measure: &Measure,
     salt: Option<String>,
-    entries: &Arc<[FileEntry]>,
-) -> Rc<dyn RequestSource> {
+    (entries, tokens): (&Arc<[FileEntry]>, Arc<TokenModel>),
+) -> Arc<dyn RequestSource> {
     let scenario = &case.scenario;
     match &scenario.prompts.source {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
-        } => Rc::new(Synthetic {
-            seed: scenario.seed,
-            run: measure.run,
-            salt,
-            input_tokens: *input_tokens,
-            output_tokens: *output_tokens,
-        }),
+            prefix,
+        } => {
+            let (input, output) = (input_tokens.clone(), output_tokens.clone());
+            let which = (scenario.seed, measure.run);
+            let source = Synthetic::new(which, salt.as_deref(), input, output, tokens);
+            Arc::new(source.with_prefix(*prefix))
+        }
         PromptSource::File {
             output_tokens,
             shuffle,
             ..
-        } => Rc::new(FromFile {
+        } => Arc::new(FromFile {
             entries: entries.clone(),
             seed: scenario.seed,
             run: measure.run,
             shuffle: *shuffle,
             salt,
-            output_tokens: *output_tokens,
+            output_tokens: output_tokens.clone(),
         }),
     }
 }

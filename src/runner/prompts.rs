@@ -2,10 +2,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::tokens::check_tokenizers;
 use crate::suite::{Diagnostic, Location, PromptSource, SourceFile, Span, Suite};
 use crate::workload::{FileEntry, parse_prompt_file};
 
-/// Reads every prompt file that `suites` name, so that what is wrong with one is known before
+/// Reads every prompt file and every tokenizer that `suites` name, so that what is wrong with one is known before
 /// anything is sent: a diagnostic for each that cannot be used.
 pub fn check_prompt_files(suites: &[Suite]) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();
@@ -17,6 +18,7 @@ pub fn check_prompt_files(suites: &[Suite]) -> Vec<Diagnostic> {
             problems.extend(read_prompts(path, location).err());
         }
     }
+    problems.extend(check_tokenizers(suites));
     problems
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::assemble::MeasuredPhase;
 use crate::metrics::series;
-use crate::record::{Part, RequestRecord, RunRecords, Window, read_records};
+use crate::record::{Part, RequestRecord, RunRecords, Scrape, Window, read_records, read_scrapes};
 use crate::result::{CaseResult, CaseSeries, ClientHealth, LoadResult, PhaseSeries};
 
 /// Makes what can be made of a case whose process was killed: metrics and series from the records
@@ -22,9 +22,20 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
         let key = (record.phase.clone(), record.run);
         runs.entry(key).or_default().push(record);
     }
+    let path = dir.join("telemetry.jsonl");
+    let mut scrapes: BTreeMap<(String, u32), Vec<Scrape>> = BTreeMap::new();
+    if path.exists() {
+        for scrape in read_scrapes(&path)? {
+            let key = (scrape.phase.clone(), scrape.run);
+            scrapes.entry(key).or_default().push(scrape);
+        }
+    }
     let mut phases: Vec<(String, Vec<RunRecords>)> = Vec::new();
-    for ((phase, _), records) in runs {
-        let run = run_records(records);
+    for ((phase, index), records) in runs {
+        let run = RunRecords {
+            scrapes: scrapes.remove(&(phase.clone(), index)).unwrap_or_default(),
+            ..run_records(records)
+        };
         match phases.iter_mut().find(|(name, _)| *name == phase) {
             Some((_, runs)) => runs.push(run),
             None => phases.push((phase, vec![run])),
@@ -49,6 +60,7 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
             target: planned.as_ref().map_or(String::new(), |p| p.target.clone()),
             model: planned.as_ref().and_then(|p| p.model.clone()),
             gpus: None,
+            clients: Vec::new(),
             salts: vec![None; runs.len()],
             indices: runs.iter().map(index_of).collect(),
             labels: planned
@@ -81,5 +93,6 @@ fn run_records(records: Vec<RequestRecord>) -> RunRecords {
         open_loop: records.iter().any(|r| r.due_us.is_some()),
         window: Window { start_us, end_us },
         records,
+        scrapes: Vec::new(),
     }
 }

@@ -17,7 +17,7 @@ pub fn level_per_look(error: f64, looks: u32) -> f64 {
 fn pocock(error: f64) -> f64 {
     // Between Bonferroni and no correction; the chance grows with the level.
     let (mut low, mut high) = ((error / 2.0).ln(), error.ln());
-    for _ in 0..60 {
+    for _ in 0..40 {
         let middle = 0.5 * (low + high);
         if either(middle.exp()) < error {
             low = middle;
@@ -35,7 +35,7 @@ fn either(p: f64) -> f64 {
     let z = -normal.inverse_cdf(p);
     let rho = 0.5_f64.sqrt();
     let given = |x: f64| normal.pdf(x) * normal.sf((z - rho * x) / (1.0 - rho * rho).sqrt());
-    let (from, steps) = (-10.0, 2000);
+    let (from, steps) = (-8.0, 240);
     let width = (z - from) / f64::from(steps);
     let sum: f64 = (0..=steps)
         .map(|i| {

@@ -401,6 +401,13 @@ impl Scenario {
         self.with("max_concurrency", &path, requests.into())
     }
 
+    /// How a closed loop begins: `spread` or `together`.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self, start: impl Into<Value>) -> Self {
+        self.with("start", &["load", "start"], start.into())
+    }
+
     /// The window ends after that many requests.
     #[must_use]
     #[track_caller]
@@ -437,6 +444,22 @@ impl Scenario {
     pub fn output_tokens(self, tokens: impl Into<Value>) -> Self {
         let path = ["prompts", "output_tokens"];
         self.synthetic("output_tokens", &path, tokens.into())
+    }
+
+    /// Synthetic prompts that begin alike in groups
+    /// (`Value::map([("tokens", 2048), ("groups", 8)])`).
+    #[must_use]
+    #[track_caller]
+    pub fn prefix(self, prefix: impl Into<Value>) -> Self {
+        self.synthetic("prefix", &["prompts", "prefix"], prefix.into())
+    }
+
+    /// What counts tokens: `server`, `none`, or a mapping
+    /// (`Value::map([("tiktoken", "o200k_base")])`).
+    #[must_use]
+    #[track_caller]
+    pub fn tokenizer(self, tokenizer: impl Into<Value>) -> Self {
+        self.with("tokenizer", &["tokenizer"], tokenizer.into())
     }
 
     /// An assertion, such as `ttft.p99 < 500ms`. Each call adds one.

@@ -18,29 +18,14 @@ pub(super) enum Place {
 
 const SEARCH: &str = "the search for the highest load";
 
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("search", SEARCH),
     ("sweep", "kind `scalability`"),
     ("targets", "kind `disaggregation`"),
-    ("tokenizer", "exact token counts"),
     ("checks", "content checks"),
-    ("scrape", "the server's own counters"),
-    ("telemetry", "the server's own counters"),
-];
-
-const TARGET: [(&str, &str); 4] = [
-    ("tokenizer", "exact token counts"),
-    ("metrics", "the server's own counters"),
-    ("scrape", "the server's own counters"),
-    ("engine", "the server's own counters"),
 ];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
-
-const PROMPTS: [(&str, &str); 2] = [
-    ("prefix", "kind `cache`"),
-    ("tokenizer", "exact token counts"),
-];
 
 const PROJECT: [(&str, &str); 1] = [("policies", "policies for whole projects")];
 
@@ -49,11 +34,9 @@ pub(super) fn key(place: Place, key: &str) -> Option<&'static str> {
     let taken: &[(&str, &str)] = match place {
         Place::Suite => &[],
         Place::Project => &PROJECT,
-        Place::Target => &TARGET,
         Place::Defaults | Place::Scenario => &SETTINGS,
         Place::Load => &LOAD,
-        Place::Prompts => &PROMPTS,
-        Place::Launch | Place::Other => &[],
+        Place::Target | Place::Prompts | Place::Launch | Place::Other => &[],
     };
     taken.iter().find(|(k, _)| *k == key).map(|(_, with)| *with)
 }
@@ -75,13 +58,18 @@ pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
 /// Where a key belongs that people write in a wrong place.
 pub(super) fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "ready" | "sim"
-        | "launch" => "under `target:`",
-        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" => "under `load:`",
-        "input_tokens" | "output_tokens" | "salt" | "path" => "under `prompts:`",
+        "url" | "api" | "model" | "gpus" | "auth" | "ca" | "insecure_tls" | "transport"
+        | "ready" | "sim" | "launch" => "under `target:`",
+        "rate" | "arrivals" | "concurrency" | "stages" | "max_concurrency" | "start" => {
+            "under `load:`"
+        }
+        "input_tokens" | "output_tokens" | "salt" | "path" | "prefix" | "length_tolerance" => {
+            "under `prompts:`"
+        }
+        "tokenizer" => "in a scenario, under `defaults:` or under `target:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "baseline" | "restart" | "between" | "timeout" | "skip"
+        | "measure_only" | "client" | "baseline" | "restart" | "between" | "timeout" | "skip"
         | "known_issue" => "in a scenario or under `defaults:`",
         "name" | "matrix" => "in a scenario",
         "include" | "exclude" => "under `matrix:`",
@@ -89,6 +77,7 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
+        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" => "under `client:`",
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::later::Place;
-use super::model::{Arrivals, Load, LoadShape, Stage, StageLevel};
+use super::model::{Arrivals, Load, LoadShape, Stage, StageLevel, Start};
 use super::reader::{Fields, Placed, Problems};
 use super::settings::duration;
 use super::source::Span;
@@ -13,6 +13,9 @@ use super::yaml::{Node, NodeValue};
 /// Most requests in flight, or per second, that a suite may ask for.
 pub(super) const MOST: u32 = 1_000_000;
 const EXAMPLE: &str = "load: { rate: 20/s }";
+/// Starts by name.
+pub(super) const STARTS: [(&str, Start); 2] =
+    [("spread", Start::Spread), ("together", Start::Together)];
 
 pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Load>> {
     let mut fields = Fields::of(node, EXAMPLE, problems)?;
@@ -21,6 +24,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Load>>
     let stages = fields.entry("stages");
     let arrivals_node = fields.entry("arrivals");
     let cap_node = fields.entry("max_concurrency");
+    let start_node = fields.entry("start");
     fields.finish(Place::Load, problems);
 
     let given: Vec<_> = [concurrency, rate, stages].into_iter().flatten().collect();
@@ -59,11 +63,21 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Load>>
         }
         return None;
     };
+    let start = start_node.and_then(|e| problems.one_of(&e.value, "a start", &STARTS));
     let load = Load {
         shape,
         max_concurrency: cap.as_ref().map(|c| c.value),
+        start: start.map_or(Start::default(), |s| s.value),
     };
-    if !load.is_open_loop() {
+    if load.is_open_loop() {
+        if let Some(entry) = start_node {
+            problems.add(
+                entry.key_span,
+                "`start` is for closed loops: here every request has a time of its own",
+                "leave `start` out; `arrivals` says how requests are spaced",
+            );
+        }
+    } else {
         if let Some(entry) = cap_node {
             problems.add(
                 entry.key_span,

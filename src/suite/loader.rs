@@ -47,6 +47,9 @@ pub struct SimProblem {
 /// Says whether there is such an embedded engine.
 pub type ValidateSim<'a> = &'a dyn Fn(&SimOverrides) -> Result<(), SimProblem>;
 
+/// Reads the text of a file that a suite names; the error is in words.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
+
 /// What suites depend on besides their text.
 pub struct LoadOptions<'a> {
     /// Looks up environment variables.
@@ -66,10 +69,12 @@ pub struct LoadOptions<'a> {
     pub target: Option<String>,
     /// Checks `sim://` targets.
     pub validate_sim: ValidateSim<'a>,
+    /// Reads histograms of lengths.
+    pub read_file: ReadFile<'a>,
 }
 
 impl Default for LoadOptions<'_> {
-    /// No variables, no flags, no `prony.yaml`; every engine is a good one.
+    /// No variables, no flags, no files beside the suites; every engine is a good one.
     fn default() -> Self {
         LoadOptions {
             env: &|_| None,
@@ -79,6 +84,7 @@ impl Default for LoadOptions<'_> {
             seed: None,
             target: None,
             validate_sim: &|_| Ok(()),
+            read_file: &|_| Err("files are not read here".to_owned()),
         }
     }
 }
@@ -146,6 +152,7 @@ fn load_all(
     let wanted = project::Wanted {
         env: options.env,
         validate_sim: options.validate_sim,
+        read_file: options.read_file,
         profile: options.profile.as_deref(),
         ignore_targets: options.target.is_some(),
     };
@@ -153,6 +160,7 @@ fn load_all(
     let around = Surroundings {
         env: options.env,
         validate_sim: options.validate_sim,
+        read_file: options.read_file,
         ignore_targets: options.target.is_some(),
         targets: &project.targets,
         secrets: &project.secrets,

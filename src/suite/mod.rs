@@ -4,6 +4,7 @@
 pub mod assertion;
 mod baseline_setting;
 pub mod builder;
+mod client_setting;
 mod compose;
 mod de;
 mod diagnostic;
@@ -12,12 +13,14 @@ mod evidence;
 mod evidence_setting;
 mod exceptions;
 mod expansion;
+mod histogram;
 mod hooks;
 mod hooks_setting;
 mod interpolate;
 mod later;
 mod launch;
 mod launch_setting;
+mod length_setting;
 mod load_setting;
 mod loader;
 mod matrix;
@@ -31,6 +34,7 @@ mod reader;
 mod resolve;
 mod resolved;
 pub mod schema;
+mod scrape_setting;
 mod secrets;
 mod set_flag;
 mod settings;
@@ -40,6 +44,7 @@ mod source;
 mod target_setting;
 #[cfg(test)]
 mod tests;
+mod tokenizer_setting;
 mod units;
 mod yaml;
 mod yaml_help;
@@ -49,15 +54,20 @@ pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
+pub use histogram::{Bin, Histogram};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
-pub use loader::{LoadOptions, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name};
+pub use loader::{
+    LoadOptions, ReadFile, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name,
+};
 pub use model::{
-    Api, Arrivals, Kind, KnownIssue, Length, Load, LoadShape, PromptSource, Prompts, SaltMode,
-    Scenario, Secret, SimOverrides, SlaAssertion, Stage, StageLevel, Suite, Target, TargetUrl,
-    Timeouts, Undecided,
+    Api, Arrivals, ClientBounds, Kind, KnownIssue, Length, LengthTolerance, Load, LoadShape,
+    Popularity, Prefix, PromptSource, Prompts, SaltMode, Scenario, Secret, Shape, SimOverrides,
+    SlaAssertion, Stage, StageLevel, Start, Suite, TIKTOKEN_NAMES, Target, TargetUrl, Timeouts,
+    TokenizerChoice, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
+pub use scrape_setting::Scrape;
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
 pub use units::{show_duration, written_duration};

@@ -1,11 +1,14 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::assertion::{Assertion, Operand};
 use super::baseline_setting::BaselineRule;
 use super::evidence::{AssumedNoise, Extend};
+use super::histogram::Histogram;
 use super::hooks::{Hooks, SuiteHooks};
 use super::launch::{Launch, Ready, Restart};
+use super::scrape_setting::Scrape;
 use super::source::Location;
 
 /// One suite file, checked and resolved: every scenario carries all its settings, layers merged and
@@ -78,10 +81,22 @@ pub struct Scenario {
     pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
+    impl Scenario {
+    /// Whether it is compared with accepted results.
+    pub fn has_baseline(&self) -> bool {
+        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
+        !self.baseline.is_empty() || self.sla.iter().any(speaks)
+    }
+}
+
+/// From where on the client itself counts as the limit.
+    pub client: ClientBounds,
     /// When the target is started anew.
     pub restart: Restart,
     /// What is done around the case and between its runs.
     pub hooks: Hooks,
+    /// How the counters of its targets are read, over what each of them says.
+    pub scrape: Scrape,
     /// How long the whole case may take.
     pub timeout: Option<Duration>,
     /// Why the case is not run.
@@ -90,11 +105,32 @@ pub struct Scenario {
     pub known_issue: Option<KnownIssue>,
 }
 
-impl Scenario {
-    /// Whether it is compared with accepted results.
-    pub fn has_baseline(&self) -> bool {
-        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
-        !self.baseline.is_empty() || self.sla.iter().any(speaks)
+/// From where on the client itself counts as the limit, all as shares (`docs/verdicts.md`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClientBounds {
+    /// Open loop: largest p99 of `send_lag` over the tightest latency bound asserted.
+    pub send_lag: f64,
+    /// Open loop: smallest share of the due requests that must have gone out in time with slots free.
+    pub achieved: f64,
+    /// Largest lateness of what the client sees (p99) over the tightest latency bound asserted, before
+    /// it is asked whether it could change a verdict.
+    pub loop_delay: f64,
+    /// Share of the time a measuring thread runs or waits for a core, from which on it has no room left.
+    pub busy: f64,
+    /// Largest share of the time that a processor limit may have stopped the client, before it is asked
+    /// whether that could change a verdict.
+    pub throttled: f64,
+}
+
+impl Default for ClientBounds {
+    fn default() -> Self {
+        ClientBounds {
+            send_lag: 0.05,
+            achieved: 0.98,
+            loop_delay: 0.05,
+            busy: 0.8,
+            throttled: 0.05,
+        }
     }
 }
 
@@ -167,10 +203,16 @@ pub struct Target {
     pub ca: Option<PathBuf>,
     /// Accept any certificate.
     pub insecure_tls: bool,
+    /// What carries the requests; `None`: prony chooses.
+    pub transport: Option<TransportKind>,
     /// When it counts as ready, and how long prony waits for that.
     pub ready: Ready,
     /// How prony starts it; `None`: it is there already.
     pub launch: Option<Launch>,
+    /// What counts its tokens.
+    pub tokenizer: TokenizerChoice,
+    /// How its own counters are read, as far as the target says.
+    pub scrape: Scrape,
 }
 
 /// A target's address.
@@ -201,6 +243,25 @@ pub enum Api {
     Completions,
 }
 
+/// What carries requests over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The measuring transport, straight on TCP.
+    Lean,
+    /// reqwest.
+    Reqwest,
+}
+
+impl TransportKind {
+    /// The name in suites and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            TransportKind::Lean => "lean",
+            TransportKind::Reqwest => "reqwest",
+        }
+    }
+}
+
 /// A value that never appears in an output.
 ///
 /// Its variables are looked up only when the case runs; `Err` names the variable that is not set.
@@ -225,6 +286,18 @@ pub struct Load {
     pub shape: LoadShape,
     /// At most that many requests in flight (open loop); the waiting is recorded.
     pub max_concurrency: Option<u32>,
+    /// How the first requests of a closed loop begin.
+    pub start: Start,
+}
+
+/// How the first requests of a closed loop begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Spread over a part of the warm-up: streams that begin together meet again and again.
+    #[default]
+    Spread,
+    /// All in one instant.
+    Together,
 }
 
 /// Course of the load.
@@ -297,17 +370,100 @@ pub struct Prompts {
     pub source: PromptSource,
     /// Whether every run gets content of its own.
     pub salt: SaltMode,
+    /// How far the server's count of a prompt may lie from what was asked for.
+    pub length_tolerance: LengthTolerance,
 }
+
+/// How far the server's count of a prompt may lie from what was asked for: the larger of the two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LengthTolerance {
+    /// As a share of the length asked for.
+    pub share: f64,
+    /// In tokens.
+    pub tokens: u32,
+}
+
+impl Default for LengthTolerance {
+    fn default() -> Self {
+        LengthTolerance {
+            share: 0.01,
+            tokens: 2,
+        }
+    }
+}
+
+impl LengthTolerance {
+    /// Whether `got` tokens can stand for `asked`.
+    pub fn covers(&self, asked: u64, got: u64) -> bool {
+        let bound = (self.share * asked as f64).max(f64::from(self.tokens));
+        asked.abs_diff(got) as f64 <= bound
+    }
+}
+
+/// Prompts in groups that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prefix {
+    /// Tokens that all prompts of a group share, before `input_tokens` of their own.
+    pub tokens: u32,
+    /// How many groups.
+    pub groups: u32,
+    /// Share of the requests that belong to a group; the others are as long, and share nothing.
+    pub ratio: f64,
+    /// Which group a request belongs to.
+    pub popularity: Popularity,
+}
+
+/// How often each of several is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Popularity {
+    /// All alike.
+    Uniform,
+    /// The k-th as often as 1/k to this power.
+    Zipf(f64),
+}
+
+/// What counts tokens on the client's side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum TokenizerChoice {
+    /// The server's `/tokenize` where it has one, else nothing.
+    #[default]
+    Auto,
+    /// The server's `/tokenize`, needed.
+    Server,
+    /// Nothing: a word is taken for a token, and lengths are estimates.
+    None,
+    /// Hugging Face's `tokenizer.json`, or a folder with one.
+    File {
+        /// As resolved against the suite's folder.
+        path: PathBuf,
+        /// Where the suite names it.
+        location: Location,
+    },
+    /// A vocabulary of OpenAI's by name, one of [`TIKTOKEN_NAMES`].
+    Tiktoken(&'static str),
+}
+
+/// Vocabularies that are part of prony.
+pub const TIKTOKEN_NAMES: [&str; 6] = [
+    "gpt2",
+    "r50k_base",
+    "p50k_base",
+    "cl100k_base",
+    "o200k_base",
+    "o200k_harmony",
+];
 
 /// Where prompts come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PromptSource {
     /// Made up, of given lengths in tokens.
     Synthetic {
-        /// Prompt tokens.
+        /// Prompt tokens, all that the server counts; beyond the prefix where there is one.
         input_tokens: Length,
         /// Output tokens asked for.
         output_tokens: Length,
+        /// What prompts begin with.
+        prefix: Option<Prefix>,
     },
     /// Taken from a file in order, again from the start when it is used up: text (a prompt a line),
     /// or JSONL with `prompt` or `messages`, and optionally `output_tokens`.
@@ -323,28 +479,57 @@ pub enum PromptSource {
     },
 }
 
+impl PromptSource {
+    /// Labels that its requests bear and that assertions may name, each with its values where they are
+    /// few.
+    pub fn labels(&self) -> &'static [(&'static str, &'static [&'static str])] {
+        match self {
+            PromptSource::Synthetic {
+                prefix: Some(_), ..
+            } => &[("shared", &["true", "false"]), ("group", &[])],
+            _ => &[],
+        }
+    }
+}
+
 /// A distribution of lengths in tokens; draws are rounded and bounded to `min..=max`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Length {
     /// Always that many.
     Fixed(u32),
-    /// Uniform over `min..=max`.
-    Uniform {
+    /// A distribution, and its bounds.
+    Drawn {
+        /// Its shape.
+        shape: Shape,
         /// Least.
         min: u32,
         /// Most.
         max: u32,
     },
+}
+
+impl Length {
+    /// Every length from `min` to `max` as often.
+    pub fn uniform(min: u32, max: u32) -> Self {
+        Length::Drawn {
+            shape: Shape::Uniform,
+            min,
+            max,
+        }
+    }
+}
+
+/// The shape of a distribution of lengths, in tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// Uniform between the bounds.
+    Uniform,
     /// Normal.
     Normal {
         /// Mean.
         mean: f64,
         /// Standard deviation.
         stddev: f64,
-        /// Least.
-        min: u32,
-        /// Most.
-        max: u32,
     },
     /// Log-normal, by the mean and standard deviation of the length itself.
     LogNormal {
@@ -352,10 +537,23 @@ pub enum Length {
         mean: f64,
         /// Standard deviation.
         stddev: f64,
-        /// Least.
-        min: u32,
-        /// Most.
-        max: u32,
+    },
+    /// Exponential.
+    Exponential {
+        /// Mean, before the bounds apply.
+        mean: f64,
+    },
+    /// The k-th length from the least on (k = 1, 2, …) as often as 1/k to this power.
+    Zipf {
+        /// The power.
+        s: f64,
+    },
+    /// As often as a file says.
+    Histogram {
+        /// As resolved against the suite's folder.
+        path: PathBuf,
+        /// What it holds.
+        bins: Arc<Histogram>,
     },
 }
 

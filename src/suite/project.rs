@@ -32,6 +32,7 @@ pub(super) struct Project {
 pub(super) struct Wanted<'a> {
     pub env: Env<'a>,
     pub validate_sim: super::loader::ValidateSim<'a>,
+    pub read_file: super::loader::ReadFile<'a>,
     pub profile: Option<&'a str>,
     /// `--target` stands in for whatever layers say.
     pub ignore_targets: bool,
@@ -101,6 +102,7 @@ fn read_root(root: &Node, wanted: &Wanted<'_>, project: &mut Project, problems: 
     let around = Surroundings {
         env: wanted.env,
         validate_sim: wanted.validate_sim,
+        read_file: wanted.read_file,
         ignore_targets: wanted.ignore_targets,
         targets: &project.targets,
         secrets: &secret_names,
@@ -190,6 +192,7 @@ fn read_targets(
     let around = Surroundings {
         env: wanted.env,
         validate_sim: wanted.validate_sim,
+        read_file: wanted.read_file,
         ignore_targets: false,
         targets: &none,
         secrets: &secrets,

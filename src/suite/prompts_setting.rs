@@ -1,26 +1,30 @@
 //! `prompts:`: what is asked.
 
 use super::later::{self, Place};
-use super::model::{Length, PromptSource, Prompts, SaltMode};
+use super::length_setting::{self as length, in_range};
+use super::model::{LengthTolerance, Popularity, Prefix, PromptSource, Prompts, SaltMode};
 use super::names::nearest;
 use super::reader::{Fields, Placed, Problems};
+use super::settings::Surroundings;
 use super::target_setting::beside;
-use super::yaml::Node;
+use super::units::Share;
+use super::yaml::{Entry, Node};
 
 const EXAMPLE: &str = "prompts: { type: synthetic, input_tokens: 500, output_tokens: 200 }";
-/// Longest prompt or answer that a suite may ask for, in tokens.
-pub(super) const LONGEST: u32 = 10_000_000;
+/// Most groups of prompts that begin alike.
+pub(super) const MOST_GROUPS: u32 = 1_000_000;
 /// Types of prompts.
 pub(super) const TYPES: [&str; 2] = ["synthetic", "file"];
 /// Values of `salt`.
 pub(super) const SALTS: [(&str, SaltMode); 2] = [("on", SaltMode::On), ("off", SaltMode::Off)];
-/// Distributions of lengths by name.
-pub(super) const DISTRIBUTIONS: [(&str, char); 3] =
-    [("normal", 'n'), ("lognormal", 'l'), ("uniform", 'u')];
-/// How many standard deviations above its mean a distribution ends, where it does not say.
-const TAIL: f64 = 5.0;
+/// Popularities of groups that are a word.
+pub(super) const UNIFORM: &str = "uniform";
 
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Prompts>> {
+pub(super) fn read(
+    node: &Node,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Placed<Prompts>> {
     let mut fields = Fields::of(node, EXAMPLE, problems)?;
     let Some(type_node) = fields.take("type") else {
         problems.add(
@@ -34,9 +38,10 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Prompt
     let salt = fields
         .take("salt")
         .and_then(|node| problems.one_of(node, "a value of `salt`", &SALTS));
+    let tolerance = fields.entry("length_tolerance");
     let source = match kind.value.as_str() {
-        "synthetic" => synthetic(fields, problems)?,
-        "file" => file(fields, problems)?,
+        "synthetic" => synthetic(fields, around, problems)?,
+        "file" => file(fields, tolerance, around, problems)?,
         other => {
             if let Some(with) = later::prompts(other) {
                 problems.add(
@@ -58,22 +63,32 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Placed<Prompt
             return None;
         }
     };
+    let length_tolerance = match tolerance {
+        Some(entry) => length_tolerance(&entry.value, problems)?,
+        None => LengthTolerance::default(),
+    };
     Some(problems.placed(
         Prompts {
             source,
             salt: salt.map_or(SaltMode::On, |s| s.value),
+            length_tolerance,
         },
         node.span,
     ))
 }
 
-fn synthetic(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource> {
+fn synthetic(
+    mut fields: Fields<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<PromptSource> {
     let span = fields.span();
+    let prefix_node = fields.take("prefix");
     let nodes = [fields.take("input_tokens"), fields.take("output_tokens")];
     fields.finish(Place::Prompts, problems);
     let names = ["input_tokens", "output_tokens"];
     let [input, output] = [0, 1].map(|i| match nodes[i] {
-        Some(node) => length(node, problems),
+        Some(node) => length::read(node, around, problems),
         None => {
             problems.add(
                 span,
@@ -86,13 +101,126 @@ fn synthetic(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSo
             None
         }
     });
+    let prefix = match prefix_node {
+        Some(node) => Some(prefix(node, problems)?),
+        None => None,
+    };
     Some(PromptSource::Synthetic {
         input_tokens: input?,
         output_tokens: output?,
+        prefix,
     })
 }
 
-fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource> {
+/// `prefix: { tokens, groups, ratio, popularity }`.
+fn prefix(node: &Node, problems: &mut Problems) -> Option<Prefix> {
+    let example = "prefix: { tokens: 2048, groups: 8, ratio: 100% }";
+    let mut fields = Fields::of(node, example, problems)?;
+    let tokens = fields.take("tokens");
+    let groups = fields.take("groups");
+    let ratio = fields.take("ratio");
+    let popularity = fields.take("popularity");
+    let span = fields.span();
+    let meant = fields.finish(Place::Other, problems);
+    if tokens.is_none() && !meant.contains(&"tokens") {
+        problems.add(
+            span,
+            "a prefix needs its length: `tokens`",
+            format!("write `{example}`"),
+        );
+    }
+    let tokens = tokens.and_then(|node| {
+        let tokens = problems.typed::<u32>(node)?;
+        in_range(tokens, problems)
+    });
+    let groups = match groups {
+        None => Some(1),
+        Some(node) => problems.typed::<u32>(node).and_then(|n| {
+            if (1..=MOST_GROUPS).contains(&n.value) {
+                return Some(n.value);
+            }
+            problems.add(
+                n.span(),
+                format!("{} is no number of groups", n.value),
+                format!("write a number from 1 to {MOST_GROUPS}"),
+            );
+            None
+        }),
+    };
+    let ratio = match ratio {
+        None => Some(1.0),
+        Some(node) => problems.typed::<Share>(node).map(|share| share.value.0),
+    };
+    let popularity = match popularity {
+        None => Some(Popularity::Uniform),
+        Some(node) => read_popularity(node, problems),
+    };
+    Some(Prefix {
+        tokens: tokens?,
+        groups: groups?,
+        ratio: ratio?,
+        popularity: popularity?,
+    })
+}
+
+/// `uniform`, or `zipf(1.1)`.
+fn read_popularity(node: &Node, problems: &mut Problems) -> Option<Popularity> {
+    let text = problems.text_of(node)?;
+    let value = text.value.trim();
+    if value == UNIFORM {
+        return Some(Popularity::Uniform);
+    }
+    let inner = value
+        .strip_prefix("zipf(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    let s = inner.and_then(|s| s.trim().parse::<f64>().ok());
+    match s {
+        Some(s) if s > 0.0 && s <= length::STEEPEST => Some(Popularity::Zipf(s)),
+        _ => {
+            problems.add(
+                text.span(),
+                format!("`{value}` is not a popularity of groups"),
+                "write `uniform`, or `zipf(1.1)`",
+            );
+            None
+        }
+    }
+}
+
+/// A share, or `{ share, tokens }`.
+fn length_tolerance(node: &Node, problems: &mut Problems) -> Option<LengthTolerance> {
+    let usual = LengthTolerance::default();
+    if node.entries().is_none() {
+        let share = problems.typed::<Share>(node)?;
+        return Some(LengthTolerance {
+            share: share.value.0,
+            ..usual
+        });
+    }
+    let mut fields = Fields::of(node, "length_tolerance: { share: 1%, tokens: 2 }", problems)?;
+    let share = fields.take("share");
+    let tokens = fields.take("tokens");
+    fields.finish(Place::Other, problems);
+    let share = match share {
+        None => Some(usual.share),
+        Some(node) => problems.typed::<Share>(node).map(|share| share.value.0),
+    };
+    let tokens = match tokens {
+        None => Some(usual.tokens),
+        Some(node) => problems.typed::<u32>(node).map(|n| n.value),
+    };
+    Some(LengthTolerance {
+        share: share?,
+        tokens: tokens?,
+    })
+}
+
+fn file(
+    mut fields: Fields<'_>,
+    tolerance: Option<&Entry>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<PromptSource> {
     let span = fields.span();
     let path_node = fields.take("path");
     let path = path_node.and_then(|node| problems.text_of(node));
@@ -105,16 +233,21 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
     }
     let output = fields.take("output_tokens");
     let shuffle = fields.typed::<bool>("shuffle", problems);
-    if let Some(entry) = fields.entry("input_tokens") {
+    let lengths = [
+        fields.entry("input_tokens"),
+        fields.entry("prefix"),
+        tolerance,
+    ];
+    for entry in lengths.into_iter().flatten() {
         problems.add(
             entry.key_span,
             "prompts from a file have the lengths they have",
-            "leave `input_tokens` out",
+            format!("leave `{}` out", entry.key),
         );
     }
     fields.finish(Place::Prompts, problems);
     let output_tokens = match output {
-        Some(node) => Some(length(node, problems)?),
+        Some(node) => Some(length::read(node, around, problems)?),
         None => None,
     };
     let path = path?;
@@ -124,144 +257,4 @@ fn file(mut fields: Fields<'_>, problems: &mut Problems) -> Option<PromptSource>
         output_tokens,
         shuffle: shuffle.is_some_and(|s| s.value),
     })
-}
-
-/// A number of tokens, or a distribution of them.
-fn length(node: &Node, problems: &mut Problems) -> Option<Length> {
-    if node.entries().is_none() {
-        let tokens = problems.typed::<u32>(node)?;
-        return in_range(tokens, problems).map(Length::Fixed);
-    }
-    let mut fields = Fields::of(node, "{ mean: 500, stddev: 100 }", problems)?;
-    let distribution = fields
-        .take("distribution")
-        .map(|node| problems.one_of(node, "a distribution", &DISTRIBUTIONS));
-    let [mean, stddev] =
-        ["mean", "stddev"].map(|key| fields.entry(key).map(|e| (e, number(&e.value, problems))));
-    let [min, max] = ["min", "max"].map(|key| {
-        fields.take(key).map(|node| {
-            problems
-                .typed::<u32>(node)
-                .and_then(|n| in_range(n, problems))
-        })
-    });
-    let span = fields.span();
-    fields.finish(Place::Other, problems);
-    // A key that is there but wrong is a problem already.
-    let (min, max) = (present(min)?, present(max)?);
-    let distribution = present(distribution)?.map(|d| d.value);
-    let uniform = distribution == Some('u') || distribution.is_none() && mean.is_none();
-    if let (Some(min), Some(max)) = (min, max)
-        && min > max
-    {
-        problems.add(
-            span,
-            format!("`min` ({min}) lies above `max` ({max})"),
-            "swap the two",
-        );
-        return None;
-    }
-    if uniform {
-        if let Some((entry, _)) = mean.or(stddev) {
-            problems.add(
-                entry.key_span,
-                format!("a uniform distribution has no `{}`", entry.key),
-                "write `{ min: 100, max: 900 }`",
-            );
-            return None;
-        }
-        let (Some(min), Some(max)) = (min, max) else {
-            problems.add(
-                span,
-                "this distribution of lengths is incomplete",
-                "write `{ mean: 500, stddev: 100 }` or `{ min: 100, max: 900 }`",
-            );
-            return None;
-        };
-        return Some(Length::Uniform { min, max });
-    }
-    let (Some((mean_entry, mean)), Some((_, stddev))) = (mean, stddev) else {
-        problems.add(
-            span,
-            "this distribution of lengths needs `mean` and `stddev`",
-            "write `{ mean: 500, stddev: 100 }`",
-        );
-        return None;
-    };
-    let (mean, stddev) = (mean?, stddev?);
-    let min = min.unwrap_or(1);
-    let max = max.unwrap_or_else(|| tail(mean, stddev));
-    if mean < f64::from(min) || mean > f64::from(max) {
-        problems.add(
-            mean_entry.value.span,
-            format!("the mean does not lie between the least ({min}) and the most ({max}) tokens"),
-            "set `min` and `max` to both sides of it",
-        );
-        return None;
-    }
-    Some(if distribution == Some('l') {
-        Length::LogNormal {
-            mean,
-            stddev,
-            min,
-            max,
-        }
-    } else {
-        Length::Normal {
-            mean,
-            stddev,
-            min,
-            max,
-        }
-    })
-}
-
-/// `None` where the key is there and wrong.
-#[expect(
-    clippy::option_option,
-    reason = "there or not, and right or not, are two questions"
-)]
-fn present<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        None => Some(None),
-        Some(Some(value)) => Some(Some(value)),
-        Some(None) => None,
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "bounded on both sides just before"
-)]
-fn tail(mean: f64, stddev: f64) -> u32 {
-    (mean + TAIL * stddev).ceil().clamp(1.0, f64::from(LONGEST)) as u32
-}
-
-fn number(node: &Node, problems: &mut Problems) -> Option<f64> {
-    let number = problems.typed::<f64>(node)?;
-    if (0.0..=f64::from(LONGEST)).contains(&number.value) {
-        return Some(number.value);
-    }
-    problems.add(
-        number.span(),
-        format!("{} is no number of tokens", number.value),
-        format!("write a number from 0 to {LONGEST}"),
-    );
-    None
-}
-
-fn in_range(tokens: Placed<u32>, problems: &mut Problems) -> Option<u32> {
-    if (1..=LONGEST).contains(&tokens.value) {
-        return Some(tokens.value);
-    }
-    problems.add(
-        tokens.span(),
-        format!(
-            "{} is no number of tokens that can be asked for",
-            tokens.value
-        ),
-        format!("write a number from 1 to {LONGEST}"),
-    );
-    None
 }

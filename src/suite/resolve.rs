@@ -13,6 +13,7 @@ use super::matrix::{Combination, split_case_name};
 use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::Scrape;
 use super::secrets;
 use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
@@ -187,7 +188,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 31] = [
+pub(super) const KEYS: [&str; 34] = [
     "name",
     "matrix",
     "timeout",
@@ -212,11 +213,14 @@ pub(super) const KEYS: [&str; 31] = [
     "extend",
     "noise",
     "allow_errors",
+    "client",
     "restart",
     "before",
     "after",
     "between",
+    "scrape",
     "stream",
+    "tokenizer",
     "headers",
     "body",
 ];
@@ -320,6 +324,7 @@ fn build(
     let timeouts = timeouts(&settings, own, at, problems);
     let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
+    let target = target?;
     Some(Scenario {
         name: name.value.clone(),
         case: name.value.clone(),
@@ -327,7 +332,11 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
-        target: target?,
+        scrape: settings
+            .scrape
+            .as_ref()
+            .map_or_else(Scrape::default, |scrape| scrape.value.clone()),
+        target,
         load: load?,
         requests: settings.requests.as_ref().map(|r| r.value),
         duration,
@@ -349,6 +358,7 @@ fn build(
         extend: or(&settings.extend, builtin::EXTEND),
         noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
+        client: settings.client.bounds(),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
             before: hooks(&settings.before),
@@ -445,7 +455,18 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
     if let Some(stream) = &settings.stream {
         target.stream = stream.value;
     }
+    if let Some(tokenizer) = &settings.tokenizer {
+        target.tokenizer.clone_from(&tokenizer.value);
+    }
     target
+}
+
+/// How the counters of `target` are read: what the settings say wins.
+fn scrape(settings: &Settings, target: &Target) -> Scrape {
+    match &settings.scrape {
+        Some(scrape) => scrape.value.over(&target.scrape),
+        None => target.scrape.clone(),
+    }
 }
 
 fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
@@ -456,7 +477,12 @@ fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut
         kind: kind.value,
         stream: target.stream,
         open_loop: load.value.is_open_loop(),
+        labels: settings
+            .prompts
+            .as_ref()
+            .map_or(&[], |p| p.value.source.labels()),
         gpus: target.gpus.is_some(),
+        scrape: scrape(settings, target).interval().is_some(),
     };
     for written in settings.sla.iter().flat_map(|sla| &sla.value) {
         sla::check(&written.0, &context, problems);

@@ -5,14 +5,16 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use super::baseline_setting;
+use super::client_setting;
 use super::de;
 use super::evidence_setting;
 use super::hooks::SuiteHooks;
 use super::hooks_setting;
 use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
-    Api, Arrivals, Length, Load, LoadShape, PromptSource, Prompts, SaltMode, Scenario, Secret,
-    StageLevel, Target, TargetUrl, Undecided,
+    Api, Arrivals, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix, PromptSource,
+    Prompts, SaltMode, Scenario, Secret, Shape, StageLevel, Start, Target, TargetUrl,
+    TokenizerChoice, Undecided,
 };
 use super::units::{show_duration, show_rate, show_share};
 
@@ -37,7 +39,10 @@ pub(super) fn resolved_yaml(
             "/before",
             "/after",
             "/between",
+            "/target/tokenizer",
             "/prompts/path",
+            "/prompts/input_tokens/histogram",
+            "/prompts/output_tokens/histogram",
             "/sla",
         ] {
             if let Some(value) = scenario.pointer_mut(place) {
@@ -128,6 +133,12 @@ fn scenario(s: &Scenario) -> Json {
         put("noise", evidence_setting::written(&s.noise));
     }
     put("allow_errors", json!(show_share(s.allow_errors)));
+    let mut bounds = s.client;
+    let bounds: Map<String, Json> = client_setting::KEYS
+        .iter()
+        .map(|(key, _, place)| ((*key).to_owned(), json!(show_share(*place(&mut bounds)))))
+        .collect();
+    put("client", Json::Object(bounds));
     put("restart", json!(s.restart.name()));
     for (key, hooks) in [
         ("before", &s.hooks.before),
@@ -137,6 +148,9 @@ fn scenario(s: &Scenario) -> Json {
         if !hooks.is_empty() {
             put(key, hooks_setting::written(hooks, &show_duration));
         }
+    }
+    if let Some(scrape) = s.scrape.written() {
+        put("scrape", scrape);
     }
     if let Some(timeout) = s.timeout {
         put("timeout", json!(show_duration(timeout)));
@@ -188,6 +202,18 @@ fn target(t: &Target) -> Json {
         Api::Completions => "completions",
     };
     out.insert("api".into(), json!(api));
+    let tokenizer = match &t.tokenizer {
+        TokenizerChoice::Auto => None,
+        TokenizerChoice::Server => Some(json!("server")),
+        TokenizerChoice::None => Some(json!("none")),
+        TokenizerChoice::File { path, .. } => {
+            Some(json!({ "file": plain(&path.to_string_lossy()) }))
+        }
+        TokenizerChoice::Tiktoken(name) => Some(json!({ "tiktoken": name })),
+    };
+    if let Some(tokenizer) = tokenizer {
+        out.insert("tokenizer".into(), tokenizer);
+    }
     if let Some(model) = &t.model {
         out.insert("model".into(), json!(plain(model)));
     }
@@ -200,7 +226,13 @@ fn target(t: &Target) -> Json {
         out.insert("gpus".into(), json!(gpus));
     }
     put_tls(&mut out, t.ca.as_deref(), t.insecure_tls);
+    if let Some(transport) = t.transport {
+        out.insert("transport".into(), json!(transport.name()));
+    }
     out.insert("ready".into(), ready(&t.ready));
+    if let Some(scrape) = t.scrape.written() {
+        out.insert("scrape".into(), scrape);
+    }
     if let Some(launch) = &t.launch {
         let mut inner = Map::new();
         let cwd = launch.cwd.as_deref();
@@ -311,6 +343,9 @@ fn load(l: &Load) -> Json {
     if let Some(max) = l.max_concurrency {
         out.insert("max_concurrency".into(), json!(max));
     }
+    if l.start == Start::Together {
+        out.insert("start".into(), json!("together"));
+    }
     Json::Object(out)
 }
 
@@ -334,8 +369,12 @@ fn prompts(p: &Prompts) -> Json {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
+            prefix,
         } => {
             out.insert("type".into(), json!("synthetic"));
+            if let Some(prefix) = prefix {
+                out.insert("prefix".into(), self::prefix(prefix));
+            }
             out.insert("input_tokens".into(), length(input_tokens));
             out.insert("output_tokens".into(), length(output_tokens));
         }
@@ -358,28 +397,47 @@ fn prompts(p: &Prompts) -> Json {
         SaltMode::Off => "off",
     };
     out.insert("salt".into(), json!(salt));
+    let LengthTolerance { share, tokens } = p.length_tolerance;
+    if p.length_tolerance != LengthTolerance::default() {
+        out.insert(
+            "length_tolerance".into(),
+            json!({ "share": show_share(share), "tokens": tokens }),
+        );
+    }
     Json::Object(out)
 }
 
+fn prefix(prefix: &Prefix) -> Json {
+    let popularity = match prefix.popularity {
+        Popularity::Uniform => "uniform".to_owned(),
+        Popularity::Zipf(s) => format!("zipf({s})"),
+    };
+    json!({
+        "tokens": prefix.tokens,
+        "groups": prefix.groups,
+        "ratio": show_share(prefix.ratio),
+        "popularity": popularity,
+    })
+}
+
 fn length(length: &Length) -> Json {
-    match length {
-        Length::Fixed(n) => json!(n),
-        Length::Uniform { min, max } => json!({ "min": min, "max": max }),
-        Length::Normal {
-            mean,
-            stddev,
-            min,
-            max,
-        } => json!({ "mean": mean, "stddev": stddev, "min": min, "max": max }),
-        Length::LogNormal {
-            mean,
-            stddev,
-            min,
-            max,
-        } => json!({
-            "distribution": "lognormal", "mean": mean, "stddev": stddev, "min": min, "max": max,
+    let (shape, min, max) = match length {
+        Length::Fixed(n) => return json!(n),
+        Length::Drawn { shape, min, max } => (shape, min, max),
+    };
+    let mut out = match shape {
+        Shape::Uniform => json!({}),
+        Shape::Normal { mean, stddev } => json!({ "mean": mean, "stddev": stddev }),
+        Shape::LogNormal { mean, stddev } => json!({
+            "distribution": "lognormal", "mean": mean, "stddev": stddev,
         }),
-    }
+        Shape::Exponential { mean } => json!({ "distribution": "exponential", "mean": mean }),
+        Shape::Zipf { s } => json!({ "distribution": "zipf", "s": s }),
+        Shape::Histogram { path, .. } => json!({ "histogram": plain(&path.to_string_lossy()) }),
+    };
+    out["min"] = json!(min);
+    out["max"] = json!(max);
+    out
 }
 
 /// Puts `${NAME}` for every secret value.

@@ -7,15 +7,17 @@
 mod baseline;
 mod cases;
 mod launch;
+mod prompts;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::launch::Restart;
-use super::model::Kind;
+use super::model::{ClientBounds, Kind};
 use super::resolve::builtin;
+use super::scrape_setting::EVERY;
 use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
-use super::{later, load_setting, prompts_setting, settings};
+use super::{client_setting, later, load_setting, settings};
 
 /// JSON Schema's dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -138,13 +140,15 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("hook_between", launch::hook(true)),
         ("tolerance", baseline::tolerance()),
         ("skip", cases::skip_mapping()),
+        ("scrape", cases::scrape_mapping()),
         ("known_issue", cases::known_issue_mapping()),
         ("load", load()),
         ("noise", noise()),
         ("noise_levels", noise_levels()),
         ("stage", stage()),
-        ("prompts", prompts()),
-        ("length", length()),
+        ("prompts", prompts::prompts()),
+        ("length", prompts::length()),
+        ("tokenizer", prompts::tokenizer()),
         ("headers", headers()),
         ("body", body()),
     ];
@@ -342,6 +346,11 @@ fn settings_keys(keys: &mut Keys) {
         ] }),
         show_share(builtin::ALLOW_ERRORS),
     );
+    keys.add(
+        "client",
+        "From where on the client itself counts as the limit, and the case as `invalid`.",
+        client(),
+    );
     keys.add_with(
         "restart",
         "When the target is started anew: `never` (one start serves all cases), `case` (every case has its own), `repeat` (every run has its own).",
@@ -349,6 +358,12 @@ fn settings_keys(keys: &mut Keys) {
         builtin::RESTART.name(),
     );
     launch::hooks_keys(keys, "the case");
+    keys.add_with(
+        "scrape",
+        "As under `target`, over what stands there.",
+        cases::scrape(),
+        show_duration(EVERY),
+    );
     keys.add(
         "timeout",
         "How long the whole case may take, waiting for the target included; when it is used up, the case is an error.",
@@ -368,6 +383,11 @@ fn settings_keys(keys: &mut Keys) {
         "stream",
         "As under `target`, over what stands there.",
         boolean(),
+    );
+    keys.add(
+        "tokenizer",
+        "As under `target`, over what stands there.",
+        reference("tokenizer"),
     );
     keys.add(
         "headers",
@@ -413,6 +433,19 @@ fn variation() -> Json {
         text(&format!(r"^\s*({NUMBER}\s*%|0)\s*$|{VARIABLE}"), &["3%"]),
         { "const": 0 },
     ] })
+}
+
+fn client() -> Json {
+    let mut keys = Keys::default();
+    let mut bounds = ClientBounds::default();
+    for (key, about, place) in client_setting::KEYS {
+        let share = json!({ "anyOf": [
+            text(&format!(r"^\s*({NUMBER}\s*%|0)\s*$|{VARIABLE}"), &["5%"]),
+            { "const": 0 },
+        ] });
+        keys.add_with(key, about, share, show_share(*place(&mut bounds)));
+    }
+    keys.mapping(&[])
 }
 
 fn timeouts() -> Json {
@@ -470,6 +503,12 @@ fn target() -> Json {
         boolean(),
         true,
     );
+    keys.add_with(
+        "tokenizer",
+        "What counts its tokens: `auto` (its own `/tokenize` where it has one), `server`, `none`, a `tokenizer.json`, or a vocabulary of OpenAI's.",
+        reference("tokenizer"),
+        "auto",
+    );
     let mut auth = Keys::default();
     auth.add(
         "bearer",
@@ -503,9 +542,19 @@ fn target() -> Json {
     );
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
     keys.add(
+        "transport",
+        "What carries the requests: `lean` (straight on TCP, the most exact; no TLS) or `reqwest`. Left out, prony takes `lean` wherever it can.",
+        one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
+    );
+    keys.add(
         "ready",
         "When the target counts as ready, and how long to wait for that.",
         reference("ready"),
+    );
+    keys.add(
+        "scrape",
+        "How often the target's own counters are looked at while the load is on; `off`: not at all.",
+        cases::scrape(),
     );
     keys.add(
         "launch",
@@ -567,6 +616,12 @@ fn load() -> Json {
         "Open loop: at most that many requests in flight. The waiting is recorded.",
         whole(1, u64::from(load_setting::MOST)),
     );
+    keys.add_with(
+        "start",
+        "Closed loop: whether its first requests are spread over a part of the warm-up or go in one instant.",
+        one_of(&load_setting::STARTS.map(|(name, _)| name)),
+        "spread",
+    );
     let mut out = keys.mapping(&[]);
     out["oneOf"] = json!([
         { "required": ["concurrency"] },
@@ -598,91 +653,6 @@ fn stage() -> Json {
     let mut out = keys.mapping(&["duration"]);
     out["oneOf"] = json!([{ "required": ["rate"] }, { "required": ["concurrency"] }]);
     out
-}
-
-fn prompts() -> Json {
-    let mut keys = Keys::default();
-    keys.add(
-        "type",
-        "`synthetic` (made up, of given lengths) or `file`.",
-        one_of(&prompts_setting::TYPES),
-    );
-    keys.add(
-        "input_tokens",
-        "`synthetic`: tokens of a prompt.",
-        reference("length"),
-    );
-    keys.add(
-        "output_tokens",
-        "Tokens asked for; of prompts from a file, where a line does not say.",
-        reference("length"),
-    );
-    keys.add(
-        "path",
-        "`file`: text (a prompt a line) or JSONL (objects with `prompt` or `messages`, and optionally `output_tokens`); looked for beside the suite.",
-        json!({ "type": "string" }),
-    );
-    keys.add_with(
-        "shuffle",
-        "`file`: the order is drawn from the seed.",
-        boolean(),
-        false,
-    );
-    keys.add_with(
-        "salt",
-        "`on`: every run gets content of its own, so that none warms a prefix cache for the next; `off`: content follows from the seed alone.",
-        one_of(&prompts_setting::SALTS.map(|(name, _)| name)),
-        "on",
-    );
-    let mut out = keys.mapping(&["type"]);
-    let is = |name: &str| json!({ "properties": { "type": { "const": name } } });
-    out["allOf"] = json!([
-        { "if": is("synthetic"), "then": {
-            "required": ["input_tokens", "output_tokens"],
-            "properties": { "path": false, "shuffle": false },
-        } },
-        { "if": is("file"), "then": {
-            "required": ["path"],
-            "properties": { "input_tokens": false },
-        } },
-    ]);
-    out
-}
-
-fn length() -> Json {
-    let longest = u64::from(prompts_setting::LONGEST);
-    let mut keys = Keys::default();
-    keys.add_with(
-        "distribution",
-        "Which distribution; `uniform` where only `min` and `max` are given.",
-        one_of(&prompts_setting::DISTRIBUTIONS.map(|(name, _)| name)),
-        "normal",
-    );
-    let number = || {
-        json!({ "anyOf": [
-            { "type": "number", "minimum": 0, "maximum": longest },
-            text(&format!("^{NUMBER}$|{VARIABLE}"), &[]),
-        ] })
-    };
-    keys.add("mean", "Mean, in tokens.", number());
-    keys.add("stddev", "Standard deviation, in tokens.", number());
-    keys.add("min", "Least, in tokens.", whole(1, longest));
-    keys.add(
-        "max",
-        "Most, in tokens; five standard deviations above the mean where it is left out.",
-        whole(1, longest),
-    );
-    let distribution = keys.mapping(&[]);
-    let Json::Object(number) = whole(1, longest) else {
-        return distribution;
-    };
-    let mut either: Vec<Json> = number
-        .get("anyOf")
-        .and_then(Json::as_array)
-        .cloned()
-        .unwrap_or_default();
-    either.push(distribution);
-    json!({ "anyOf": either, "examples": [200, { "mean": 200, "stddev": 50 }] })
 }
 
 /// A whole number; in quotes too, as a variable needs them.

@@ -28,7 +28,7 @@ enum Section {
 
 /// Ways to say how high a load is: one replaces the others, with what belongs to them.
 const LEVELS: [(&str, &[&str]); 3] = [
-    ("rate", &["concurrency", "stages"]),
+    ("rate", &["concurrency", "stages", "start"]),
     (
         "concurrency",
         &["rate", "stages", "arrivals", "max_concurrency"],
@@ -258,8 +258,9 @@ impl Overrides {
                 }
                 Section::Prompts => {
                     let from = settings.prompts_from.as_ref();
-                    settings.prompts =
-                        self.patched(&patches, from, problems, prompts_setting::read);
+                    settings.prompts = self.patched(&patches, from, problems, |n, p| {
+                        prompts_setting::read(n, around, p)
+                    });
                     note(settings.prompts.is_none(), "prompts", settings);
                 }
             }

@@ -10,20 +10,25 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::baseline_setting::{self, BaselineRule};
+use super::client_setting::ClientLayer;
 use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
 use super::later::Place;
 use super::launch::Restart;
-use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, Undecided};
+use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, TokenizerChoice, Undecided};
 use super::named_targets::NamedTargets;
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::source::SourceFile;
 use super::target_setting::TargetLayer;
 use super::units::{Fraction, Share, Span as Time};
 use super::yaml::Node;
-use super::{evidence_setting, exceptions, load_setting, prompts_setting, sla, target_setting};
+use super::{
+    evidence_setting, exceptions, load_setting, prompts_setting, sla, target_setting,
+    tokenizer_setting,
+};
 
 /// Most requests of a window.
 pub(super) const MOST_REQUESTS: u64 = 100_000_000;
@@ -61,11 +66,14 @@ pub(super) struct Settings {
     pub extend: Option<Placed<Extend>>,
     pub noise: Option<Placed<AssumedNoise>>,
     pub allow_errors: Option<Placed<f64>>,
+    pub client: ClientLayer,
     pub restart: Option<Placed<Restart>>,
     pub before: Option<Placed<HookList>>,
     pub after: Option<Placed<HookList>>,
     pub between: Option<Placed<HookList>>,
+    pub scrape: Option<Placed<Scrape>>,
     pub stream: Option<Placed<bool>>,
+    pub tokenizer: Option<Placed<TokenizerChoice>>,
     pub timeout: Option<Placed<Duration>>,
     pub skip: Option<Placed<Option<String>>>,
     pub known_issue: Option<Placed<Option<KnownIssue>>>,
@@ -94,6 +102,8 @@ pub(super) struct Surroundings<'a> {
     /// What `secrets:` names.
     pub secrets: &'a [String],
     pub validate_sim: super::loader::ValidateSim<'a>,
+    /// Reads a file that a suite names.
+    pub read_file: super::loader::ReadFile<'a>,
     /// `--target` stands in for whatever suites say.
     pub ignore_targets: bool,
     /// Targets that have a name.
@@ -162,7 +172,7 @@ impl Settings {
             .and_then(|repeats| at_most(MOST_REPEATS, repeats, "repeats", problems));
         s.seed = fields.typed("seed", problems);
         if let Some(node) = fields.take("prompts") {
-            s.prompts = prompts_setting::read(node, problems);
+            s.prompts = prompts_setting::read(node, around, problems);
             s.prompts_from = Some(origin(node, problems));
             s.note_broken("prompts", s.prompts.is_none());
         }
@@ -192,13 +202,22 @@ impl Settings {
         s.allow_errors = fields
             .typed::<Share>("allow_errors", problems)
             .map(|share| problems.placed(share.value.0, share.span()));
+        if let Some(node) = fields.take("client") {
+            s.client = ClientLayer::read(node, problems);
+        }
         s.restart = fields
             .take("restart")
             .and_then(|node| problems.one_of(node, "a way to restart", &Restart::ALL));
         s.before = hooks_setting::read("before", fields, around, problems);
         s.after = hooks_setting::read("after", fields, around, problems);
         s.between = hooks_setting::read("between", fields, around, problems);
+        s.scrape = fields
+            .take("scrape")
+            .and_then(|node| scrape_setting::read(node, problems));
         s.stream = fields.typed("stream", problems);
+        s.tokenizer = fields
+            .take("tokenizer")
+            .and_then(|node| tokenizer_setting::read(node, problems));
         s.timeout = fields
             .take("timeout")
             .and_then(|node| duration(node, true, problems));
@@ -237,8 +256,8 @@ impl Settings {
         }
     }
 
-    /// Puts `above` over `self`: it wins wherever it says something. Headers, body fields and
-    /// timeouts combine key by key; everything else is replaced whole.
+    /// Puts `above` over `self`: it wins wherever it says something. Headers, body fields,
+    /// timeouts and the client's bounds combine key by key; everything else is replaced whole.
     pub fn overlay(mut self, above: &Settings) -> Settings {
         // Stages say themselves how long they take.
         if let Some(load) = &above.load
@@ -280,6 +299,7 @@ impl Settings {
             after,
             between,
             stream,
+            tokenizer,
             timeout,
             skip,
             known_issue,
@@ -287,9 +307,20 @@ impl Settings {
             load_from,
             prompts_from
         );
+        if let Some(scrape) = &mut self.scrape
+            && let Some(above) = &above.scrape
+        {
+            *scrape = Placed {
+                value: above.value.over(&scrape.value),
+                ..above.clone()
+            };
+        } else if above.scrape.is_some() {
+            self.scrape.clone_from(&above.scrape);
+        }
         for header in &above.headers {
             secrets::set_header(&mut self.headers, header.clone());
         }
+        self.client.overlay(&above.client);
         for (key, value) in &above.body {
             self.body.insert(key.clone(), value.clone());
         }

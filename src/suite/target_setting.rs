@@ -8,15 +8,23 @@ use serde_json::{Map, Value as Json};
 use super::diagnostic::Diagnostic;
 use super::later::Place;
 use super::launch_setting::{self, PORT};
-use super::model::{Api, SimOverrides, Target, TargetUrl};
+use super::model::{Api, SimOverrides, Target, TargetUrl, TokenizerChoice, TransportKind};
 use super::reader::{Fields, Placed, Problems};
+use super::scrape_setting::{self, Scrape};
 use super::secrets::{self, Header};
 use super::settings::Surroundings;
 use super::source::{SourceFile, Span};
+use super::tokenizer_setting;
 use super::yaml::Node;
 
 /// Protocols by name.
 pub(super) const APIS: [(&str, Api); 2] = [("chat", Api::Chat), ("completions", Api::Completions)];
+
+/// Transports by name.
+pub(super) const TRANSPORTS: [(&str, TransportKind); 2] = [
+    ("lean", TransportKind::Lean),
+    ("reqwest", TransportKind::Reqwest),
+];
 
 /// Fields of the body that prony writes itself.
 pub(super) const OWN_FIELDS: [(&str, &str); 4] = [
@@ -61,8 +69,11 @@ fn plain(url: TargetUrl) -> Target {
         gpus: None,
         ca: None,
         insecure_tls: false,
+        transport: None,
         ready: launch_setting::plain_ready(),
         launch: None,
+        tokenizer: TokenizerChoice::default(),
+        scrape: Scrape::default(),
     }
 }
 
@@ -147,6 +158,33 @@ pub(super) fn read(
         .map(|ca| beside(&ca.location.file, &ca.value));
     if let Some(insecure) = fields.typed("insecure_tls", problems) {
         target.insecure_tls = insecure.value;
+    }
+    if let Some(node) = fields.take("tokenizer")
+        && let Some(choice) = tokenizer_setting::read(node, problems)
+    {
+        target.tokenizer = choice.value;
+    }
+    if let Some(transport) = fields
+        .take("transport")
+        .and_then(|n| problems.one_of(n, "a transport", &TRANSPORTS))
+    {
+        target.transport = Some(transport.value);
+        if let Some(TargetUrl::Http(address)) = url.as_ref().map(|url| &url.value)
+            && address.scheme() == "https"
+            && transport.value == TransportKind::Lean
+        {
+            problems.add(
+                transport.span(),
+                "the `lean` transport speaks no TLS, and this target does",
+                "leave `transport` out, or write `transport: reqwest`",
+            );
+        }
+    }
+    if let Some(scrape) = fields
+        .take("scrape")
+        .and_then(|node| scrape_setting::read(node, problems))
+    {
+        target.scrape = scrape.value;
     }
     let at = url.as_ref().map(|url| (&url.value, url.span()));
     let started = launch_setting::read(&mut fields, at, around, problems);

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 pub struct PlannedRequest {
     /// What is asked.
     pub prompt: Prompt,
-    /// Prompt tokens aimed at; an estimate until a tokenizer is known. Absent for prompts from files.
+    /// Prompt tokens aimed at, all that the server counts. Absent for prompts from files.
     pub input_tokens: Option<u32>,
+    /// `input_tokens` is what a tokenizer counts, and no estimate.
+    pub counted: bool,
     /// Output tokens asked for (`max_tokens`); absent: the server's own default.
     pub output_tokens: Option<u32>,
     /// Carried into the record's labels.

@@ -1,47 +1,37 @@
-use rand::Rng;
+use rand::RngExt;
 
 use super::seed::stream;
-use super::words::WORDS;
 
-/// Words of a salt; each carries one byte, so that two runs share theirs once in 2⁶⁴.
-pub const SALT_WORDS: usize = 8;
+/// Words of a salt: single letters.
+pub const SALT_WORDS: usize = 19;
 
-/// The words that set one run's prompts apart from every other run's from the first token on.
+/// What sets one run's prompts apart from every other run's: single letters, parted by spaces.
 ///
-/// All salts have [`SALT_WORDS`] words, each about one token long, so that a salt changes what a
-/// prefix cache holds and not how long prompts are. `nonce` is drawn fresh per invocation in real
-/// time and derived from the seed in virtual time.
+/// After an `a` come the same letters for all, in another order, so that all salts are equally long
+/// under any tokenizer that keeps words apart; there are 18!, about 2⁵², of them. Prompts that are made
+/// up are drawn anew for each salt and do not hold it; prompts from files get it put in front. `nonce`
+/// is drawn fresh per invocation in real time and derived from the seed in virtual time.
 pub fn salt(nonce: u64, case: &str, phase: &str, run: u32) -> String {
     let purpose = format!("salt/{case}/{phase}");
-    words(&mut stream(nonce, &purpose, u64::from(run)), SALT_WORDS)
-}
-
-/// `n` words drawn from `rng`, separated by spaces.
-pub(super) fn words(rng: &mut impl Rng, n: usize) -> String {
-    // The longest word has 12 letters, the mean about 5.
-    let mut text = String::with_capacity(n * 7);
-    let mut drawn = 0;
-    while drawn < n {
-        // One draw serves eight words.
-        for byte in rng.next_u64().to_le_bytes().into_iter().take(n - drawn) {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(WORDS[usize::from(byte)]);
-            drawn += 1;
-        }
+    let mut rng = stream(nonce, &purpose, u64::from(run));
+    let mut letters: Vec<char> = ('a'..='s').collect();
+    // Fisher and Yates' shuffle of all but the first.
+    for i in (2..letters.len()).rev() {
+        letters.swap(i, rng.random_range(1..=i));
     }
-    text
+    let words: Vec<String> = letters.into_iter().map(String::from).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::TIKTOKEN_NAMES;
+    use crate::workload::LocalTokenizer;
 
     #[test]
-    fn salts_have_equal_length_and_differ_by_run_phase_case_and_nonce() {
+    fn salts_differ_by_run_phase_case_and_nonce() {
         let base = salt(1, "a::b", "main", 0);
-        assert_eq!(base.split(' ').count(), SALT_WORDS);
         assert_eq!(base, salt(1, "a::b", "main", 0));
         for other in [
             salt(2, "a::b", "main", 0),
@@ -50,6 +40,22 @@ mod tests {
             salt(1, "a::b", "main", 1),
         ] {
             assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn salts_are_equally_long_in_every_vocabulary() {
+        for name in TIKTOKEN_NAMES {
+            let tokenizer = LocalTokenizer::tiktoken(name).expect(name);
+            for run in 0..200 {
+                let text = format!("{} Once upon a time", salt(7, "a::b", "main", run));
+                let ids = tokenizer.encode(&text).expect("it encodes");
+                assert_eq!(ids.len(), SALT_WORDS + 4, "{name}: {text}");
+            }
+        }
+        for run in 0..200 {
+            let text = salt(7, "a::b", "main", run);
+            assert_eq!(crate::sim::face::tokens::count(&text) as usize, SALT_WORDS);
         }
     }
 }

@@ -3,57 +3,14 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 
 use super::request::{PlannedRequest, Prompt};
-use super::salt::{SALT_WORDS, words};
 use super::seed::stream;
 use crate::suite::Length;
 
 /// Makes the requests of a run. A request is a function of its position alone, so that the order in
-/// which slots become free changes nothing.
-pub trait RequestSource {
+/// which slots become free changes nothing, and so that another thread can make it ahead of time.
+pub trait RequestSource: Send + Sync {
     /// The request at position `id` of the run's schedule.
     fn request(&self, id: u64) -> PlannedRequest;
-}
-
-/// Made-up prompts of given lengths.
-///
-/// Until a tokenizer is configured a word stands for a token, which holds within a few percent for
-/// the words used and the usual vocabularies; counts planned this way are marked as estimates.
-#[derive(Clone, Debug)]
-pub struct Synthetic {
-    /// Fixes lengths and content.
-    pub seed: u64,
-    /// Index of the run, so that each repeat draws its own.
-    pub run: u32,
-    /// Stands at the start of every prompt.
-    pub salt: Option<String>,
-    /// Prompt tokens, the salt included.
-    pub input_tokens: Length,
-    /// Output tokens asked for.
-    pub output_tokens: Length,
-}
-
-impl RequestSource for Synthetic {
-    fn request(&self, id: u64) -> PlannedRequest {
-        let mut rng = stream(self.seed, &format!("prompt/{}", self.run), id);
-        let input = self.input_tokens.draw(&mut rng);
-        let output = self.output_tokens.draw(&mut rng);
-        let text = match &self.salt {
-            // A prompt shorter than the salt is all salt: cut, not lengthened.
-            Some(salt) if (input as usize) <= SALT_WORDS => salt
-                .split(' ')
-                .take(input as usize)
-                .collect::<Vec<_>>()
-                .join(" "),
-            Some(salt) => format!("{salt} {}", words(&mut rng, input as usize - SALT_WORDS)),
-            None => words(&mut rng, input as usize),
-        };
-        PlannedRequest {
-            prompt: Prompt::Text(text),
-            input_tokens: Some(input),
-            output_tokens: Some(output),
-            labels: BTreeMap::new(),
-        }
-    }
 }
 
 /// Prompts taken from a file, in its order or shuffled, again from the start when used up.
@@ -95,10 +52,11 @@ impl RequestSource for FromFile {
         let entry = &self.entries[index as usize];
         let output_tokens = entry
             .output_tokens
-            .or_else(|| self.output_tokens.map(|l| l.draw(&mut rng)));
+            .or_else(|| self.output_tokens.as_ref().map(|l| l.draw(&mut rng)));
         PlannedRequest {
             prompt: self.salted(&entry.prompt),
             input_tokens: None,
+            counted: false,
             output_tokens,
             labels: BTreeMap::new(),
         }
@@ -232,36 +190,10 @@ fn parse_json_line(line: &str) -> Result<FileEntry, String> {
 mod tests {
     use super::*;
 
-    fn synthetic(salt: Option<&str>) -> Synthetic {
-        Synthetic {
-            seed: 0,
-            run: 0,
-            salt: salt.map(str::to_owned),
-            input_tokens: Length::Uniform { min: 3, max: 60 },
-            output_tokens: Length::Fixed(5),
-        }
-    }
-
     fn text(request: &PlannedRequest) -> &str {
         match &request.prompt {
             Prompt::Text(text) => text,
             Prompt::Messages(_) => panic!("text expected"),
-        }
-    }
-
-    #[test]
-    fn a_salt_changes_the_head_and_not_the_length() {
-        let (a, b) = (
-            synthetic(Some("one two three four five six seven eight")),
-            synthetic(None),
-        );
-        for id in 0..200 {
-            let (a, b) = (a.request(id), b.request(id));
-            assert_eq!(a.input_tokens, b.input_tokens);
-            let n = a.input_tokens.map(|n| n as usize);
-            assert_eq!(Some(text(&a).split(' ').count()), n);
-            assert_eq!(Some(text(&b).split(' ').count()), n);
-            assert!(text(&a).starts_with("one two three"));
         }
     }
 

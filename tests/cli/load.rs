@@ -77,15 +77,13 @@ fn the_seed_fixes_what_is_asked_and_the_salt_sets_it_apart() {
         })
         .collect();
     assert_ne!(salts[0], salts[1], "every invocation has its own");
-    for (salt, bodies) in salts.iter().zip(&asked) {
-        let salt: Vec<String> = salt.split(' ').map(str::to_owned).collect();
-        assert_eq!(salt.len(), 8);
-        assert!(bodies.iter().all(|b| words(b)[..8] == salt[..]));
-    }
-    let rest = |bodies: &[Value]| -> Vec<Vec<String>> {
-        bodies.iter().map(|b| words(b)[8..].to_vec()).collect()
-    };
-    assert_eq!(rest(&asked[0]), rest(&asked[1]), "only the salt differs");
+    // Content is another one from the first words on; two prompts begin alike by chance alone.
+    let alike = asked[0]
+        .iter()
+        .zip(&asked[1])
+        .filter(|(a, b)| words(a)[..3] == words(b)[..3])
+        .count();
+    assert_eq!(alike, 0, "{salts:?}");
 }
 
 #[test]
@@ -192,6 +190,7 @@ fn warm_up_and_tail_are_recorded_and_not_counted() {
     load: { concurrency: 3 }
     warmup: 300ms
     duration: 500ms
+    extend: off
     sla:
       - throughput > 0.001/s
 ";

@@ -12,5 +12,6 @@ mod prompts;
 mod secrets;
 mod server;
 mod support;
+mod tokens;
 mod unwritable;
 mod verdicts;

@@ -112,6 +112,12 @@ fn serve(
         let _ = conn.stream.shutdown(Shutdown::Both);
         return;
     }
+    // Whoever has no `/tokenize` is not asked for anything else about tokens.
+    if conn.request.starts_with("POST /tokenize ") {
+        conn.respond("404 Not Found", "text/plain", "no such page");
+        let _ = conn.stream.shutdown(Shutdown::Both);
+        return;
+    }
     state
         .seen
         .lock()

@@ -65,7 +65,10 @@ fn every_capture_is_observed_as_a_person_reads_it() {
             .unwrap();
         }
     }
-    insta::assert_snapshot!(summary);
+    // One snapshot for all transports.
+    insta::with_settings!({ prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("captures", summary);
+    });
 }
 
 fn shown(count: Option<u64>) -> String {

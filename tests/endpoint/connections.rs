@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use prony::driver::{Driver, RealDriver};
-use prony::endpoint::{HttpSettings, HttpTransport, Protocol, perform, perform_until};
+use prony::endpoint::{HttpSettings, Protocol, perform, perform_until};
 use prony::record::{ErrorKind, RequestRecord};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::server::{FINISH, Server, chat, delta, observe, patient, prompt, timeouts};
+use crate::server::{FINISH, Server, chat, delta, observe, patient, prompt, timeouts, transport};
 
 const CA: &[u8] = include_bytes!("tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("tls/server.pem");
@@ -101,7 +101,7 @@ fn connecting_is_measured_apart_and_lies_before_the_send() {
     );
     let (seen, ready_at) = RealDriver::run(async move |driver| {
         let (epoch, skew) = (Instant::now(), driver.now());
-        let transport = HttpTransport::new(trusting(settings), driver.clone()).unwrap();
+        let transport = transport(trusting(settings), driver.clone());
         let body = chat().encode(&prompt());
         let seen = perform(&driver, &transport, &chat(), body, patient()).await;
         let ready_at: Instant = readies.recv().unwrap();
@@ -140,7 +140,7 @@ fn a_request_that_takes_over_a_connection_waited_for_that_one() {
         },
     );
     let (first, (second, freed)) = RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(trusting(settings), driver.clone()).unwrap();
+        let transport = transport(trusting(settings), driver.clone());
         let protocol = chat();
         let body = protocol.encode(&prompt());
         let first = perform(&driver, &transport, &protocol, body.clone(), patient());
@@ -232,7 +232,7 @@ fn a_kept_connection_that_was_closed_costs_a_new_one_and_no_request() {
     });
     let settings = server.settings();
     let seen = RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let protocol = chat();
         let body = protocol.encode(&prompt());
         perform(&driver, &transport, &protocol, body.clone(), patient()).await;
@@ -252,7 +252,7 @@ fn a_connection_closed_while_idle_is_not_used_again() {
     });
     let settings = server.settings();
     let seen = RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let protocol = chat();
         let body = protocol.encode(&prompt());
         perform(&driver, &transport, &protocol, body.clone(), patient()).await;
@@ -289,7 +289,7 @@ fn dropping_a_request_closes_its_connection() {
         let (server, closes) = watching(head);
         let settings = server.settings();
         RealDriver::run(async move |driver| {
-            let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+            let transport = transport(settings, driver.clone());
             let protocol = chat();
             let body = protocol.encode(&prompt());
             {
@@ -313,7 +313,7 @@ fn a_request_that_prony_ends_keeps_what_was_observed() {
     let (server, closes) = watching(true);
     let settings = server.settings();
     let seen = RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let protocol = chat();
         let body = protocol.encode(&prompt());
         let stop = driver.after(Duration::from_millis(200));
@@ -339,7 +339,7 @@ fn many_requests_share_as_few_connections_as_they_can() {
     let mut settings = server.settings();
     settings.pool = 8;
     RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let protocol = chat();
         let body = protocol.encode(&prompt());
         for _ in 0..10 {
@@ -367,7 +367,7 @@ fn a_large_prompt_is_sent_whole() {
     });
     let settings = server.settings();
     let seen = RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let mut request = prompt();
         request.prompt = prony::workload::Prompt::Text("word ".repeat(200_000));
         let body = chat().encode(&request);

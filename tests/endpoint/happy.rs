@@ -1,7 +1,7 @@
 use prony::driver::RealDriver;
-use prony::endpoint::{HttpTransport, Protocol, perform};
+use prony::endpoint::{Protocol, perform};
 
-use crate::server::{FINISH, Server, chat, delta, observe, patient, prompt};
+use crate::server::{FINISH, Server, chat, delta, observe, patient, prompt, transport};
 
 #[test]
 fn a_streamed_answer_is_observed_chunk_by_chunk() {
@@ -42,7 +42,7 @@ fn a_second_request_reuses_the_connection_and_waits_for_none() {
     });
     let settings = server.settings();
     let seen = RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let protocol = chat();
         let mut seen = Vec::new();
         for _ in 0..2 {

@@ -8,3 +8,6 @@ mod probing;
 mod reference;
 mod server;
 mod sse;
+
+/// What carries the requests; `tests/lean` runs the same tests over the other one.
+pub const TRANSPORT: prony::suite::TransportKind = prony::suite::TransportKind::Reqwest;

@@ -52,6 +52,7 @@ fn a_ready_server_lists_its_models() {
     let expected = ServerInfo {
         models: vec!["tiny".into(), "other".into()],
         server: Some("uvicorn".into()),
+        owner: None,
     };
     assert_eq!(probe(&server.settings()), Ok(expected));
     assert!(server.seen.lock().unwrap()[0].starts_with("GET /v1/models HTTP/1.1\r\n"));

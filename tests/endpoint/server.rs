@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prony::driver::RealDriver;
 use prony::endpoint::openai::{Chat, Completions};
-use prony::endpoint::{HttpSettings, HttpTransport, Observation, Protocol, perform};
+use prony::endpoint::{Choice, HttpCarrier, HttpSettings, Observation, Protocol, choose, perform};
 use prony::suite::Timeouts;
 use prony::workload::{PlannedRequest, Prompt};
 
@@ -44,7 +44,7 @@ impl Server {
 /// One connection.
 pub struct Conn {
     pub stream: TcpStream,
-    log: Arc<Mutex<Vec<String>>>,
+    pub log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Conn {
@@ -143,9 +143,16 @@ pub fn prompt() -> PlannedRequest {
     PlannedRequest {
         prompt: Prompt::Text("Say hi.".to_owned()),
         input_tokens: None,
+        counted: false,
         output_tokens: Some(4),
         labels: Default::default(),
     }
+}
+
+/// The transport that this test program is about, as far as it can do what is asked.
+pub fn transport(settings: HttpSettings, driver: RealDriver) -> HttpCarrier<RealDriver> {
+    let wish = (choose(&settings) == Choice::Lean).then_some(crate::TRANSPORT);
+    HttpCarrier::new(settings, driver, wish).unwrap()
 }
 
 /// Sends one request to `settings` and observes it.
@@ -155,7 +162,7 @@ pub fn observe(
     timeouts: Timeouts,
 ) -> Observation {
     RealDriver::run(async move |driver| {
-        let transport = HttpTransport::new(settings, driver.clone()).unwrap();
+        let transport = transport(settings, driver.clone());
         let body = protocol.encode(&prompt());
         perform(&driver, &transport, protocol.as_ref(), body, timeouts).await
     })

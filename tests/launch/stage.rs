@@ -33,7 +33,7 @@ pub fn suite(target: &str, rest: &str, scenarios: &str) -> String {
     let indent =
         |text: &str, by: &str| -> String { text.lines().map(|l| format!("{by}{l}\n")).collect() };
     format!(
-        "suite: launched\ntarget:\n{}{rest}\ndefaults:\n  warmup: 0s\n  drain: 5s\n  requests: 4\n  kind: latency\n  load: {{ concurrency: 2 }}\n  sla: [ttft.p50 < 60s]\n  prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 4 }}\nscenarios:\n{}",
+        "suite: launched\ntarget:\n{}{rest}\ndefaults:\n  warmup: 0s\n  drain: 5s\n  requests: 4\n  kind: latency\n  load: {{ concurrency: 2 }}\n  sla: [ttft.p50 < 60s]\n  extend: off\n  prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 4 }}\nscenarios:\n{}",
         indent(target, "  "),
         indent(scenarios, "  "),
     )

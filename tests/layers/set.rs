@@ -38,6 +38,7 @@ fn one_value_changes_and_its_neighbours_stay() {
     let PromptSource::Synthetic {
         input_tokens,
         output_tokens,
+        ..
     } = one.prompts.source
     else {
         panic!("{:?}", one.prompts);

@@ -7,6 +7,8 @@ import sys
 
 results, log = pathlib.Path(sys.argv[1]), sys.argv[2]
 noted = sorted((json.loads(line) for line in open(log)), key=lambda n: n["sent"])
+# Requests for a single token are those by which prony finds out what the chat template adds.
+noted = [n for n in noted if n["timings"]["predicted_n"] > 1]
 records = []
 for case in sorted((results / "cases").iterdir(), key=lambda c: "throughput" in c.name):
     lines = (case / "requests.jsonl").read_text().splitlines()
@@ -37,6 +39,10 @@ wrong = [r["id"] for r in latency if r["output_tokens"] != r["timings"]["predict
 check(not wrong, f"output tokens equal timings.predicted_n: {wrong}")
 wrong = [r["id"] for r in latency if r["input_tokens"] != r["usage"]["prompt_tokens"]]
 check(not wrong, f"input tokens equal usage.prompt_tokens: {wrong}")
+wrong = [r["id"] for r in window if str(r["input_tokens"]) != r["labels"]["asked_input_tokens"]]
+check(not wrong, f"prompts are exactly as long as asked: {wrong}")
+wrong = [r["id"] for r in window if any(len(chunk) < 2 for chunk in r["chunks"])]
+check(not wrong, f"the tokens of every chunk are known: {wrong}")
 check(
     all(r["provenance"] == {"input": "server", "output": "server"} for r in window),
     "all token counts come from the server",

@@ -503,8 +503,10 @@ fn phase(slower: f64) -> PhaseResult {
             metrics: metrics.clone(),
         }],
         metrics,
+        server: None,
         client: ClientHealth {
-            transport: "reqwest".into(),
+            transport: "lean".into(),
+            stamps: Some("kernel".into()),
             send_lag: Some(Spread {
                 p50: 0.041,
                 p99: 0.38,
@@ -515,8 +517,60 @@ fn phase(slower: f64) -> PhaseResult {
                 p99: 0.41,
                 max: 2.2,
             }),
+            preparation_lag: Some(Spread {
+                p50: 0.001,
+                p99: 0.004,
+                max: 0.11,
+            }),
             cpu: Some(0.23),
             achieved_share: Some(1.0),
+            own_error: Some(OwnError {
+                measured_at: "2026-09-14T08:00:00Z".into(),
+                streams: 64,
+                ttft: Spread {
+                    p50: 0.08,
+                    p99: 0.61,
+                    max: 3.1,
+                },
+                itl: Spread {
+                    p50: 0.02,
+                    p99: 0.22,
+                    max: 1.4,
+                },
+                timer_200: Spread::default(),
+                timer_10000: Spread::default(),
+                tokens_per_second: 412_000.0,
+            }),
+            measuring_cpu: Some(0.19),
+            core_wait: Some(0.004),
+            machine_cpu: Some(0.61),
+            throttled: Some(Throttling {
+                periods: 600,
+                throttled: 3,
+                stopped_ms: 41.0,
+                share: 0.0007,
+            }),
+            rss_bytes: Some(38_000_000),
+            files: Some(Supply {
+                most: 77,
+                limit: Some(1024),
+            }),
+            ..ClientHealth::default()
+        },
+        tokens: TokenLengths {
+            input: Some(AskedAndGot {
+                n: 996,
+                asked: 499_812,
+                got: 499_812,
+                ..AskedAndGot::default()
+            }),
+            output: Some(AskedAndGot {
+                n: 996,
+                asked: 199_431,
+                got: 198_950,
+                differ: 31,
+                ..AskedAndGot::default()
+            }),
         },
         errors: vec![ErrorCount {
             kind: "total_timeout".into(),
@@ -622,6 +676,7 @@ fn run_series() -> RunSeries {
         *v = None;
     }
     RunSeries {
+        server: None,
         interval_s: 1.0,
         window_s: [10.0, 60.21],
         series: BTreeMap::from([

@@ -3,6 +3,8 @@
 
 mod arrivals;
 mod binary;
+mod calibrate;
+mod prefix;
 mod procedures;
 mod queueing;
 mod shards;

@@ -208,12 +208,7 @@ impl Rounds for Primed {
 
 #[test]
 fn a_cache_is_flushed_and_primed_by_runs_that_are_no_result() {
-    let settings = "load: { concurrency: 1 }, requests: 20, prompts: { type: synthetic, input_tokens: 200, output_tokens: 8, salt: on }";
-    let settings = settings.replace(
-        ", prompts: { type: synthetic, input_tokens: 200, output_tokens: 8, salt: on }",
-        "",
-    );
-    let mut case = case("", &settings);
+    let mut case = case("", "load: { concurrency: 1 }, requests: 20");
     let flush = Hook {
         action: HookAction::Http {
             method: HookMethod::Post,
@@ -240,16 +235,13 @@ fn a_cache_is_flushed_and_primed_by_runs_that_are_no_result() {
         ..warm.clone()
     };
     case.phases = vec![prime.clone(), warm.clone()];
-    let procedure = |measured: PhasePlan| {
-        Some(Arc::new(FixedRepeats {
-            rounds: Box::new(Primed {
-                prime: prime.clone(),
-                measured,
-            }),
-            repeats: 2,
-        }) as Arc<dyn prony::plan::Procedure>)
-    };
-    case.measured_by = procedure(warm.clone());
+    case.measured_by = Some(Arc::new(FixedRepeats {
+        rounds: Box::new(Primed {
+            prime,
+            measured: warm,
+        }),
+        repeats: 2,
+    }));
     let (result, records) = measured(&case);
     assert_eq!(
         order(&records),
@@ -332,5 +324,7 @@ fn measuring_on_is_told_with_its_reason() {
         extended.text
     );
     let (half, _) = measured(&with("10s"));
-    assert_eq!(half.assertions[0].n, Some(600));
+    // As many requests more as come in about ten seconds.
+    let n = half.assertions[0].n.unwrap();
+    assert!((560..640).contains(&n), "{n}");
 }

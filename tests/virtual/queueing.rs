@@ -50,8 +50,8 @@ fn a_closed_loop_obeys_littles_law() {
         let run = world.run(Run {
             warmup: Duration::from_secs(20),
             duration: Some(Duration::from_secs(if n == 1 { 400 } else { 150 })),
-            input_tokens: Length::Uniform { min: 10, max: 300 },
-            output_tokens: Length::Uniform { min: 4, max: 14 },
+            input_tokens: Length::uniform(10, 300),
+            output_tokens: Length::uniform(4, 14),
             ..Run::new(LoadShape::Concurrency(n))
         });
         let runs = [run];

@@ -11,8 +11,8 @@ use prony::endpoint::openai::Completions;
 use prony::load::{RunInputs, RunPlan, Signal, drive};
 use prony::record::{RequestRecord, RunRecords};
 use prony::sim::{Face, SimConfig};
-use prony::suite::{Arrivals, Length, Load, LoadShape, Timeouts};
-use prony::workload::Synthetic;
+use prony::suite::{Arrivals, Length, Load, LoadShape, Start, Timeouts};
+use prony::workload::{Synthetic, TokenModel};
 use serde_json::{Map, Value};
 
 /// A clock, and an engine that lives by it.
@@ -39,19 +39,30 @@ impl World {
 
     /// One run beside others on the same clock.
     pub fn begin(&self, load: Run) -> impl Future<Output = RunRecords> + use<> {
+        let source = Synthetic::new(
+            (load.seed, 0),
+            None,
+            load.input_tokens.clone(),
+            load.output_tokens.clone(),
+            Arc::new(TokenModel::assumed()),
+        );
+        self.begin_with(load, source)
+    }
+
+    /// The same with other prompts.
+    pub fn begin_with(
+        &self,
+        load: Run,
+        source: Synthetic,
+    ) -> impl Future<Output = RunRecords> + use<> {
         let records: Rc<RefCell<Vec<RequestRecord>>> = Rc::default();
         let sink = records.clone();
         let inputs = RunInputs {
             plan: load.plan(),
             transport: self.transport.clone(),
             protocol: Arc::new(Completions::new("prony-sim", true, &Map::new())),
-            source: Rc::new(Synthetic {
-                seed: load.seed,
-                run: 0,
-                salt: None,
-                input_tokens: load.input_tokens,
-                output_tokens: load.output_tokens,
-            }),
+            source: Arc::new(source),
+            ahead: false,
             sink: Box::new(move |record| sink.borrow_mut().push(record)),
             progress: Arc::default(),
             interrupt: Signal::new(),
@@ -64,6 +75,7 @@ impl World {
                 open_loop: outcome.open_loop,
                 window: outcome.window,
                 records: records.take(),
+                scrapes: Vec::new(),
             }
         }
     }
@@ -103,6 +115,7 @@ impl Run {
             load: Load {
                 shape: self.shape.clone(),
                 max_concurrency: None,
+                start: Start::Spread,
             },
             requests: self.requests,
             duration: self.duration,

@@ -23,6 +23,8 @@ pub struct ServerInfo {
     pub models: Vec<String>,
     /// The `server` header.
     pub server: Option<String>,
+    /// Who owns the first of the models: most servers put their own name there.
+    pub owner: Option<String>,
 }
 
 /// Why a server is not ready, or cannot be asked.
@@ -219,8 +221,8 @@ async fn ask_when(
             // Whether it lists models is another matter: it may have none.
             let info = ask_models(client, settings, wait).await;
             Ok(info.unwrap_or(ServerInfo {
-                models: Vec::new(),
                 server,
+                ..ServerInfo::default()
             }))
         }
     }
@@ -242,8 +244,8 @@ async fn ask(
         match response.status() {
             status if status.is_success() => {
                 return Ok(ServerInfo {
-                    models: Vec::new(),
                     server,
+                    ..ServerInfo::default()
                 });
             }
             StatusCode::SERVICE_UNAVAILABLE => return Err(refusal(response, wait).await),
@@ -265,6 +267,8 @@ async fn ask_models(
     #[derive(Deserialize)]
     struct Model {
         id: String,
+        #[serde(default)]
+        owned_by: serde_json::Value,
     }
     let response = get(client, settings.url("models"), wait).await?;
     if !response.status().is_success() {
@@ -274,6 +278,11 @@ async fn ask_models(
     let body = read(response, wait).await?;
     match serde_json::from_slice::<List>(&body) {
         Ok(list) => Ok(ServerInfo {
+            owner: list
+                .data
+                .first()
+                .and_then(|m| m.owned_by.as_str())
+                .map(str::to_owned),
             models: list.data.into_iter().map(|m| m.id).collect(),
             server,
         }),
@@ -323,7 +332,7 @@ async fn refusal(response: Response, wait: Duration) -> ProbeError {
     }
 }
 
-async fn read(mut response: Response, wait: Duration) -> Result<Vec<u8>, ProbeError> {
+pub(super) async fn read(mut response: Response, wait: Duration) -> Result<Vec<u8>, ProbeError> {
     let whole = async {
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(broken)? {
@@ -340,7 +349,7 @@ async fn read(mut response: Response, wait: Duration) -> Result<Vec<u8>, ProbeEr
         .unwrap_or(Err(ProbeError::Timeout(wait)))
 }
 
-fn broken(error: reqwest::Error) -> ProbeError {
+pub(super) fn broken(error: reqwest::Error) -> ProbeError {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     loop {

@@ -9,7 +9,7 @@ use url::Url;
 /// How long an idle connection is kept. uvicorn (vLLM, SGLang) and llama.cpp's server close theirs
 /// after 5 s; a request on a connection that is being closed would fail through no fault of the
 /// server. Reconnecting costs no measured time, so prony lets go first.
-const IDLE: Duration = Duration::from_secs(4);
+pub(in crate::endpoint) const IDLE: Duration = Duration::from_secs(4);
 
 /// How an HTTP target is reached.
 #[derive(Clone)]
@@ -73,14 +73,8 @@ impl HttpSettings {
         client.map_err(|e| SettingsError::Client(e.to_string()))
     }
 
-    /// A client builder with everything but what measuring adds.
-    ///
-    /// Neither redirects nor retries: a redirect would carry the key elsewhere, and a retry would be
-    /// one request in the records and two on the server. A request is handed over anew only where the
-    /// server never took it up: hyper does so when the connection closed before a single byte was
-    /// written, the transport when a kept connection closed before a single byte of an answer.
-    pub(super) fn builder(&self) -> Result<ClientBuilder, SettingsError> {
-        install_crypto();
+    /// The extra headers, checked.
+    pub(in crate::endpoint) fn header_map(&self) -> Result<HeaderMap, SettingsError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let bad = |what| SettingsError::Header {
@@ -93,6 +87,18 @@ impl HttpSettings {
             value.set_sensitive(true);
             headers.append(key, value);
         }
+        Ok(headers)
+    }
+
+    /// A client builder with everything but what measuring adds.
+    ///
+    /// Neither redirects nor retries: a redirect would carry the key elsewhere, and a retry would be
+    /// one request in the records and two on the server. A request is handed over anew only where the
+    /// server never took it up: hyper does so when the connection closed before a single byte was
+    /// written, the transport when a kept connection closed before a single byte of an answer.
+    pub(super) fn builder(&self) -> Result<ClientBuilder, SettingsError> {
+        install_crypto();
+        let headers = self.header_map()?;
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("prony/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)

@@ -11,7 +11,7 @@ use super::settings::{HttpSettings, SettingsError};
 use super::stamped_body::{StampedBody, UsedConnections};
 use crate::driver::Driver;
 use crate::endpoint::{
-    Exchange, HandOver, SendTiming, Stamped, Transport, TransportError, WireRequest,
+    Exchange, HandOver, SendTiming, Stamped, Stamps, Transport, TransportError, WireRequest,
 };
 use crate::record::ErrorKind;
 
@@ -40,7 +40,7 @@ struct Inner<D> {
 ///
 /// Some servers (llama.cpp after a streamed answer) announce keep-alive and close all the same; a
 /// request that follows at once finds the connection open and loses the race.
-const MAX_STALE: u32 = 3;
+pub(in crate::endpoint) const MAX_STALE: u32 = 3;
 
 impl<D: Driver + Send + Sync> HttpTransport<D> {
     /// A transport to `settings.base_url`, stamping with `driver`.
@@ -148,6 +148,10 @@ impl<D: Driver + Send + Sync> Transport for HttpTransport<D> {
 
     fn stale_connections(&self) -> u32 {
         self.inner.stale.load(Ordering::Relaxed)
+    }
+
+    fn stamps(&self) -> Option<Stamps> {
+        Some(Stamps::User)
     }
 }
 

@@ -17,13 +17,14 @@ pub(super) struct BodyTemplate {
 }
 
 impl BodyTemplate {
-    /// `extra` is merged over prony's own fields by the rules of JSON Merge Patch (RFC 7396): objects
+    /// `beyond` is asked of the server beyond the protocol. `extra` is merged over prony's own fields by the rules of JSON Merge Patch (RFC 7396): objects
     /// field by field, `null` removes. So `stream_options: {continuous_usage_stats: true}` keeps
     /// `include_usage`, and `max_tokens: null` takes the field out.
     pub(super) fn new(
         prompt_key: &'static str,
         model: &str,
         stream: bool,
+        beyond: &Map<String, Value>,
         extra: &Map<String, Value>,
     ) -> Self {
         let stream = match extra.get("stream") {
@@ -35,6 +36,11 @@ impl BodyTemplate {
         own.insert("stream".into(), stream.into());
         if stream {
             own.insert("stream_options".into(), json!({ "include_usage": true }));
+        }
+        merge(&mut own, beyond);
+        if !stream {
+            // Servers refuse options of a stream where there is none.
+            own.shift_remove("stream_options");
         }
         merge(&mut own, extra);
         let mut fixed = Vec::new();

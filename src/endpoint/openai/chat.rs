@@ -21,8 +21,18 @@ impl Chat {
     /// For `model`, streamed or not, with the suite's extra `body` fields merged over prony's own by
     /// the rules of JSON Merge Patch (`null` removes a field; `stream` there decides).
     pub fn new(model: &str, stream: bool, extra: &Map<String, Value>) -> Self {
+        Self::asking(model, stream, &Map::new(), extra)
+    }
+
+    /// The same with `own` fields of the body beyond the protocol, which `extra` may change.
+    pub fn asking(
+        model: &str,
+        stream: bool,
+        own: &Map<String, Value>,
+        extra: &Map<String, Value>,
+    ) -> Self {
         Chat {
-            template: BodyTemplate::new("messages", model, stream, extra),
+            template: BodyTemplate::new("messages", model, stream, own, extra),
         }
     }
 }

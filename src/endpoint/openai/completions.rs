@@ -19,8 +19,18 @@ impl Completions {
     /// For `model`, streamed or not, with the suite's extra `body` fields merged over prony's own by
     /// the rules of JSON Merge Patch (`null` removes a field; `stream` there decides).
     pub fn new(model: &str, stream: bool, extra: &Map<String, Value>) -> Self {
+        Self::asking(model, stream, &Map::new(), extra)
+    }
+
+    /// The same with `own` fields of the body beyond the protocol, which `extra` may change.
+    pub fn asking(
+        model: &str,
+        stream: bool,
+        own: &Map<String, Value>,
+        extra: &Map<String, Value>,
+    ) -> Self {
         Completions {
-            template: BodyTemplate::new("prompt", model, stream, extra),
+            template: BodyTemplate::new("prompt", model, stream, own, extra),
         }
     }
 }

@@ -2,6 +2,16 @@ use super::stream::StreamDecoder;
 use super::whole::WholeDecoder;
 use crate::endpoint::Decoder;
 
+/// A reader for a streamed answer, as the protocols make it; without `scan`, serde reads every event,
+/// which gives the same more slowly. For comparing the two.
+pub fn stream_decoder(scan: bool) -> Box<dyn Decoder> {
+    Box::new(if scan {
+        StreamDecoder::default()
+    } else {
+        StreamDecoder::by_serde_alone()
+    })
+}
+
 /// The reader for a response of `content_type`, where a stream was asked for or not.
 ///
 /// Only types that cannot be what was asked for are refused: a missing type, or a proxy's

@@ -1,3 +1,4 @@
+use super::scan::Patterns;
 use super::wire::{Answer, error_message, one_line, parse};
 use crate::endpoint::sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
 use crate::endpoint::{Decoder, Event, Usage};
@@ -10,10 +11,48 @@ pub(super) struct StreamDecoder {
     reader: ChunkReader,
 }
 
-/// What must be remembered from chunk to chunk.
+impl StreamDecoder {
+    /// A reader that has serde read every event.
+    pub(super) fn by_serde_alone() -> Self {
+        let mut decoder = StreamDecoder::default();
+        decoder.reader.patterns = None;
+        decoder
+    }
+}
+
+/// Reads one chunk after the other.
 #[derive(Debug)]
 struct ChunkReader {
     done: bool,
+    /// Events seen before; absent where serde is to read all.
+    patterns: Option<Patterns>,
+    counting: Counting,
+}
+
+impl Default for ChunkReader {
+    fn default() -> Self {
+        ChunkReader {
+            done: false,
+            patterns: Some(Patterns::default()),
+            counting: Counting::default(),
+        }
+    }
+}
+
+/// What a chunk without an end or an error says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// Counts, as [`usage_of`] gives them.
+    pub(super) usage: Usage,
+    /// Whether there is output.
+    pub(super) output: bool,
+    /// Tokens listed.
+    pub(super) tokens: Option<u64>,
+}
+
+/// What must be remembered of counts from chunk to chunk.
+#[derive(Debug)]
+struct Counting {
     /// Tokens that the server had counted up to the last chunk with output; unknown where that one
     /// came without a count, because the difference would span several chunks.
     counted: Option<u64>,
@@ -24,10 +63,9 @@ struct ChunkReader {
     withheld: u64,
 }
 
-impl Default for ChunkReader {
+impl Default for Counting {
     fn default() -> Self {
-        ChunkReader {
-            done: false,
+        Counting {
             counted: Some(0),
             uneven: false,
             withheld: 0,
@@ -81,14 +119,27 @@ impl ChunkReader {
             events.push(Event::Done);
             return Ok(());
         }
+        if !event.error
+            && let Some(facts) = self.patterns.as_mut().and_then(|p| p.recognise(data))
+        {
+            self.counting.take(facts, events);
+            return Ok(());
+        }
         match parse(data) {
-            Ok(answer) => self.take(&answer, &event, events),
+            Ok(answer) => {
+                let plain = self.take(&answer, &event, events);
+                if let (Some(patterns), Some(facts)) = (&mut self.patterns, plain) {
+                    patterns.learn(data, facts);
+                }
+            }
             // The standard has the stream decoded as UTF-8 with replacement. Servers that cut text by
             // tokens write half a character now and then.
             Err(_) if std::str::from_utf8(data).is_err() => {
                 let text = String::from_utf8_lossy(data);
                 match parse(text.as_bytes()) {
-                    Ok(answer) => self.take(&answer, &event, events),
+                    Ok(answer) => {
+                        self.take(&answer, &event, events);
+                    }
                     Err(error) => not_json(&event, &error, events)?,
                 }
             }
@@ -97,18 +148,41 @@ impl ChunkReader {
         Ok(())
     }
 
-    fn take(&mut self, answer: &Answer<'_>, event: &SseEvent<'_>, events: &mut Vec<Event>) {
+    /// Hands on what `answer` says; its facts where that is neither an error nor an end.
+    fn take(
+        &mut self,
+        answer: &Answer<'_>,
+        event: &SseEvent<'_>,
+        events: &mut Vec<Event>,
+    ) -> Option<Facts> {
         if event.error || answer.is_error() {
             events.push(error_event(event.data));
-            return;
+            return None;
         }
-        let usage = usage_of(answer);
-        let choices = &answer.choices;
-        if let Some(listed) = choices.tokens {
+        let facts = Facts {
+            usage: usage_of(answer),
+            output: answer.choices.output,
+            tokens: answer.choices.tokens,
+        };
+        self.counting.take(facts, events);
+        match &answer.choices.finish {
+            Some(reason) => {
+                events.push(Event::Finish(reason.to_string()));
+                None
+            }
+            None => Some(facts),
+        }
+    }
+}
+
+impl Counting {
+    fn take(&mut self, facts: Facts, events: &mut Vec<Event>) {
+        let usage = facts.usage;
+        if let Some(listed) = facts.tokens {
             self.withheld += listed;
         }
-        if choices.output {
-            let listed = choices.tokens.map(|_| std::mem::take(&mut self.withheld));
+        if facts.output {
+            let listed = facts.tokens.map(|_| std::mem::take(&mut self.withheld));
             let counted = match (usage.output, self.counted) {
                 (Some(now), Some(before)) => now.checked_sub(before),
                 _ => None,
@@ -124,9 +198,6 @@ impl ChunkReader {
         }
         if usage != Usage::default() {
             events.push(Event::Usage(usage));
-        }
-        if let Some(reason) = &choices.finish {
-            events.push(Event::Finish(reason.to_string()));
         }
     }
 }

@@ -17,6 +17,7 @@ fn request(prompt: Prompt) -> PlannedRequest {
     PlannedRequest {
         prompt,
         input_tokens: None,
+        counted: false,
         output_tokens: Some(7),
         labels: Default::default(),
     }

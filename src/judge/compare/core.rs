@@ -213,36 +213,48 @@ impl Lines {
         }
     }
 
+    // Tails are compared with levels, rather than bounds with lines: the same, without inverting Student's
+    // t, which is most of the work.
     fn change(&self, estimate: &TEstimate) -> ChangeKind {
-        let bounds = estimate.bounds(1.0 - self.level);
+        let toward = |sign: f64| TEstimate {
+            value: sign * estimate.value,
+            ..*estimate
+        };
         if self.worse == 0.0 {
-            return if bounds.lower >= -self.margin && bounds.upper <= self.margin {
+            return if self.within(&toward(1.0)) && self.within(&toward(-1.0)) {
                 ChangeKind::WithinTolerance
             } else {
                 ChangeKind::Undecided
             };
         }
-        let toward = |sign: f64| TEstimate {
-            value: sign * estimate.value,
-            ..*estimate
-        };
         if self.beyond(&toward(self.worse)) {
             ChangeKind::Regressed
         } else if self.beyond(&toward(-self.worse)) {
             ChangeKind::Improved
-        } else if toward(self.worse).bounds(1.0 - self.level).upper <= self.margin {
+        } else if self.within(&toward(self.worse)) {
             ChangeKind::WithinTolerance
         } else {
             ChangeKind::Undecided
         }
     }
 
+    /// Whether the upper bound of the change, counted in one direction, lies within the margin.
+    fn within(&self, estimate: &TEstimate) -> bool {
+        if estimate.error == 0.0 {
+            return estimate.value <= self.margin;
+        }
+        let below = TEstimate {
+            value: -estimate.value,
+            ..*estimate
+        };
+        below.p_above(-self.margin) <= self.level
+    }
+
     /// Whether the change, counted in one direction, is clearly more than the margin.
     fn beyond(&self, estimate: &TEstimate) -> bool {
         if self.margin <= 0.0 {
-            return estimate.bounds(1.0 - self.without_margin).lower > 0.0;
+            return estimate.p_above(0.0) < self.without_margin;
         }
-        estimate.bounds(1.0 - self.level).lower > self.margin
-            && estimate.p_above(0.0) <= self.from_nothing
+        estimate.p_above(self.margin) < self.level && estimate.p_above(0.0) <= self.from_nothing
     }
 }

@@ -7,6 +7,8 @@ mod settle;
 mod spread;
 
 #[cfg(test)]
+mod power_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use core::FEWEST_RUNS;

@@ -8,7 +8,7 @@ use crate::stats::{Moments, Part, TEstimate, combined};
 /// Sessions of a side from which on their own spread is used.
 pub(super) const ENOUGH_SESSIONS: usize = 3;
 /// A spread this unlikely under what is known beforehand is taken for what it is.
-const SURPRISE: f64 = 0.01;
+const SURPRISE: f64 = 0.001;
 
 /// The variances that the error of a difference is made of.
 const WITHIN: usize = 0;

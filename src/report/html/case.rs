@@ -35,6 +35,8 @@ pub(super) struct CaseView {
     pub several_phases: bool,
     pub changes: Vec<ChangeView>,
     pub identity: Vec<(String, String)>,
+    /// More was measured than planned.
+    pub extended: Option<String>,
     pub notes: Vec<String>,
     pub rerun: String,
 }
@@ -133,6 +135,7 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
             .iter()
             .flat_map(|b| b.identity.iter().map(|(k, v)| (clean(k), clean(v))))
             .collect(),
+        extended: case.extended.as_ref().map(|e| clean(&e.text)),
         notes: case.notes.iter().map(|n| clean(n)).collect(),
         rerun: clean(&rerun_command(&run.command, case)),
         slug,

@@ -4,6 +4,7 @@ mod case;
 mod page;
 mod phase;
 mod pictures;
+mod server;
 mod templates;
 
 pub use page::Html;

@@ -2,12 +2,14 @@ use serde::Serialize;
 
 use super::page::clean;
 use super::pictures::{PictureView, pictures};
+use super::server::{ServerView, of_server, server_view};
 use crate::metrics::metric;
-use crate::report::facts::{quantile, requests};
+use crate::report::facts::{lengths, quantile, requests};
+use crate::report::noise;
 use crate::report::order::in_table_order;
 use crate::result::{
     AssertionResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
-    Spread,
+    Spread, Supply,
 };
 use crate::text::{MISSING, count, number, seconds};
 
@@ -25,8 +27,12 @@ pub(super) struct PhaseView {
     pub distributions: Vec<DistributionView>,
     pub values: Vec<ValueView>,
     pub runs: Vec<RunView>,
+    /// What metrics vary by, a row each, under `noise_headings`.
+    pub noise: Vec<RunView>,
+    pub noise_headings: [&'static str; 6],
     pub errors: Vec<ErrorView>,
     pub client: Vec<(String, String)>,
+    pub server: Option<ServerView>,
     pub warnings: Vec<WarningView>,
 }
 
@@ -94,6 +100,14 @@ pub(super) fn phase_view(
         } else {
             Vec::new()
         },
+        noise: phase
+            .noise
+            .iter()
+            .map(|n| RunView {
+                cells: noise::cells(n),
+            })
+            .collect(),
+        noise_headings: noise::HEADINGS,
         errors: phase
             .errors
             .iter()
@@ -109,7 +123,12 @@ pub(super) fn phase_view(
                 example: clean(&e.example),
             })
             .collect(),
-        client: client(&phase.client),
+        client: lengths(phase)
+            .map(|lengths| ("Tokens".to_owned(), lengths))
+            .into_iter()
+            .chain(client(&phase.client))
+            .collect(),
+        server: server_view(phase),
         warnings: phase
             .warnings
             .iter()
@@ -179,7 +198,7 @@ fn distributions(phase: &PhaseResult) -> Vec<DistributionView> {
     in_table_order(&phase.metrics)
         .into_iter()
         .filter_map(|(name, m)| match m {
-            MetricSummary::Distribution(d) => Some(DistributionView {
+            MetricSummary::Distribution(d) if !of_server(name) => Some(DistributionView {
                 name: clean(name),
                 meaning: meaning(name),
                 cells: vec![
@@ -194,7 +213,7 @@ fn distributions(phase: &PhaseResult) -> Vec<DistributionView> {
                     number(d.max, d.unit),
                 ],
             }),
-            MetricSummary::Value(_) => None,
+            _ => None,
         })
         .collect()
 }
@@ -203,12 +222,12 @@ fn values(phase: &PhaseResult) -> Vec<ValueView> {
     in_table_order(&phase.metrics)
         .into_iter()
         .filter_map(|(name, m)| match m {
-            MetricSummary::Value(v) => Some(ValueView {
+            MetricSummary::Value(v) if !of_server(name) => Some(ValueView {
                 name: clean(name),
                 meaning: meaning(name),
                 value: number(Some(v.value), v.unit),
             }),
-            MetricSummary::Distribution(_) => None,
+            _ => None,
         })
         .collect()
 }
@@ -248,12 +267,24 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
             number(Some(s.max), Milliseconds)
         )
     };
-    let mut facts = vec![("Transport".to_owned(), clean(&health.transport))];
+    let mut facts = vec![("Transport".to_owned(), transport(health))];
     let mut add = |name: &str, value: Option<String>| {
         facts.extend(value.map(|v| (name.to_owned(), v)));
     };
+    add(
+        "Times of arrival by",
+        health.stamps.as_deref().map(|who| match who {
+            "user" => "the client".to_owned(),
+            "mixed" => "the kernel, or else the client".to_owned(),
+            who => format!("the {}", clean(who)),
+        }),
+    );
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
+    add(
+        "Preparing a request",
+        health.preparation_lag.as_ref().map(spread),
+    );
     add(
         "Processor",
         health
@@ -264,5 +295,70 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
         "Asked requests sent",
         health.achieved_share.map(|s| number(Some(s), Ratio)),
     );
+    let share = |s: Option<f64>| s.map(|s| number(Some(s), Ratio));
+    add("Readable to read", health.read_delay.as_ref().map(spread));
+    add(
+        "Waiting for a prompt",
+        health.preparation_lag.as_ref().map(spread),
+    );
+    add(
+        "Measuring thread",
+        health.measuring_cpu.map(|cpu| {
+            let waited = share(health.core_wait)
+                .map_or_else(String::new, |w| format!(", waited for one {w}"));
+            format!("on a core {}{waited}", number(Some(cpu), Ratio))
+        }),
+    );
+    add("All cores of the machine", share(health.machine_cpu));
+    add(
+        "Stopped by a processor limit",
+        health.throttled.filter(|t| t.throttled > 0).map(|t| {
+            format!(
+                "in {} of {} periods, {} in all",
+                count(t.throttled),
+                count(t.periods),
+                number(Some(t.stopped_ms), Milliseconds)
+            )
+        }),
+    );
+    add("Most memory", health.rss_bytes.map(bytes));
+    let supply = |s: Supply| match s.limit {
+        Some(limit) => format!("{} of {}", count(s.most), count(limit)),
+        None => count(s.most),
+    };
+    add("Most open files", health.files.map(supply));
+    add("Most ports towards one address", health.ports.map(supply));
+    let ran_out: Vec<String> = health
+        .exhausted
+        .iter()
+        .map(|(name, n)| format!("{} × {}", count(*n), clean(name)))
+        .collect();
+    add(
+        "Requests lost to limits of this machine",
+        (!ran_out.is_empty()).then(|| ran_out.join(", ")),
+    );
+    let error = health.own_error.as_ref();
+    add(
+        "Own error of ttft, by `prony doctor`",
+        error.map(|e| spread(&e.ttft)),
+    );
+    add(
+        "Own error of itl, by `prony doctor`",
+        error.map(|e| spread(&e.itl)),
+    );
     facts
+}
+
+fn transport(health: &ClientHealth) -> String {
+    let stamps = match health.stamps.as_deref() {
+        Some("kernel") => ", stamps of the kernel",
+        Some("user") => ", stamps when read",
+        Some("mixed") => ", stamps of the kernel for most",
+        _ => "",
+    };
+    format!("{}{stamps}", clean(&health.transport))
+}
+
+fn bytes(n: u64) -> String {
+    format!("{:.1} MB", n as f64 / 1e6)
 }

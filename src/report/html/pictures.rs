@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use super::server::server_pictures;
+
 use crate::metrics::Unit;
 use crate::report::chart::{
     Axis, Head, HistogramChart, Line, LineChart, Mark, Scale, Shade, histogram, lines,
@@ -46,6 +48,7 @@ pub(super) fn pictures(
     out.extend(percentiles(phase, &format!("{id}-percentiles")));
     if let Some(series) = series {
         out.extend(over_time(series, id));
+        out.extend(server_pictures(series, id));
     }
     out
 }

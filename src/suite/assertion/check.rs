@@ -6,9 +6,10 @@ use super::against::against_baseline;
 use super::ast::{Assertion, BoundMetric, Expr, ExprKind, Function, PhaseRef, TextSpan};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
-use crate::metrics::{Availability, MetricDef};
+use crate::metrics::{Availability, MetricDef, Provenance};
 use crate::suite::model::Kind;
 use crate::suite::names::nearest;
+use crate::suite::reader::list;
 
 /// What a scenario measures, as far as it matters here.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,10 @@ pub struct AssertionContext {
     pub open_loop: bool,
     /// The target says how many GPUs it has.
     pub gpus: bool,
+    /// Labels that its requests bear, each with its values where they are few.
+    pub labels: &'static [(&'static str, &'static [&'static str])],
+    /// Somebody looks at the target's own counters.
+    pub scrape: bool,
 }
 
 /// The one phase of kinds `latency` and `throughput`.
@@ -55,14 +60,18 @@ pub(in crate::suite) fn check_value(
         match operand {
             Operand::Metric(reference) => {
                 let result = check_metric(reference.metric, context, span).and_then(|()| {
-                    if reference.labels.is_empty() {
+                    let of_server = reference.metric.provenance == Provenance::Server;
+                    let replicas = reference.labels.iter().all(|(l, _)| l == "replica");
+                    if of_server && replicas {
                         Ok(())
-                    } else {
+                    } else if of_server {
                         Err(error(
                             span.clone(),
-                            "requests of this scenario bear no labels",
-                            "labels come with the prompt sources that set them, in a later version",
+                            "what the server counts has one label: `replica`",
+                            format!("write `{}{{replica=0}}`", reference.metric.name),
                         ))
+                    } else {
+                        check_labels(&reference.labels, context, span)
                     }
                 });
                 found.extend(result.err());
@@ -73,6 +82,41 @@ pub(in crate::suite) fn check_value(
         }
     }
     found
+}
+
+fn check_labels(
+    labels: &[(String, String)],
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    for (name, value) in labels {
+        let names = context.labels.iter().map(|(name, _)| *name);
+        let Some((_, values)) = context.labels.iter().find(|(known, _)| known == name) else {
+            let (what, help) = match nearest(name, names.clone()) {
+                Some(near) => (
+                    format!("requests of this scenario bear no label `{name}`"),
+                    format!("did you mean `{near}`?"),
+                ),
+                None if context.labels.is_empty() => (
+                    "requests of this scenario bear no labels".to_owned(),
+                    "prompts with a `prefix` bear `shared` and `group`".to_owned(),
+                ),
+                None => (
+                    format!("requests of this scenario bear no label `{name}`"),
+                    format!("they bear {}", list(&names.collect::<Vec<_>>())),
+                ),
+            };
+            return Err(error(span.clone(), what, help));
+        };
+        if !values.is_empty() && !values.contains(&value.as_str()) {
+            return Err(error(
+                span.clone(),
+                format!("the label `{name}` is never `{value}`"),
+                format!("it is one of {}", list(values)),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn comes(span: &TextSpan, what: &str, with: &str) -> AssertionError {
@@ -146,6 +190,13 @@ fn check_metric(
             ));
         }
         Availability::NeedsGpus | Availability::Here => {}
+    }
+    if !context.scrape && metric.provenance == Provenance::Server {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` comes from the server's own counters, and nobody looks at them"),
+            "take `scrape: off` away",
+        ));
     }
     if !context.open_loop && metric.needs_open_loop() {
         return Err(error(

@@ -389,10 +389,22 @@ fn metric_ref(input: &mut Input<'_>, phase: Option<PhaseRef>) -> Parsed<MetricRe
             format!("`{word}` is one value and has no statistic"),
             format!("write `{word}`"),
         ),
-        (Shape::PerRequest | Shape::PerChunk, None) => fail(
+        (Shape::Gauge, None) => fail(
+            span,
+            format!("`{word}` needs a statistic"),
+            format!("such as `{word}.max` or `{word}.mean`"),
+        ),
+        (Shape::PerRequest | Shape::PerChunk | Shape::Histogram, None) => fail(
             span,
             format!("`{word}` needs a statistic"),
             format!("such as `{word}.p99` or `{word}.mean`"),
+        ),
+        (Shape::Histogram, Some(Statistic::Min | Statistic::Max | Statistic::Stddev)) => fail(
+            dot..here(input),
+            format!(
+                "the server keeps a histogram of `{word}`, which has a mean and quantiles only"
+            ),
+            format!("write `{word}.mean` or `{word}.p99`"),
         ),
         (_, statistic) => Ok(MetricRef {
             phase,

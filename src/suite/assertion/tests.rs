@@ -186,7 +186,9 @@ const CONTEXT: AssertionContext = AssertionContext {
     kind: Kind::Latency,
     stream: true,
     open_loop: true,
+    scrape: true,
     gpus: true,
+    labels: &[],
 };
 
 #[test]
@@ -194,7 +196,9 @@ fn every_metric_that_is_measured_can_be_asserted() {
     for def in METRICS {
         let reference = match def.shape {
             Shape::Phase => def.name.to_owned(),
-            Shape::PerRequest | Shape::PerChunk => format!("{}.p99", def.name),
+            Shape::PerRequest | Shape::PerChunk | Shape::Gauge | Shape::Histogram => {
+                format!("{}.p99", def.name)
+            }
         };
         let limit = match def.unit {
             Unit::Milliseconds => "1ms",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Keys, VARIABLE, VARIABLE_NAME, reference, scalar, text};
+use super::{Keys, VARIABLE, VARIABLE_NAME, duration, reference, scalar, text};
 
 pub(super) fn matrix() -> Json {
     let rows = |examples: Json| {
@@ -88,4 +88,31 @@ pub(super) fn known_issue_mapping() -> Json {
         ),
     );
     keys.mapping(&["url", "until"])
+}
+
+/// `scrape:` in all its forms.
+pub(super) fn scrape() -> Json {
+    json!({ "anyOf": [interval(), reference("scrape")] })
+}
+
+/// `scrape:` as a mapping.
+pub(super) fn scrape_mapping() -> Json {
+    let page = || {
+        text(
+            &format!("^https?://|{VARIABLE}"),
+            &["http://127.0.0.1:9000/metrics"],
+        )
+    };
+    let mut keys = Keys::default();
+    keys.add("interval", "Pause between two looks, or `off`.", interval());
+    keys.add(
+        "url",
+        "The page of metrics, or a list of them: one for each server behind the target. `/metrics` beside the API's base where it is left out.",
+        json!({ "anyOf": [page(), { "type": "array", "items": page(), "minItems": 1 }] }),
+    );
+    keys.mapping(&[])
+}
+
+fn interval() -> Json {
+    json!({ "anyOf": [duration(&["1s"]), { "enum": ["off"] }] })
 }

@@ -1,0 +1,373 @@
+//! A page of metrics → what prony knows of it.
+
+use std::collections::BTreeMap;
+
+use super::exposition::{Page, Sample, parse};
+use super::vocabulary::{ENGINES, Engine, Kind, QUANTITIES, Quantity, STARTED, Term, terms};
+use crate::record::{Buckets, ReplicaScrape};
+
+/// Most replicas kept of a page.
+const MOST_REPLICAS: usize = 256;
+/// Longest name of a replica, in characters.
+const LONGEST_REPLICA: usize = 64;
+/// Most buckets of a histogram.
+const MOST_BUCKETS: usize = 512;
+/// What the one replica of a server is called that tells of no others.
+const ONLY_REPLICA: &str = "0";
+/// Where what belongs to all replicas stands, on a page that tells of several.
+const SHARED: &str = "shared";
+
+/// What a page told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The engine whose names it uses; `None`: names that prony does not know.
+    pub engine: Option<&'static str>,
+    /// By replica.
+    pub replicas: BTreeMap<String, ReplicaScrape>,
+}
+
+/// Reads a page of metrics.
+///
+/// # Errors
+/// When it is no such page, in words.
+pub fn read_page(text: &str) -> Result<Reading, String> {
+    let page = parse(text, wanted);
+    if page.read == 0 && page.malformed > 0 {
+        return Err("what it answers is not Prometheus' text format".to_owned());
+    }
+    let Some(engine) = ENGINES.iter().find(|engine| speaks(&page, engine)) else {
+        return Ok(Reading::default());
+    };
+    let started = page.samples.iter().find(|s| s.name == STARTED);
+    let started = started.map(|s| s.value).filter(|v| v.is_finite());
+    let mut parts: BTreeMap<String, Vec<&Sample>> = BTreeMap::new();
+    let named = |s: &Sample| engine.replica.iter().any(|label| s.label(label).is_some());
+    let unnamed = if page.samples.iter().any(named) {
+        SHARED
+    } else {
+        ONLY_REPLICA
+    };
+    for sample in page.samples.iter().filter(|s| s.name != STARTED) {
+        let counts = engine
+            .only
+            .is_none_or(|(key, value)| sample.label(key).is_none_or(|v| v == value));
+        let name = replica_of(sample, engine).unwrap_or_else(|| unnamed.to_owned());
+        if counts && (parts.len() < MOST_REPLICAS || parts.contains_key(&name)) {
+            parts.entry(name).or_default().push(sample);
+        }
+    }
+    Ok(Reading {
+        engine: Some(engine.name),
+        replicas: parts
+            .into_iter()
+            .map(|(name, samples)| (name, replica(&samples, engine, started)))
+            .collect(),
+    })
+}
+
+fn speaks(page: &Page, engine: &Engine) -> bool {
+    let mut names = page.samples.iter().map(|s| s.name.as_str());
+    names.any(|name| name.starts_with(engine.prefix))
+}
+
+fn wanted(name: &str) -> bool {
+    if name == STARTED {
+        return true;
+    }
+    let Some(engine) = ENGINES.iter().find(|e| name.starts_with(e.prefix)) else {
+        return false;
+    };
+    QUANTITIES.iter().any(|quantity| {
+        (engine.names)(quantity)
+            .iter()
+            .flat_map(|n| terms(n))
+            .any(|term| match quantity.kind {
+                Kind::Gauge | Kind::Counter => name == term.name,
+                Kind::Histogram => name
+                    .strip_prefix(term.name)
+                    .is_some_and(|end| matches!(end, "_bucket" | "_sum" | "_count")),
+            })
+    })
+}
+
+fn replica_of(sample: &Sample, engine: &Engine) -> Option<String> {
+    let parts: Vec<&str> = engine
+        .replica
+        .iter()
+        .filter_map(|label| sample.label(label))
+        .filter(|value| !value.is_empty())
+        .collect();
+    if parts.is_empty() {
+        return None;
+    }
+    let name: String = parts.join("/");
+    let name = name.chars().filter(|c| !c.is_control());
+    Some(name.take(LONGEST_REPLICA).collect())
+}
+
+fn replica(samples: &[&Sample], engine: &Engine, started_s: Option<f64>) -> ReplicaScrape {
+    let mut found = ReplicaScrape {
+        started_s,
+        ..ReplicaScrape::default()
+    };
+    for quantity in &QUANTITIES {
+        let name = quantity.name.to_owned();
+        match quantity.kind {
+            Kind::Gauge | Kind::Counter => {
+                if let Some(value) = value(samples, engine, quantity) {
+                    found.values.insert(name, value);
+                }
+            }
+            Kind::Histogram => {
+                let of = |name: &&'static str| terms(name).find_map(|t| histogram(samples, t));
+                if let Some(buckets) = (engine.names)(quantity).iter().find_map(of) {
+                    found.histograms.insert(name, buckets);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The value under the first of the names of which every term is there.
+fn value(samples: &[&Sample], engine: &Engine, quantity: &Quantity) -> Option<f64> {
+    let value = (engine.names)(quantity)
+        .iter()
+        .find_map(|name| terms(name).map(|term| sum(samples, term)).sum());
+    value.filter(|v: &f64| v.is_finite())
+}
+
+/// Samples that differ in other labels (model, reason, …) are parts of one total.
+fn sum(samples: &[&Sample], term: Term) -> Option<f64> {
+    let mut parts = samples
+        .iter()
+        .filter(|s| s.name == term.name)
+        .filter(|s| term.label.is_none_or(|(k, v)| s.label(k) == Some(v)))
+        .map(|s| s.value)
+        .peekable();
+    parts.peek()?;
+    Some(parts.sum())
+}
+
+fn histogram(samples: &[&Sample], term: Term) -> Option<Buckets> {
+    let part = |end: &'static str| {
+        samples
+            .iter()
+            .filter(move |s| s.name.strip_prefix(term.name) == Some(end))
+    };
+    let total = |end| {
+        let mut parts = part(end).map(|s| s.value).peekable();
+        parts.peek()?;
+        Some(parts.sum::<f64>()).filter(|v| v.is_finite())
+    };
+    let (sum, count) = (total("_sum")?, total("_count")?);
+    let mut buckets: Vec<(f64, f64)> = Vec::new();
+    for sample in part("_bucket") {
+        let le: f64 = sample.label("le")?.parse().ok()?;
+        if le.is_infinite() {
+            continue;
+        }
+        match buckets.iter().position(|(bound, _)| *bound == le) {
+            Some(i) => buckets[i].1 += sample.value,
+            None if buckets.len() < MOST_BUCKETS => buckets.push((le, sample.value)),
+            None => return None,
+        }
+    }
+    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (le, up_to): (Vec<f64>, Vec<f64>) = buckets.into_iter().unzip();
+    let sound = le.iter().all(|x| x.is_finite())
+        && up_to.is_sorted()
+        && up_to.iter().all(|x| (0.0..=count).contains(x));
+    sound.then_some(Buckets {
+        le,
+        up_to,
+        sum,
+        count,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The body of a capture, its chunked framing (if any) left in: lines of hex digits alone are
+    /// malformed and cost nothing.
+    fn captured(name: &str) -> Reading {
+        let path = format!("{}/tests/captures/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(path).expect("the capture is there");
+        let body = text.split_once("\r\n\r\n").map_or(&*text, |(_, body)| body);
+        read_page(body).expect("a page of metrics")
+    }
+
+    fn only(reading: &Reading) -> &ReplicaScrape {
+        assert_eq!(reading.replicas.keys().collect::<Vec<_>>(), ["0"]);
+        &reading.replicas["0"]
+    }
+
+    #[test]
+    fn vllm() {
+        let reading = captured("vllm-metrics.txt");
+        assert_eq!(reading.engine, Some("vllm"));
+        let replica = only(&reading);
+        let expected = [
+            ("cache_hits", 480.0),
+            ("cache_queries", 1975.0),
+            ("kv_usage", 0.0),
+            ("preemptions", 0.0),
+            ("prompt_tokens_computed", 1495.0),
+            ("prompt_tokens_transferred", 0.0),
+            ("queue_depth", 0.0),
+            ("running", 0.0),
+            ("server_generation_tokens", 359.0),
+            ("server_prompt_tokens", 1975.0),
+            ("server_requests", 11.0),
+        ];
+        let found: Vec<(&str, f64)> = replica.values.iter().map(|(k, v)| (&**k, *v)).collect();
+        assert_eq!(found, expected);
+        let names: Vec<&String> = replica.histograms.keys().collect();
+        assert_eq!(
+            names,
+            [
+                "server_e2e_latency",
+                "server_itl",
+                "server_queue_time",
+                "server_ttft"
+            ]
+        );
+        assert_eq!(replica.histograms["server_e2e_latency"].count, 11.0);
+        assert_eq!(replica.started_s, Some(1_795_303_848.44));
+    }
+
+    #[test]
+    fn a_vllm_that_decodes_what_another_has_prefilled() {
+        let reading = captured("vllm-pd-decode-metrics.txt");
+        let replica = only(&reading);
+        assert_eq!(replica.values["prompt_tokens_transferred"], 493.0);
+        assert_eq!(replica.values["prompt_tokens_computed"], 493.0);
+        assert_eq!(replica.values["kv_transfers"], 1.0);
+        assert_eq!(replica.values["kv_transfer_bytes"], 1_048_576.0);
+        assert_eq!(replica.values["kv_transfer_failures"], 0.0);
+        let transfer = &replica.histograms["kv_transfer_time"];
+        assert_eq!((transfer.count, transfer.sum), (1.0, 0.009_252));
+    }
+
+    #[test]
+    fn llama_cpp() {
+        let reading = captured("xllama-metrics.txt");
+        assert_eq!(reading.engine, Some("llama.cpp"));
+        let replica = only(&reading);
+        let expected = [
+            ("cache_hits", 346.0),
+            ("cache_queries", 1016.0),
+            ("prompt_tokens_computed", 670.0),
+            ("queue_depth", 0.0),
+            ("running", 0.0),
+            ("server_generation_tokens", 39.0),
+            ("server_prompt_tokens", 1016.0),
+        ];
+        let found: Vec<(&str, f64)> = replica.values.iter().map(|(k, v)| (&**k, *v)).collect();
+        assert_eq!(found, expected);
+        assert!(replica.histograms.is_empty());
+    }
+
+    #[test]
+    fn a_router_has_names_of_its_own_that_are_none_of_an_engine() {
+        for name in ["router-pd-metrics.txt", "router-rr-metrics.txt"] {
+            assert_eq!(captured(name), Reading::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn sglang_and_its_ranks() {
+        let text = "\
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\"} 3\n\
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"1\"} 3\n\
+sglang:num_running_reqs{model_name=\"m\",dp_rank=\"1\",tp_rank=\"0\"} 5\n\
+sglang:token_usage{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\"} 0.28\n\
+sglang:token_usage{model_name=\"m\",dp_rank=\"1\",tp_rank=\"0\"} NaN\n\
+sglang:prompt_tokens_total{model_name=\"m\"} 8.0e+06\n\
+sglang:cached_tokens_total{cache_source=\"device\",model_name=\"m\"} 100\n\
+sglang:cached_tokens_total{cache_source=\"host\",model_name=\"m\"} 20\n\
+sglang:num_retracted_reqs{model_name=\"m\"} 4\n";
+        let reading = read_page(text).expect("a page");
+        assert_eq!(reading.engine, Some("sglang"));
+        let names: Vec<&String> = reading.replicas.keys().collect();
+        assert_eq!(names, ["0", "1", "shared"]);
+        let first = &reading.replicas["0"].values;
+        assert_eq!(first["running"], 3.0);
+        assert_eq!(first["kv_usage"], 0.28);
+        let shared = &reading.replicas["shared"].values;
+        assert_eq!(shared["cache_hits"], 120.0);
+        assert_eq!(shared["cache_queries"], 8e6);
+        // A gauge of what is retracted now is no counter of preemptions.
+        assert!(!shared.contains_key("preemptions"));
+        let second = &reading.replicas["1"].values;
+        assert_eq!(second["running"], 5.0);
+        assert!(!second.contains_key("kv_usage"));
+    }
+
+    #[test]
+    fn tgi() {
+        let text = "tgi_queue_size 2\ntgi_batch_current_size 7\ntgi_request_success 40\n\
+tgi_request_input_length_sum 900\ntgi_request_generated_tokens_sum 800\n\
+tgi_request_duration_bucket{le=\"0.1\"} 1\ntgi_request_duration_bucket{le=\"+Inf\"} 4\n\
+tgi_request_duration_sum 3.5\ntgi_request_duration_count 4\n";
+        let reading = read_page(text).expect("a page");
+        assert_eq!(reading.engine, Some("tgi"));
+        let replica = only(&reading);
+        assert_eq!(replica.values["queue_depth"], 2.0);
+        assert_eq!(replica.values["server_prompt_tokens"], 900.0);
+        let whole = &replica.histograms["server_e2e_latency"];
+        assert_eq!((whole.le.as_slice(), whole.count), (&[0.1][..], 4.0));
+    }
+
+    #[test]
+    fn older_names_stand_in_where_the_newer_are_missing() {
+        let text = "vllm:gpu_cache_usage_perc{model_name=\"m\"} 0.5\n\
+vllm:gpu_prefix_cache_queries_total{model_name=\"m\"} 10\n";
+        let reading = read_page(text).expect("a page");
+        assert_eq!(only(&reading).values["kv_usage"], 0.5);
+        assert_eq!(only(&reading).values["cache_queries"], 10.0);
+    }
+
+    #[test]
+    fn half_of_a_sum_is_nothing() {
+        let reading = read_page("llamacpp:prompt_tokens_total 4\n").expect("a page");
+        let values = &only(&reading).values;
+        assert!(!values.contains_key("cache_queries"));
+        assert_eq!(values["prompt_tokens_computed"], 4.0);
+    }
+
+    #[test]
+    fn a_histogram_that_goes_down_is_left_out() {
+        let text = "vllm:time_to_first_token_seconds_bucket{le=\"1\"} 5\n\
+vllm:time_to_first_token_seconds_bucket{le=\"2\"} 4\n\
+vllm:time_to_first_token_seconds_sum 3\nvllm:time_to_first_token_seconds_count 9\n";
+        let reading = read_page(text).expect("a page");
+        assert!(only(&reading).histograms.is_empty());
+    }
+
+    #[test]
+    fn a_page_of_html_is_none_and_an_empty_one_is_one() {
+        let error = read_page("<!DOCTYPE html>\n<p>hello</p>\n").expect_err("no page");
+        assert!(error.contains("not Prometheus"), "{error}");
+        assert_eq!(read_page("# HELP x\n"), Ok(Reading::default()));
+    }
+
+    #[test]
+    fn replicas_without_end_are_bounded() {
+        let text: String = (0..1000)
+            .map(|i| {
+                format!(
+                    "vllm:num_requests_running{{engine=\"{}{i}\"}} 1\n",
+                    "x".repeat(i)
+                )
+            })
+            .collect();
+        let reading = read_page(&text).expect("a page");
+        assert!(reading.replicas.len() <= MOST_REPLICAS);
+        assert!(reading.replicas.keys().all(|k| k.chars().count() <= 64));
+    }
+}
