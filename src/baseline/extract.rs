@@ -135,7 +135,8 @@ const DISTRIBUTION: [(&str, Of); 6] = [
     ("p99", |d| d.p99),
 ];
 
-fn is_kept(metric: &MetricDef) -> bool {
+/// Whether every baseline keeps `metric`: what has a better and a worse, and is not the client's own.
+pub fn is_kept(metric: &MetricDef) -> bool {
     metric.direction != Direction::Neutral
         && !matches!(metric.availability, Availability::Comes(_))
         && !OF_THE_CLIENT.contains(&metric.name)

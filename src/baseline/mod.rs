@@ -16,7 +16,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use extract::{ExtraValues, MOST_RUNS, MeasuredFor, baseline_of};
+pub use extract::{ExtraValues, MOST_RUNS, MeasuredFor, baseline_of, is_kept};
 pub use file::{
     BASELINE_SCHEMA, BaselineFile, History, Measurement, MetricRuns, PastSpread, PhaseBaseline,
     Proposal, ProposedChange, Why,

@@ -32,6 +32,7 @@ pub fn runs(runs: u32, slower: f64, sessions: bool) -> Vec<RunRecords> {
                     )
                 })
                 .collect(),
+            scrapes: Vec::new(),
         })
         .collect()
 }

@@ -81,15 +81,7 @@ pub struct Scenario {
     pub noise: AssumedNoise,
     /// Bound of the implicit `error_rate` assertion, a share.
     pub allow_errors: f64,
-    impl Scenario {
-    /// Whether it is compared with accepted results.
-    pub fn has_baseline(&self) -> bool {
-        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
-        !self.baseline.is_empty() || self.sla.iter().any(speaks)
-    }
-}
-
-/// From where on the client itself counts as the limit.
+    /// From where on the client itself counts as the limit.
     pub client: ClientBounds,
     /// When the target is started anew.
     pub restart: Restart,
@@ -103,6 +95,14 @@ pub struct Scenario {
     pub skip: Option<String>,
     /// A failure that people know of.
     pub known_issue: Option<KnownIssue>,
+}
+
+impl Scenario {
+    /// Whether it is compared with accepted results.
+    pub fn has_baseline(&self) -> bool {
+        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
+        !self.baseline.is_empty() || self.sla.iter().any(speaks)
+    }
 }
 
 /// From where on the client itself counts as the limit, all as shares (`docs/verdicts.md`).

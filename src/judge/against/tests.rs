@@ -6,7 +6,7 @@ use crate::baseline::{BaselineFile, MeasuredFor, baseline_of};
 use crate::judge::{JudgeInput, JudgePhase, Look, Verdict};
 use crate::plan::{Case, expand};
 use crate::record::RunRecords;
-use crate::result::{BaselineStanding, ChangeKind, ClientHealth};
+use crate::result::{BaselineStanding, ChangeKind, ClientHealth, Spread};
 use crate::suite::{LoadOptions, SuiteInput, load};
 
 fn case(settings: &str) -> Case {
@@ -29,11 +29,19 @@ fn identities(of: &BaselineFile) -> BTreeMap<String, BTreeMap<String, String>> {
 
 /// `case` with `now` measured, against `accepted`.
 fn against(case: &Case, now: &[RunRecords], accepted: &BaselineFile) -> JudgedAgainst {
-    let health = ClientHealth::default();
+    against_with(case, now, accepted, &ClientHealth::default())
+}
+
+fn against_with(
+    case: &Case,
+    now: &[RunRecords],
+    accepted: &BaselineFile,
+    health: &ClientHealth,
+) -> JudgedAgainst {
     let phases = [JudgePhase {
         name: "main",
         runs: now,
-        health: &health,
+        health,
         gpus: None,
         interrupted: false,
     }];
@@ -42,6 +50,30 @@ fn against(case: &Case, now: &[RunRecords], accepted: &BaselineFile) -> JudgedAg
         identities: &identities(accepted),
     };
     judge_against(JudgeInput::new(case, &phases), Look::default(), input)
+}
+
+#[test]
+fn what_a_saturated_client_measured_is_not_compared() {
+    let case = case(&format!("{QUIET}    baseline: {{ ttft.p50: 15% }}\n"));
+    let same = runs(5, 1.0, false);
+    let saturated = ClientHealth {
+        busy: Some(0.99),
+        loop_delay: Some(Spread {
+            p50: 20.0,
+            p99: 90.0,
+            max: 120.0,
+        }),
+        ..ClientHealth::default()
+    };
+    let found = against_with(&case, &same, &file(phase(&same)), &saturated);
+    assert_eq!(found.judged.verdict, Verdict::Invalid);
+    assert!(
+        found
+            .judged
+            .reason
+            .unwrap()
+            .starts_with("the client was saturated")
+    );
 }
 
 fn changes(judged: &JudgedAgainst) -> Vec<(&str, ChangeKind)> {

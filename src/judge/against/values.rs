@@ -1,4 +1,4 @@
-use crate::baseline::{BaselineFile, ExtraValues, PastNoise, STATISTICS, key_of};
+use crate::baseline::{BaselineFile, ExtraValues, PastNoise, STATISTICS, is_kept, key_of};
 use crate::judge::compare::{Known, Noise, RunValue};
 use crate::judge::expression::Measured;
 use crate::judge::input::JudgePhase;
@@ -196,7 +196,7 @@ pub fn asserted_values(case: &Case, phases: &[JudgePhase<'_>], phase: &str) -> V
         for operand in claim.then.operands() {
             let (metric, statistic) = key_of(&operand);
             let of_phase = now.phase(&operand).is_ok_and(|p| p.name == phase);
-            let kept = matches!(&operand, Operand::Metric(m) if m.labels.is_empty())
+            let kept = matches!(&operand, Operand::Metric(m) if m.labels.is_empty() && is_kept(m.metric))
                 && (statistic == "value" || STATISTICS.contains(&statistic.as_str()));
             let known = found
                 .iter()

@@ -6,7 +6,10 @@ use super::settings::BaselineSettings;
 use crate::baseline::DEFINITIONS;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::DEFAULT_PRESET;
-use crate::suite::{Api, Length, PromptSource, SaltMode, Target, TargetUrl};
+use crate::suite::{
+    Api, Bin, Length, Popularity, Prefix, PromptSource, SaltMode, Shape, Target, TargetUrl,
+    TokenizerChoice,
+};
 
 /// Digits of a fingerprint.
 const DIGITS: usize = 8;
@@ -112,14 +115,17 @@ fn workload(case: &Case, target: &Target) -> String {
         Api::Completions => "completions",
     };
     let mut content = Vec::new();
-    let words = match &scenario.prompts.source {
+    let source = &scenario.prompts.source;
+    let words = match source {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
+            prefix,
         } => format!(
-            "synthetic {} → {} tokens",
+            "synthetic {} → {} tokens{}",
             length(input_tokens),
-            length(output_tokens)
+            length(output_tokens),
+            prefix.map_or(String::new(), of_prefix)
         ),
         PromptSource::File {
             path,
@@ -136,11 +142,15 @@ fn workload(case: &Case, target: &Target) -> String {
             format!("{name}{tokens}{}", if *shuffle { ", shuffled" } else { "" })
         }
     };
+    for bins in lengths_of(source).filter_map(bins_of) {
+        content.extend_from_slice(format!("{bins:?}").as_bytes());
+    }
     let salted = matches!(scenario.prompts.salt, SaltMode::On);
     let all = format!(
-        "{words}|{api}|{}|{salted}|{}",
+        "{words}|{api}|{}|{salted}|{}{}",
         target.stream,
-        serde_json::Value::Object(target.body.clone())
+        serde_json::Value::Object(target.body.clone()),
+        tokenizer(&target.tokenizer)
     );
     let mut hash = Sha256::new();
     hash.update(all.as_bytes());
@@ -151,12 +161,73 @@ fn workload(case: &Case, target: &Target) -> String {
 }
 
 fn length(length: &Length) -> String {
-    match length {
-        Length::Fixed(n) => n.to_string(),
-        Length::Uniform { min, max } => format!("{min}–{max}"),
-        Length::Normal { mean, stddev, .. } => format!("{mean}±{stddev}"),
-        Length::LogNormal { mean, stddev, .. } => format!("{mean}±{stddev} (log-normal)"),
+    let (shape, min, max) = match length {
+        Length::Fixed(n) => return n.to_string(),
+        Length::Drawn { shape, min, max } => (shape, min, max),
+    };
+    let within = format!("{min}–{max}");
+    match shape {
+        Shape::Uniform => within,
+        Shape::Normal { mean, stddev } => format!("{mean}±{stddev} in {within}"),
+        Shape::LogNormal { mean, stddev } => format!("{mean}±{stddev} (log-normal) in {within}"),
+        Shape::Exponential { mean } => format!("{mean} (exponential) in {within}"),
+        Shape::Zipf { s } => format!("{within} (zipf {s})"),
+        Shape::Histogram { path, .. } => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{name} in {within}")
+        }
     }
+}
+
+fn lengths_of(source: &PromptSource) -> impl Iterator<Item = &Length> {
+    let (input, output) = match source {
+        PromptSource::Synthetic {
+            input_tokens,
+            output_tokens,
+            ..
+        } => (Some(input_tokens), Some(output_tokens)),
+        PromptSource::File { output_tokens, .. } => (None, output_tokens.as_ref()),
+    };
+    input.into_iter().chain(output)
+}
+
+fn bins_of(length: &Length) -> Option<&[Bin]> {
+    match length {
+        Length::Drawn {
+            shape: Shape::Histogram { bins, .. },
+            ..
+        } => Some(bins.bins()),
+        _ => None,
+    }
+}
+
+/// What prompts are counted with, where the suite says: the same lengths are other texts by it.
+fn tokenizer(choice: &TokenizerChoice) -> String {
+    match choice {
+        TokenizerChoice::Auto => String::new(),
+        TokenizerChoice::Server => "|server".to_owned(),
+        TokenizerChoice::None => "|none".to_owned(),
+        TokenizerChoice::File { path, .. } => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("|file {name}")
+        }
+        TokenizerChoice::Tiktoken(name) => format!("|{name}"),
+    }
+}
+
+/// What prompts begin with.
+fn of_prefix(prefix: Prefix) -> String {
+    let Prefix {
+        tokens,
+        groups,
+        ratio,
+        popularity,
+    } = prefix;
+    let chosen = match popularity {
+        Popularity::Uniform => String::new(),
+        Popularity::Zipf(s) => format!(" (zipf {s})"),
+    };
+    format!(" after {tokens} shared in {groups} groups{chosen} by {ratio} of them")
 }
 
 #[cfg(test)]
