@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::file::{History, Measurement, MetricRuns, PhaseBaseline};
 use super::values::VALUE;
 use crate::metrics::{
-    Availability, Direction, METRICS, MetricDef, PhaseSamples, Unit, summarize_run, visit,
+    Availability, Direction, METRICS, MetricDef, PhaseSamples, Provenance, Unit, summarize_run,
+    visit,
 };
 use crate::record::RunRecords;
 use crate::result::MetricSummary;
@@ -135,9 +136,11 @@ const DISTRIBUTION: [(&str, Of); 6] = [
     ("p99", |d| d.p99),
 ];
 
-/// Whether every baseline keeps `metric`: what has a better and a worse, and is not the client's own.
+/// Whether every baseline keeps `metric`: what has a better and a worse, and is of the requests. What the
+/// client did by itself, and what the server counted, is kept where the suite compares it.
 pub fn is_kept(metric: &MetricDef) -> bool {
     metric.direction != Direction::Neutral
+        && metric.provenance == Provenance::Client
         && !matches!(metric.availability, Availability::Comes(_))
         && !OF_THE_CLIENT.contains(&metric.name)
 }

@@ -134,6 +134,8 @@ fn merge(judged: &mut Judged, in_sla: Vec<(usize, AssertionResult)>, rules: Vec<
                 n => format!(" (and {n} more)"),
             };
             match &first.reason {
+                // One condition of the phase makes them all invalid.
+                Some(reason) if verdict == Verdict::Invalid => reason.clone(),
                 Some(reason) => format!("{}: {reason}{more}", first.text),
                 None => format!("{}{more}", first.text),
             }
