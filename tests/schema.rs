@@ -498,6 +498,12 @@ const PLACES: &[Place] = &[
         ],
     },
     Place {
+        pointer: "/$defs/tolerance",
+        suites: &[
+            "defaults: { baseline: { ttft.p50: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
         pointer: "/$defs/skip",
         suites: &["defaults: { skip: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },

@@ -1,5 +1,6 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
+mod against;
 mod answers;
 mod assertion;
 mod between_runs;
@@ -44,6 +45,10 @@ mod test_support;
 #[cfg(test)]
 mod validity_tests;
 
+pub use against::{
+    AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
+    judge_against,
+};
 pub use assertion::source_of;
 pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};

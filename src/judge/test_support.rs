@@ -171,6 +171,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 location: location("ttft.p99 < …"),
             })
             .collect(),
+        baseline: Vec::new(),
         measure_only: false,
         confidence: 0.95,
         undecided: Undecided::Lean,

@@ -188,7 +188,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::PerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Requests completed successfully inside the window, per second.",
         formula: "responses that ended well inside the window / window",
         ..BASE
@@ -198,7 +197,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Output tokens that arrived inside the window, whoever asked for them, per second.",
         formula: "output tokens in the window / window",
         ..BASE
@@ -208,7 +206,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Prompt tokens of the requests whose first token arrived inside the window, per second.",
         formula: "input tokens first answered in the window / window",
         ..BASE
@@ -218,7 +215,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Input and output tokens per second together.",
         formula: "input_tokens_per_second + tokens_per_second",
         ..BASE
@@ -228,7 +224,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::PerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`throughput` divided by the target's `gpus`.",
         formula: "throughput / gpus",
         availability: Availability::NeedsGpus,
@@ -239,7 +234,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`tokens_per_second` divided by the target's `gpus`.",
         formula: "tokens_per_second / gpus",
         availability: Availability::NeedsGpus,
@@ -250,7 +244,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`input_tokens_per_second` divided by the target's `gpus`.",
         formula: "input_tokens_per_second / gpus",
         availability: Availability::NeedsGpus,
@@ -261,7 +254,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`total_tokens_per_second` divided by the target's `gpus`.",
         formula: "total_tokens_per_second / gpus",
         availability: Availability::NeedsGpus,
@@ -546,7 +538,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::PerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`capacity` divided by the target's `gpus`.",
         formula: "capacity / gpus",
         availability: Availability::Answer(

@@ -15,6 +15,8 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
         let suite_hooks = Arc::new(suite.hooks.clone());
         let relative = suite.scenarios.iter().flat_map(|s| &s.sla);
         let relative = relative.filter(|a| a.assertion.is_relative()).count();
+        let accepted = suite.scenarios.iter().map(|s| s.baseline.len());
+        let relative = relative + accepted.sum::<usize>();
         for scenario in &suite.scenarios {
             cases.push(Case {
                 suite: suite.name.clone(),
@@ -56,6 +58,7 @@ impl Case {
 
     /// Whether measured phases are compared.
     pub fn compares(&self) -> bool {
-        self.scenario.sla.iter().any(|a| a.assertion.is_relative())
+        let mut sla = self.scenario.sla.iter();
+        self.scenario.has_baseline() || sla.any(|a| a.assertion.is_relative())
     }
 }

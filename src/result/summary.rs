@@ -573,6 +573,42 @@ pub struct BaselineResult {
     pub identity: BTreeMap<String, String>,
     /// Metric by metric.
     pub changes: Vec<Change>,
+    /// Whether there was something to compare with.
+    #[serde(default)]
+    pub standing: BaselineStanding,
+    /// Why there was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The accepted file, or the one that would be it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What the run proposes in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateResult>,
+}
+
+/// Whether there was an accepted baseline to compare with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineStanding {
+    /// There was.
+    #[default]
+    Compared,
+    /// Nothing was accepted yet.
+    Missing,
+    /// What was accepted is something else.
+    NotComparable,
+}
+
+/// A baseline that a run proposes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CandidateResult {
+    /// Why: `new`, `regressed`, `improved`, `not comparable`, `unchanged`.
+    pub why: String,
+    /// The file in the results folder.
+    pub file: String,
+    /// The command that accepts it.
+    pub accept: String,
 }
 
 /// One metric against its baseline.
@@ -588,6 +624,27 @@ pub struct Change {
     pub interval: [Option<f64>; 2],
     /// Tolerance as a share.
     pub tolerance: Option<f64>,
+    /// Tolerance in the metric's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// Unit of the values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// Accepted value: geometric mean of the runs, arithmetic where differences are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<f64>,
+    /// The same of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<f64>,
+    /// Every accepted run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_runs: Vec<Option<f64>>,
+    /// Every run of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed_runs: Vec<Option<f64>>,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What happened to a metric.
@@ -604,4 +661,17 @@ pub enum ChangeKind {
     Undecided,
     /// The identities differ.
     NotComparable,
+}
+
+impl ChangeKind {
+    /// In words: `within tolerance`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChangeKind::Regressed => "regressed",
+            ChangeKind::Improved => "improved",
+            ChangeKind::WithinTolerance => "within tolerance",
+            ChangeKind::Undecided => "undecided",
+            ChangeKind::NotComparable => "not comparable",
+        }
+    }
 }

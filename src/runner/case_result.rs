@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
 use super::assemble::MeasuredPhase;
+use super::baselines::CaseBaseline;
+use super::context::Context;
 use super::live::shown;
 use super::noise::noise_of;
 use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of, swept};
@@ -15,7 +17,12 @@ use crate::suite::LoadShape;
 use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
-pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> CaseResult {
+pub fn judged(
+    case: &Case,
+    phases: &[MeasuredPhase],
+    evidence: &Evidence,
+    against: Option<(&CaseBaseline, &Context)>,
+) -> CaseResult {
     let mut result = blank(case, Verdict::Error);
     result.phases = phases.iter().map(MeasuredPhase::result).collect();
     if phases.iter().any(|p| p.interrupted) {
@@ -23,16 +30,7 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
             Some("interrupted: what was measured is kept, nothing was judged".to_owned());
         return result;
     }
-    let inputs: Vec<JudgePhase<'_>> = phases
-        .iter()
-        .map(|p| JudgePhase {
-            name: &p.name,
-            runs: &p.runs,
-            health: &p.health,
-            gpus: p.gpus,
-            interrupted: p.interrupted,
-        })
-        .collect();
+    let inputs: Vec<JudgePhase<'_>> = phases.iter().map(MeasuredPhase::judged).collect();
     let swept = swept(case, &inputs);
     let found = swept.as_ref().map(|s| &s.found).or(evidence.found.as_ref());
     let found = found.map(|found| per_gpu(found, case.scenario.target.gpus));
@@ -42,7 +40,15 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
         found,
         ..JudgeInput::new(case, &inputs)
     };
-    let judged = judge_at(input, evidence.look);
+    let judged = match against {
+        Some((baseline, context)) => {
+            let model = |name: Option<&str>| model_of(case, phases, name);
+            let against = baseline.judge(input, context, evidence.look, model);
+            result.baseline = Some(against.baseline);
+            against.judged
+        }
+        None => judge_at(input, evidence.look),
+    };
     if let Some(found) = found {
         result.answers = found.answers.iter().filter_map(answer).collect();
         result.path = found.path.iter().map(probe).collect();
@@ -115,6 +121,15 @@ fn probe(p: &Probe) -> ProbeResult {
         broke: p.broke.clone(),
         throughput: p.throughput,
     }
+}
+
+/// The model that the target called `name` was asked for.
+pub fn model_of(case: &Case, phases: &[MeasuredPhase], name: Option<&str>) -> Option<String> {
+    let at = |p: &&MeasuredPhase| {
+        let plan = case.phases.iter().find(|plan| plan.name == p.name);
+        plan.and_then(PhasePlan::target_name) == name
+    };
+    phases.iter().find(at).and_then(|p| p.model.clone())
 }
 
 /// That, and why, more was measured than planned.
@@ -297,6 +312,13 @@ pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
     if let Some(extended) = &mut result.extended {
         clean(&mut extended.text);
         extended.because_of.iter_mut().for_each(clean);
+    }
+    if let Some(baseline) = &mut result.baseline {
+        baseline.reason.iter_mut().for_each(clean);
+        baseline.identity.values_mut().for_each(clean);
+        for change in &mut baseline.changes {
+            change.reason.iter_mut().for_each(clean);
+        }
     }
     for assertion in &mut result.assertions {
         clean(&mut assertion.text);

@@ -287,6 +287,9 @@ impl Suite {
             for sla in scenario.sla.iter_mut().chain(bounds) {
                 sla.location = written.place(&sla.location);
             }
+            for rule in &mut scenario.baseline {
+                rule.location = written.place(&rule.location);
+            }
         }
         suite
     }
@@ -531,6 +534,23 @@ impl Scenario {
         let call = Call::new(Caller::caller(), "sla", &[&value]);
         self.sla.push((value, call));
         self
+    }
+
+    /// How much worse than the accepted results a metric may be: `baseline("ttft.p99", "15%")`,
+    /// `baseline("error_rate", "+1pt")`. Each call adds one.
+    #[must_use]
+    #[track_caller]
+    pub fn baseline(self, metric: impl Into<String>, tolerance: impl Into<Value>) -> Self {
+        let (metric, value) = (metric.into(), tolerance.into().0);
+        self.push(Entry {
+            call: Call::new(
+                Caller::caller(),
+                "baseline",
+                &[&Json::from(metric.clone()), &value],
+            ),
+            path: vec!["baseline".to_owned(), metric],
+            value,
+        })
     }
 
     /// The scenario asserts nothing.

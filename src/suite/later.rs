@@ -16,10 +16,7 @@ pub(super) enum Place {
     Other,
 }
 
-const BASELINES: &str = "the comparison with accepted results";
-
-const SETTINGS: [(&str, &str); 4] = [
-    ("baseline", BASELINES),
+const SETTINGS: [(&str, &str); 3] = [
     ("cache", "kind `cache`"),
     ("interference", "long prompts beside a steady load"),
     ("checks", "content checks"),
@@ -46,7 +43,6 @@ pub(super) fn stands_for(key: &str) -> Option<&'static str> {
     Some(match key {
         "search" | "sweep" | "trace" => "load",
         "targets" => "target",
-        "baseline" => "sla",
         _ => return None,
     })
 }
@@ -70,7 +66,7 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "tokenizer" => "in a scenario, under `defaults:` or under `target:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "client" | "restart" | "between" | "timeout" | "skip"
+        | "measure_only" | "client" | "baseline" | "restart" | "between" | "timeout" | "skip"
         | "known_issue" => "in a scenario or under `defaults:`",
         "name" | "matrix" => "in a scenario",
         "maximize" | "saturate" | "subject_to" | "precision" | "budget" => "under `search:`",

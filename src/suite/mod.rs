@@ -2,6 +2,7 @@
 //! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+mod baseline_setting;
 pub mod builder;
 mod client_setting;
 mod compose;
@@ -51,6 +52,7 @@ mod units;
 mod yaml;
 mod yaml_help;
 
+pub use baseline_setting::{BaselineRule, Tolerance};
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use edit::{Edit, edited};

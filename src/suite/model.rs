@@ -2,7 +2,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::assertion::Assertion;
+use super::assertion::{Assertion, Operand};
+use super::baseline_setting::BaselineRule;
 use super::evidence::{AssumedNoise, Extend};
 use super::histogram::Histogram;
 use super::hooks::{Hooks, SuiteHooks};
@@ -69,6 +70,8 @@ pub struct Scenario {
     pub prompts: Prompts,
     /// Assertions as written, in order.
     pub sla: Vec<SlaAssertion>,
+    /// How much worse than the accepted results metrics may be.
+    pub baseline: Vec<BaselineRule>,
     /// The case may have no assertion.
     pub measure_only: bool,
     /// One-sided confidence per decision, 0.5 to 1 exclusive.
@@ -95,6 +98,14 @@ pub struct Scenario {
     pub skip: Option<String>,
     /// A failure that people know of.
     pub known_issue: Option<KnownIssue>,
+}
+
+impl Scenario {
+    /// Whether it is compared with accepted results.
+    pub fn has_baseline(&self) -> bool {
+        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
+        !self.baseline.is_empty() || self.sla.iter().any(speaks)
+    }
 }
 
 /// From where on the client itself counts as the limit, all as shares (`docs/verdicts.md`).

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::assertion::Operand;
+use super::baseline_setting::{self, FEWEST_REPEATS};
 use super::hooks::{Hook, Hooks};
 use super::hooks_setting::HookList;
 use super::kinds::{self, Planned};
@@ -35,7 +37,7 @@ pub(super) mod builtin {
     pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
     pub const TOTAL: Duration = Duration::from_secs(300);
     pub const REPEATS: u32 = 1;
-    /// Where measured phases are compared.
+    /// Where measured phases are compared, with each other or with accepted results.
     pub const REPEATS_TO_COMPARE: u32 = 5;
     pub const EXTEND: Extend = Extend::Factor(2.0);
     pub const SEED: u64 = 0;
@@ -190,7 +192,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 36] = [
+pub(super) const KEYS: [&str; 37] = [
     "name",
     "matrix",
     "timeout",
@@ -211,6 +213,7 @@ pub(super) const KEYS: [&str; 36] = [
     "seed",
     "prompts",
     "sla",
+    "baseline",
     "measure_only",
     "confidence",
     "undecided",
@@ -355,7 +358,7 @@ fn build(
         warmup: or(&settings.warmup, builtin::WARMUP),
         drain: or(&settings.drain, timeouts.total),
         timeouts,
-        repeats: or(&settings.repeats, default_repeats(&settings)),
+        repeats: repeats(&settings, at, problems),
         seed: or(&settings.seed, builtin::SEED),
         prompts: settings.prompts.as_ref()?.value.clone(),
         sla: settings
@@ -363,6 +366,7 @@ fn build(
             .iter()
             .flat_map(|sla| sla.value.iter().map(|w| w.0.clone()))
             .collect(),
+        baseline: settings.baseline.clone().map_or_else(Vec::new, |b| b.value),
         measure_only: or(&settings.measure_only, false),
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
@@ -382,14 +386,34 @@ fn build(
     })
 }
 
-/// Repeats where no layer says how many.
-fn default_repeats(settings: &Settings) -> u32 {
-    let mut sla = settings.sla.iter().flat_map(|sla| &sla.value);
-    if sla.any(|written| written.0.assertion.is_relative()) {
+/// How many runs. Against accepted results one run decides nothing.
+fn repeats(settings: &Settings, at: Span, problems: &mut Problems) -> u32 {
+    let rules = settings.baseline.as_ref().filter(|b| !b.value.is_empty());
+    let sla = || settings.sla.iter().flat_map(|sla| &sla.value);
+    let against = |w: &sla::Written| w.0.assertion.operands().iter().any(Operand::is_baseline);
+    let accepted = rules.is_some() || sla().any(against);
+    let default = if accepted || sla().any(|w| w.0.assertion.is_relative()) {
         builtin::REPEATS_TO_COMPARE
     } else {
         builtin::REPEATS
+    };
+    let repeats = or(&settings.repeats, default);
+    if accepted && repeats < FEWEST_REPEATS {
+        let place = settings
+            .repeats
+            .as_ref()
+            .map_or_else(|| problems.location(at), |r| r.location.clone());
+        let runs = if repeats == 1 { "run" } else { "runs" };
+        problems.add_at(
+            &place,
+            format!("{repeats} {runs} cannot be compared with a baseline"),
+            format!(
+                "ask for {FEWEST_REPEATS} at least; {} are the default",
+                builtin::REPEATS_TO_COMPARE
+            ),
+        );
     }
+    repeats
 }
 
 fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
@@ -398,8 +422,20 @@ fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
 
 fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut Problems) {
     let measure_only = or(&settings.measure_only, false);
+    let compared = settings
+        .baseline
+        .as_ref()
+        .is_some_and(|b| !b.value.is_empty());
     let asserted = settings.sla.as_ref().is_some_and(|s| !s.value.is_empty());
-    if measure_only && asserted {
+    if measure_only && compared && !asserted {
+        if let Some(at) = &settings.measure_only {
+            problems.add_at(
+                &at.location,
+                "a scenario with `measure_only` has no assertions, and this one has a `baseline`",
+                "keep one of the two",
+            );
+        }
+    } else if measure_only && asserted {
         if let Some(at) = &settings.measure_only {
             problems.add_at(
                 &at.location,
@@ -407,11 +443,16 @@ fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut 
                 "keep one of the two",
             );
         }
-    } else if !measure_only && !asserted && !settings.broken.contains(&"sla") {
+    } else if !measure_only
+        && !asserted
+        && !compared
+        && !settings.broken.contains(&"sla")
+        && !settings.broken.contains(&"baseline")
+    {
         problems.add_at(
             &name.location,
             format!("the scenario `{}` asserts nothing", name.value),
-            "write an `sla:` such as `- ttft.p99 < 500ms`, or `measure_only: true`",
+            "write an `sla:` such as `- ttft.p99 < 500ms`, a `baseline:`, or `measure_only: true`",
         );
     }
 }
@@ -445,12 +486,15 @@ pub(super) fn scrape(settings: &Settings, target: &Target) -> Scrape {
 }
 
 fn check_assertions(settings: &Settings, planned: Option<&Planned>, problems: &mut Problems) {
-    let (Some(kind), Some(planned), Some(sla)) = (&settings.kind, planned, &settings.sla) else {
+    let (Some(kind), Some(planned)) = (&settings.kind, planned) else {
         return;
     };
     let context = kinds::context(kind.value, planned, settings);
-    for written in &sla.value {
+    for written in settings.sla.iter().flat_map(|sla| &sla.value) {
         sla::check(&written.0, &context, problems);
+    }
+    for rule in settings.baseline.iter().flat_map(|b| &b.value) {
+        baseline_setting::check(rule, &context, problems);
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::baseline_setting;
 use super::client_setting;
 use super::de;
 use super::evidence_setting;
@@ -104,9 +105,14 @@ fn scenario(s: &Scenario, secrets: &[(String, String)]) -> Json {
     put("prompts", prompts(&s.prompts));
     if s.measure_only {
         put("measure_only", json!(true));
-    } else {
+    } else if !s.sla.is_empty() {
         let texts: Vec<_> = s.sla.iter().map(|a| plain(&a.assertion.text)).collect();
         put("sla", json!(texts));
+    }
+    if !s.baseline.is_empty() {
+        let rules = s.baseline.iter();
+        let rules = rules.map(|r| (plain(&r.text), baseline_setting::written(r)));
+        put("baseline", Json::Object(rules.collect()));
     }
     put("confidence", json!(s.confidence));
     let undecided = match s.undecided {

@@ -4,6 +4,7 @@
 //! bounds, defaults) comes from the loader's own constants, and tests ask the loader for every key
 //! it knows (`tests/schema.rs`), so that neither can go its own way.
 
+mod baseline;
 mod cases;
 mod kinds;
 mod launch;
@@ -138,6 +139,7 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("env", launch::env()),
         ("hook", launch::hook(false)),
         ("hook_between", launch::hook(true)),
+        ("tolerance", baseline::tolerance()),
         ("skip", cases::skip_mapping()),
         ("scrape", cases::scrape_mapping()),
         ("known_issue", cases::known_issue_mapping()),
@@ -266,6 +268,11 @@ fn settings_keys(keys: &mut Keys) {
             "items": { "type": "string", "pattern": "[<>]|\\$\\{", "examples": ASSERTIONS },
             "examples": [[ASSERTIONS[0]]],
         }),
+    );
+    keys.add(
+        "baseline",
+        "How much worse than the accepted results metrics may be: `{ ttft.p50: 10%, ttft.p99: 15% }`. `false` takes back what a layer below says.",
+        baseline::rules(),
     );
     keys.add_with("measure_only", "Measure, assert nothing.", boolean(), false);
     keys.add(

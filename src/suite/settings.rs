@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::baseline_setting::{self, BaselineRule};
 use super::client_setting::ClientLayer;
 use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
@@ -64,6 +65,7 @@ pub(super) struct Settings {
     pub seed: Option<Placed<u64>>,
     pub prompts: Option<Placed<Prompts>>,
     pub sla: Option<Placed<Vec<sla::Written>>>,
+    pub baseline: Option<Placed<Vec<BaselineRule>>>,
     pub measure_only: Option<Placed<bool>>,
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
@@ -187,6 +189,11 @@ impl Settings {
             let (sla, broken) = sla::read(node, problems);
             s.sla = sla;
             s.note_broken("sla", broken);
+        }
+        if let Some(node) = fields.take("baseline") {
+            let (baseline, broken) = baseline_setting::read(node, problems);
+            s.baseline = baseline;
+            s.note_broken("baseline", broken);
         }
         s.measure_only = fields.typed("measure_only", problems);
         s.confidence = fields
@@ -344,6 +351,7 @@ impl Settings {
             seed,
             prompts,
             sla,
+            baseline,
             measure_only,
             confidence,
             undecided,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::against::against_baseline;
 use super::ast::{
-    Assertion, BoundMetric, ExprKind, Function, Level, MetricRef, PhaseRef, TextSpan,
+    Assertion, BoundMetric, Expr, ExprKind, Function, Level, MetricRef, PhaseRef, TextSpan,
 };
 use super::context::{AssertionContext, Levels, MAIN_PHASE};
 use super::lexical::{AssertionError, error};
@@ -15,8 +16,23 @@ use crate::suite::reader::list;
 /// Everything in `assertion` that a scenario like `context` cannot answer.
 pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<AssertionError> {
     let mut found = Vec::new();
-    let operands = [&assertion.lhs, &assertion.rhs].map(|side| side.operands_with_spans());
-    for (operand, span) in operands.iter().flatten() {
+    if let Some(Err(mixed)) = against_baseline(assertion) {
+        found.push(mixed);
+    }
+    for side in [&assertion.lhs, &assertion.rhs] {
+        found.extend(check_value(side, &assertion.text, context));
+    }
+    found
+}
+
+/// Everything in the expression that a scenario like `context` cannot answer; it is a part of `text`.
+pub(in crate::suite) fn check_value(
+    value: &Expr,
+    text: &str,
+    context: &AssertionContext,
+) -> Vec<AssertionError> {
+    let mut found = Vec::new();
+    for (operand, span) in &value.operands_with_spans() {
         let problem = match operand.phase() {
             Some(phase) => check_phase(phase, context, span).err(),
             None => check_no_phase(operand, context, span).err(),
@@ -33,7 +49,7 @@ pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<Assertion
                 found.extend(result.err());
             }
             Operand::Call { function, .. } => {
-                found.extend(check_function(function, context, span, &assertion.text));
+                found.extend(check_function(function, context, span, text));
             }
         }
     }
@@ -207,7 +223,11 @@ fn check_phase(
             ))
         }
         PhaseRef::At(level) => check_level(level, context, span),
-        PhaseRef::Baseline(_) => Err(comes(span, "`baseline.` comes", "baselines")),
+        PhaseRef::Baseline(None) => Ok(()),
+        PhaseRef::Baseline(Some(inner)) => {
+            let behind = "baseline.".len();
+            check_phase(inner, context, &(span.start + behind..span.end))
+        }
     }
 }
 

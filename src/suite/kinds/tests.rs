@@ -180,6 +180,7 @@ fn caches() {
     let s = scenario(
         "kind: cache
          cache: { flush: { post: /reset_prefix_cache, timeout: 5s }, block_size: 16, capacity: 200000 }
+         prompts: { type: synthetic, prefix: { tokens: 800, groups: 4 }, input_tokens: 100, output_tokens: 20 }
          sla: [\"warm.ttft.p50 < 0.4 * cold.ttft.p50\", cache_efficiency >= 90%, \"warm.ttft{shared=true}.p50 < 100ms\", warm.cache_efficiency <= 100%]",
     );
     let KindPlan::Cache(cache) = &s.plan else {
