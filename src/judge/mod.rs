@@ -12,6 +12,7 @@ mod decide;
 mod detectable;
 mod estimate;
 mod expression;
+mod idle;
 mod input;
 mod lateness;
 mod leaf;
@@ -21,6 +22,7 @@ mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod rejudge;
 mod relative;
 mod scheduled;
 mod server;
@@ -36,6 +38,8 @@ mod absolute_tests;
 mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod rejudge_tests;
 #[cfg(test)]
 mod relative_tests;
 #[cfg(test)]
