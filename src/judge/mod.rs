@@ -22,6 +22,7 @@ mod relative;
 mod scheduled;
 mod server;
 mod steady;
+pub mod truth;
 mod validity;
 mod verdict;
 mod words;
@@ -44,8 +45,8 @@ mod validity_tests;
 pub use assertion::source_of;
 pub use case::{judge_at, judge_case};
 pub use compare::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
-    Side, compare,
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
+    Scale, Side, compare,
 };
 pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
