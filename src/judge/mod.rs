@@ -9,6 +9,7 @@ mod decide;
 mod detectable;
 mod estimate;
 mod expression;
+mod idle;
 mod input;
 mod lateness;
 mod leaf;
@@ -18,6 +19,7 @@ mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod rejudge;
 mod relative;
 mod scheduled;
 mod server;
@@ -33,6 +35,8 @@ mod absolute_tests;
 mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod rejudge_tests;
 #[cfg(test)]
 mod relative_tests;
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) struct Setting<'a> {
     /// What the suite says of the noise.
     pub noise: Noise,
     pub phases: &'a [JudgePhase<'a>],
-    pub prepared: &'a [Prepared<'a>],
+    pub prepared: &'a [&'a Prepared<'a>],
 }
 
 /// Judges a resolved assertion over two measured phases or more: once per repeat, the repeats paired.
