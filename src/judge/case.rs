@@ -416,6 +416,7 @@ fn noise_of(case: &Case, assertion: &Assertion) -> Noise {
     Noise {
         run: known(said.run),
         session: known(said.session),
+        means: None,
     }
 }
 

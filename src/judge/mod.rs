@@ -28,6 +28,7 @@ mod scheduled;
 mod server;
 mod steady;
 mod swept;
+pub mod truth;
 mod validity;
 mod verdict;
 mod words;
@@ -57,8 +58,8 @@ pub use assertion::source_of;
 pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};
 pub use compare::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
-    Side, compare,
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
+    Scale, Side, compare,
 };
 pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};

@@ -131,11 +131,11 @@ fn change(
     m: u32,
 ) -> Change {
     let noise = Noise {
-        run: None,
         session: rule.session.map(|sd| Known {
             sd,
             freedom: f64::INFINITY,
         }),
+        ..Noise::default()
     };
     let side = |runs| Side { runs, noise };
     let found = compare(

@@ -154,8 +154,8 @@ pub(super) fn noise(expr: &Expr, file: &BaselineFile, said: &AssumedNoise) -> No
     let operands = expr.operands();
     let [operand] = operands.as_slice() else {
         return Noise {
-            run: None,
             session: said.session.map(given),
+            ..Noise::default()
         };
     };
     let (metric, statistic) = key_of(operand);
@@ -177,6 +177,7 @@ pub(super) fn noise(expr: &Expr, file: &BaselineFile, said: &AssumedNoise) -> No
             .session
             .map(given)
             .or_else(|| learned(past.sessions).filter(|k| k.freedom >= 2.0)),
+        means: None,
     }
 }
 
