@@ -9,6 +9,7 @@ mod decide;
 mod detectable;
 mod estimate;
 mod expression;
+mod idle;
 mod input;
 mod lateness;
 mod leaf;
@@ -18,10 +19,12 @@ mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod rejudge;
 mod relative;
 mod scheduled;
 mod server;
 mod steady;
+pub mod truth;
 mod validity;
 mod verdict;
 mod words;
@@ -32,6 +35,8 @@ mod absolute_tests;
 mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod rejudge_tests;
 #[cfg(test)]
 mod relative_tests;
 #[cfg(test)]
@@ -44,8 +49,8 @@ mod validity_tests;
 pub use assertion::source_of;
 pub use case::{judge_at, judge_case};
 pub use compare::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
-    Side, compare,
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
+    Scale, Side, compare,
 };
 pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
