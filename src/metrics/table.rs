@@ -307,7 +307,7 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::Tokens,
         direction: Direction::Neutral,
         shape: Shape::PerChunk,
-        meaning: "Tokens in a chunk, where the server tells.",
+        meaning: "Tokens in a chunk: where the server tells, or a tokenizer here has counted them after the run. A token belongs to the chunk that completes it, so that a chunk may have 0.",
         formula: "tokens of every chunk with output",
         ..BASE
     },
