@@ -6,6 +6,7 @@ use super::args::{
     BaselineAccept, BaselineArgs, BaselineCommand, BaselinePrune, BaselineReject, BaselineRename,
     BaselineSuites, SelectArgs,
 };
+use super::fail::fail;
 use super::suites::load_cases;
 use crate::baseline::{BaselineFile, review};
 use crate::exit;
@@ -250,11 +251,7 @@ fn accept_some(store: &Store, args: &BaselineAccept) -> Done {
     match &args.from {
         Some(from) => accept_from(store, args, from),
         None => {
-            let entries = store.entries()?;
-            let waiting = entries.iter().filter(|e| e.pending.is_some());
-            let chosen: Vec<&Entry> = waiting
-                .filter(|e| is_chosen(&e.name(), &args.cases, args.all))
-                .collect();
+            let chosen = waiting(store, &args.cases, args.all)?;
             if let Some(code) = nothing(chosen.len(), &args.cases) {
                 return Ok(code);
             }
@@ -319,12 +316,15 @@ fn nothing(chosen: usize, cases: &[String]) -> Option<i32> {
     })
 }
 
+/// The entries with a proposal that the arguments choose.
+fn waiting(store: &Store, cases: &[String], all: bool) -> io::Result<Vec<Entry>> {
+    let mut entries = store.entries()?;
+    entries.retain(|e| e.pending.is_some() && is_chosen(&e.name(), cases, all));
+    Ok(entries)
+}
+
 fn reject_some(store: &Store, args: &BaselineReject) -> Done {
-    let entries = store.entries()?;
-    let waiting = entries.iter().filter(|e| e.pending.is_some());
-    let chosen: Vec<&Entry> = waiting
-        .filter(|e| is_chosen(&e.name(), &args.cases, args.all))
-        .collect();
+    let chosen = waiting(store, &args.cases, args.all)?;
     if let Some(code) = nothing(chosen.len(), &args.cases) {
         return Ok(code);
     }
@@ -386,9 +386,4 @@ fn prune_orphans(store: &Store, args: &BaselinePrune) -> Done {
         }
     }
     Ok(exit::OK)
-}
-
-fn fail(code: i32, what: &str) -> i32 {
-    tell(format_args!("error: {what}"));
-    code
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::args::CalibrateArgs;
-use super::suites::load_cases;
+use super::fail::fail;
+use super::suites::{load_cases, refuse_real_time};
 use crate::calibrate::{
     Asked, Calibrated, Verified, baseline_line, calibrating, noise_setting, table,
 };
@@ -39,13 +40,9 @@ pub fn calibrate(args: CalibrateArgs) -> i32 {
         return exit::NOTHING_SELECTED;
     }
     if args.virtual_time
-        && let Some(case) = cases.iter().find(|c| !c.is_simulated())
+        && let Some(code) = refuse_real_time(&cases)
     {
-        let text = format!(
-            "--virtual: {} has a target of its own time; only sim:// targets can run in virtual time",
-            case.full_name()
-        );
-        return fail(exit::USAGE, &text);
+        return code;
     }
     let time = args.max_time.as_ref().map(|t| t.duration);
     let asked = Asked {
@@ -305,10 +302,5 @@ fn write(cases: &[Case], found: &Found) -> i32 {
             }
         }
     }
-    code
-}
-
-fn fail(code: i32, what: &str) -> i32 {
-    tell(format_args!("error: {what}"));
     code
 }

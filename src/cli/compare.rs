@@ -1,9 +1,10 @@
 use super::args::CompareArgs;
+use super::fail::fail;
 use crate::exit;
 use crate::judge::{ResultsRule, compare_results};
 use crate::metrics::Unit;
 use crate::result::{Change, ChangeKind, RunResult};
-use crate::runner::{find_run, print, rebuild, tell};
+use crate::runner::{find_run, print, rebuild};
 use crate::text::{MISSING, number, significant};
 
 /// One-sided confidence of each decision.
@@ -94,9 +95,4 @@ fn line(change: &Change) -> String {
         number(change.observed, unit),
         change.change.name()
     )
-}
-
-fn fail(code: i32, what: &str) -> i32 {
-    tell(format_args!("error: {what}"));
-    code
 }

@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod completions;
 mod doctor;
+mod fail;
 mod init;
 mod introduce;
 mod list;

@@ -1,9 +1,10 @@
 use std::path::Path;
 
 use super::args::ReportArgs;
+use super::fail::fail;
 use crate::exit;
 use crate::report::{REPORTS, Report, ReportInput};
-use crate::runner::{find_run, html_report, print, rebuild, tell, write_atomically};
+use crate::runner::{find_run, html_report, print, rebuild, write_atomically};
 
 /// `prony report`: renders a report from a results folder alone.
 pub fn report(args: &ReportArgs) -> i32 {
@@ -56,9 +57,4 @@ pub fn report(args: &ReportArgs) -> i32 {
         Ok(()) => print(format!("{}\n", path.display())),
         Err(e) => fail(exit::INTERNAL, &format!("cannot write the report: {e}")),
     }
-}
-
-fn fail(code: i32, what: &str) -> i32 {
-    tell(format_args!("error: {what}"));
-    code
 }

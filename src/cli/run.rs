@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::adhoc::AdHocRun;
 use super::args::{RunArgs, default_paths};
-use super::suites::load_cases;
+use super::fail::fail;
+use super::suites::{load_cases, refuse_real_time};
 use crate::exit;
 use crate::plan::Case;
 use crate::runner::{
@@ -39,13 +40,9 @@ pub fn run(mut args: RunArgs) -> i32 {
         cases = still_there(failed, cases);
     }
     if args.virtual_time
-        && let Some(case) = cases.iter().find(|c| !c.is_simulated())
+        && let Some(code) = refuse_real_time(&cases)
     {
-        let text = format!(
-            "--virtual: {} has a target of its own time; only sim:// targets can run in virtual time",
-            case.full_name()
-        );
-        return fail(exit::USAGE, &text);
+        return code;
     }
     let html = match html_report(args.templates.as_deref()) {
         Ok(html) => html,
@@ -142,9 +139,4 @@ fn still_there(failed: &FailedCases, cases: Vec<Case>) -> Vec<Case> {
         ));
     }
     cases
-}
-
-fn fail(code: i32, what: &str) -> i32 {
-    tell(format_args!("error: {what}"));
-    code
 }

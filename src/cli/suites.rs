@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
 use super::args::SelectArgs;
+use super::fail::fail;
+use crate::exit;
 use crate::plan::{Case, expand};
 use crate::runner::{
     Ci, check_prompt_files, discover, find_project, load_options, stderr_color, tell,
@@ -11,7 +13,7 @@ use crate::suite::{Diagnostic, LoadOptions, Suite, load, render_all};
 pub fn load_cases(select: &SelectArgs) -> Result<(Vec<Suite>, Vec<Case>), i32> {
     let suites = load_suites(&select.paths, select).map_err(|problems| {
         print_problems(&problems);
-        crate::exit::USAGE
+        exit::USAGE
     })?;
     let cases = expand(&suites);
     Ok((suites, cases))
@@ -32,6 +34,16 @@ fn load_suites(paths: &[PathBuf], select: &SelectArgs) -> Result<Vec<Suite>, Vec
         problems if problems.is_empty() => Ok(suites),
         problems => Err(problems),
     }
+}
+
+/// Says which of `cases` cannot run in virtual time, if any, and gives the exit code.
+pub fn refuse_real_time(cases: &[Case]) -> Option<i32> {
+    let case = cases.iter().find(|c| !c.is_simulated())?;
+    let text = format!(
+        "--virtual: {} has a target of its own time; only sim:// targets can run in virtual time",
+        case.full_name()
+    );
+    Some(fail(exit::USAGE, &text))
 }
 
 /// Shows every problem, on standard error.

@@ -12,7 +12,6 @@ use crate::endpoint::{
     HttpCarrier, HttpSettings, Observation, Protocol, Transport, openai::Chat, perform,
 };
 use crate::result::{OwnError, Spread};
-use crate::stats::quantile;
 use crate::suite::{Timeouts, TransportKind};
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -96,10 +95,10 @@ async fn measure<T: Transport>(
     Ok(OwnError {
         measured_at: now.to_owned(),
         streams: effort.streams,
-        ttft: spread(&mut ttft).ok_or_else(nothing)?,
-        itl: spread(&mut itl).ok_or_else(nothing)?,
-        timer_200: spread(&mut slow).ok_or_else(nothing)?,
-        timer_10000: spread(&mut fast).ok_or_else(nothing)?,
+        ttft: Spread::of(&mut ttft).ok_or_else(nothing)?,
+        itl: Spread::of(&mut itl).ok_or_else(nothing)?,
+        timer_200: Spread::of(&mut slow).ok_or_else(nothing)?,
+        timer_10000: Spread::of(&mut fast).ok_or_else(nothing)?,
         tokens_per_second,
     })
 }
@@ -262,15 +261,6 @@ async fn all<F: Future<Output = ()> + 'static>(
     for end in ends {
         let _ = end.await;
     }
-}
-
-fn spread(values: &mut [f64]) -> Option<Spread> {
-    values.sort_by(f64::total_cmp);
-    Some(Spread {
-        p50: quantile(values, 0.5)?,
-        p99: quantile(values, 0.99)?,
-        max: *values.last()?,
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::stats::quantile;
+
 /// Health of the client while it measured: what feeds `invalid`. Over all runs of a phase: shares and
 /// levels are those of the worst run, counts are sums; the window of each run counts, nothing else.
 /// What the machine does not tell is absent.
@@ -93,6 +95,18 @@ pub struct Spread {
     pub p99: f64,
     /// Greatest.
     pub max: f64,
+}
+
+impl Spread {
+    /// Of `values`, in whatever order; nothing without any.
+    pub fn of(values: &mut [f64]) -> Option<Spread> {
+        values.sort_by(f64::total_cmp);
+        Some(Spread {
+            p50: quantile(values, 0.5)?,
+            p99: quantile(values, 0.99)?,
+            max: *values.last()?,
+        })
+    }
 }
 
 /// How often and how long a limit stopped the process.

@@ -6,7 +6,7 @@ use crate::load::Tick;
 use crate::metrics::request_value;
 use crate::record::{Part, RequestRecord, RunRecords};
 use crate::result::{ClientHealth, RunSeries, Spread, Supply, Throttling};
-use crate::stats::{Delays, quantile};
+use crate::stats::Delays;
 use crate::telemetry::host::{HostTrace, HostUsage, Level};
 
 /// What is known of the client in one run.
@@ -61,8 +61,8 @@ pub fn health(runs: &[(&RunRecords, &ClientOfRun)]) -> ClientHealth {
             let file = crate::doctor::cache_file()?;
             crate::doctor::known(&file, &super::host::host(), r.transport)
         }),
-        send_lag: spread(&mut lags),
-        loop_delay: spread(&mut delays),
+        send_lag: Spread::of(&mut lags),
+        loop_delay: Spread::of(&mut delays),
         read_delay: read.as_ref().and_then(spread_of),
         // Without a clock that goes on meanwhile there is nothing to say of it.
         preparation_lag: first
@@ -184,15 +184,6 @@ pub fn own_exhaustion(message: &str) -> Option<&'static str> {
     #[cfg(not(unix))]
     let names: [(i32, &'static str); 0] = [];
     names.iter().find(|(n, _)| *n == number).map(|(_, s)| *s)
-}
-
-fn spread(values: &mut [f64]) -> Option<Spread> {
-    values.sort_by(f64::total_cmp);
-    Some(Spread {
-        p50: quantile(values, 0.5)?,
-        p99: quantile(values, 0.99)?,
-        max: *values.last()?,
-    })
 }
 
 fn spread_of(delays: &Delays) -> Option<Spread> {

@@ -6,12 +6,12 @@ use serde_json::Value as Json;
 
 use super::hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, SuiteHooks};
 use super::later::Place;
-use super::launch_setting::{command_line, env};
+use super::launch_setting::{command_line, env_and_cwd};
 use super::model::TargetUrl;
 use super::reader::{Fields, Placed, Problems};
 use super::secrets;
 use super::settings::{Surroundings, duration};
-use super::target_setting::{TargetLayer, beside};
+use super::target_setting::TargetLayer;
 use super::yaml::{Node, NodeValue};
 
 /// How long a hook may take, where it does not say.
@@ -151,13 +151,7 @@ fn hook(
     }
     let action = match chosen.first() {
         Some(("command", entry)) => {
-            let env = match fields.take("env") {
-                Some(node) => env(node, around, hidden, problems),
-                None => Vec::new(),
-            };
-            let cwd = fields
-                .text("cwd", problems)
-                .map(|cwd| beside(problems.file(), &cwd.value));
+            let (env, cwd) = env_and_cwd(&mut fields, around, hidden, problems);
             command_line(&entry.value, problems).map(|command| HookAction::Command {
                 command,
                 env,

@@ -1,5 +1,6 @@
 //! `launch:`, `ready:` and the commands of suites.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::interpolate::is_variable;
@@ -119,13 +120,7 @@ fn launch_fields(
 ) -> Option<Launch> {
     let command_node = fields.take("command");
     let command = command_node.and_then(|node| command_line(node, problems));
-    let env = match fields.take("env") {
-        Some(node) => env(node, around, hidden, problems),
-        None => Vec::new(),
-    };
-    let cwd = fields
-        .text("cwd", problems)
-        .map(|cwd| beside(problems.file(), &cwd.value));
+    let (env, cwd) = env_and_cwd(&mut fields, around, hidden, problems);
     let mut stop_timeout = STOP_TIMEOUT;
     if let Some(node) = fields.take("stop")
         && let Some(mut stop) = Fields::of(node, "stop: { timeout: 10s }", problems)
@@ -250,8 +245,23 @@ fn no_nul(text: &str, span: Span, problems: &mut Problems) -> bool {
     true
 }
 
+/// `env:` and `cwd:` of a program.
+pub(super) fn env_and_cwd(
+    fields: &mut Fields<'_>,
+    around: &Surroundings<'_>,
+    hidden: &mut Vec<(String, String)>,
+    problems: &mut Problems,
+) -> (Vec<(String, String)>, Option<PathBuf>) {
+    let env = match fields.take("env") {
+        Some(node) => env(node, around, hidden, problems),
+        None => Vec::new(),
+    };
+    let cwd = fields.text("cwd", problems);
+    (env, cwd.map(|cwd| beside(problems.file(), &cwd.value)))
+}
+
 /// `env:`, variables of a program. Those that `secrets:` names are hidden.
-pub(super) fn env(
+fn env(
     node: &Node,
     around: &Surroundings<'_>,
     hidden: &mut Vec<(String, String)>,

@@ -4,6 +4,7 @@
 mod arrivals;
 mod binary;
 mod calibrate;
+mod kinds;
 mod prefix;
 mod procedures;
 mod queueing;
