@@ -16,6 +16,12 @@ pub trait Driver: Clone + 'static {
     /// Completes at the absolute time `t`, or at once when `t` is past.
     fn at(&self, t: Nanos) -> impl Future<Output = ()> + 'static;
 
+    /// The same for someone who must not be late: a driver that would wake it late now and then may
+    /// spend processor time on being in time. For what is due by a schedule, and nothing else.
+    fn at_exactly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.at(t)
+    }
+
     /// Runs `future` beside the others until it ends.
     fn spawn(&self, future: impl Future<Output = ()> + 'static);
 

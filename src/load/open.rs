@@ -1,6 +1,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures_util::future::{FutureExt, select};
 
@@ -27,7 +29,7 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
         }
         let at = run.epoch.saturating_add(due);
         let ready = run.prepare_for(Some(at));
-        let time = run.driver.at(at);
+        let time = run.driver.at_exactly(at);
         select(Box::pin(time), ended(&run)).await;
         if !run.wants_more() {
             break;
@@ -47,6 +49,8 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
             free => {
                 slots.free.set(free - 1);
                 run.driver.spawn(carry(run.clone(), slots.clone(), job));
+                // It goes out before the next one is made ready.
+                others_first().await;
             }
         }
     }
@@ -61,6 +65,19 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
         };
         run.never_sent(&job.ready, job.part, job.due);
     }
+}
+
+/// Completes once everything that could go on has had its turn.
+async fn others_first() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Completes when nothing more may be sent.
