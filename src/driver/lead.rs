@@ -43,9 +43,12 @@ impl Lead {
     /// How long before `t` to wake someone who is due then.
     pub(super) fn before(&self, t: Nanos) -> Nanos {
         let gap = t.abs_diff(self.last.swap(t, Ordering::Relaxed));
-        let so_far = self.gap.load(Ordering::Relaxed);
-        let mean = so_far - so_far / 16 + gap.min(MOST * PART) / 16;
-        self.gap.store(mean, Ordering::Relaxed);
+        let mut mean = self.gap.load(Ordering::Relaxed);
+        // Whoever asks a second time for the same is the same.
+        if gap > 0 {
+            mean = mean - mean / 16 + gap.min(MOST * PART) / 16;
+            self.gap.store(mean, Ordering::Relaxed);
+        }
         let needed = self.needed.load(Ordering::Relaxed);
         needed.min((mean / PART).clamp(ALWAYS, MOST))
     }

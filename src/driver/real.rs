@@ -18,7 +18,7 @@ const TURNS: u32 = 256;
 ///
 /// tokio's timers wake in whole milliseconds, too coarse for arrivals. Here the thread waits for its
 /// sockets and for a timer of the kernel's at once, and wakes who is due. Who must not be late
-/// ([`Driver::at_exactly`]) is woken before its time and spends what is left looking at the clock and at the
+/// ([`Driver::nearly`], [`Driver::at_exactly`]) is woken before its time and spends what is left looking at the clock and at the
 /// network in turn. How long before is learnt. Clones share all of it.
 #[derive(Clone, Debug)]
 pub struct RealDriver {
@@ -119,10 +119,10 @@ impl RealDriver {
         }
     }
 
-    fn sleeper(&self, t: Nanos, exact: bool) -> At {
+    fn sleeper(&self, t: Nanos, how: How) -> At {
         At {
             t,
-            exact,
+            how,
             driver: self.clone(),
             wake_at: 0,
             entry: None,
@@ -151,11 +151,15 @@ impl Driver for RealDriver {
     }
 
     fn at(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
-        self.sleeper(t, false)
+        self.sleeper(t, How::Plainly)
     }
 
     fn at_exactly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
-        self.sleeper(t, true)
+        self.sleeper(t, How::Exactly)
+    }
+
+    fn nearly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.sleeper(t, How::Nearly)
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + 'static) {
@@ -168,11 +172,23 @@ impl Driver for RealDriver {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Not before its time.
+    Plainly,
+    /// Before its time, by the lead.
+    Nearly,
+    /// The same, and waits awake for what is left.
+    Exactly,
+}
+
+/// What is done between [`Driver::nearly`] and the time itself.
+const PREPARING: Nanos = 25_000;
+
 /// A sleeper.
 struct At {
     t: Nanos,
-    /// Whether it is woken before its time and waits for that awake.
-    exact: bool,
+    how: How,
     driver: RealDriver,
     /// When it is to be woken; 0 before the first poll.
     wake_at: Nanos,
@@ -191,8 +207,10 @@ impl Future for At {
                 entry.renew(cx.waker());
                 return Poll::Pending;
             }
-            if self.exact {
-                self.driver.inner.lead.woke(now > self.t);
+            match self.how {
+                How::Plainly => {}
+                How::Nearly => self.driver.inner.lead.woke(now + PREPARING > self.t),
+                How::Exactly => self.driver.inner.lead.woke(now > self.t),
             }
             self.entry = None;
         }
@@ -200,9 +218,9 @@ impl Future for At {
             return Poll::Ready(());
         }
         if self.wake_at == 0 {
-            let lead = match self.exact {
-                true => self.driver.inner.lead.before(self.t),
-                false => 0,
+            let lead = match self.how {
+                How::Plainly => 0,
+                How::Nearly | How::Exactly => self.driver.inner.lead.before(self.t),
             };
             self.wake_at = self.t.saturating_sub(lead).max(1);
             if now < self.wake_at {
@@ -213,6 +231,9 @@ impl Future for At {
                 self.entry = Some(entry);
                 return Poll::Pending;
             }
+        }
+        if self.how == How::Nearly {
+            return Poll::Ready(());
         }
         // Where a turn of everything else takes longer than what is left, its time would pass meanwhile.
         let turn = match self.polled {

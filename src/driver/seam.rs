@@ -22,6 +22,12 @@ pub trait Driver: Clone + 'static {
         self.at(t)
     }
 
+    /// Completes a moment before `t`, so that what takes a moment can be done ahead and the rest be left
+    /// to [`Driver::at_exactly`]. Where nothing takes time, at `t`.
+    fn nearly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.at(t)
+    }
+
     /// Runs `future` beside the others until it ends.
     fn spawn(&self, future: impl Future<Output = ()> + 'static);
 
