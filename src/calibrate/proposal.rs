@@ -145,6 +145,9 @@ pub fn from_result(phase: &str, noise: &NoiseResult) -> Option<MetricNoise> {
 
 /// The value of `noise:` that says what was found, one metric after the other; of several phases or
 /// cases the largest. `None`: nothing was found.
+///
+/// What a suite says is taken as given, so what sessions differ by is never said to be less than could be
+/// seen: the standard error of their spread if they did not differ at all (`between² √(2 / (S − 1))`).
 pub fn noise_setting<'a>(found: impl IntoIterator<Item = &'a Calibrated>) -> Option<String> {
     let mut metrics: BTreeMap<&str, [Option<f64>; 2]> = BTreeMap::new();
     for noise in found.into_iter().flat_map(|c| &c.noise) {
@@ -153,12 +156,13 @@ pub fn noise_setting<'a>(found: impl IntoIterator<Item = &'a Calibrated>) -> Opt
         } else {
             None
         });
+        let seen = noise
+            .between
+            .map_or(0.0, |b| b.sd * (2.0 / b.freedom).powf(0.25));
+        let found = [noise.within.map(|l| l.sd), session.map(|l| l.sd.max(seen))];
         let levels = metrics.entry(&noise.metric).or_default();
-        for (level, found) in levels.iter_mut().zip([noise.within, session]) {
-            *level = [*level, found.map(|l| l.sd)]
-                .into_iter()
-                .flatten()
-                .reduce(f64::max);
+        for (level, found) in levels.iter_mut().zip(found) {
+            *level = [*level, found].into_iter().flatten().reduce(f64::max);
         }
     }
     let entries: Vec<String> = metrics

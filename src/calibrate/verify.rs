@@ -50,10 +50,14 @@ impl Verified {
                     && p.labels.get(SIDE).is_some_and(|s| s == name)
             })
         };
-        let noise: BTreeMap<&str, Noise> = found
+        let noise: BTreeMap<&str, (Noise, f64)> = found
             .noise
             .iter()
-            .filter_map(|n| Some((n.metric.as_str(), from_result(&found.phase, n)?.known())))
+            .filter_map(|n| {
+                let sampling = n.requests.map_or(f64::NAN, |sd| sd * sd);
+                let known = from_result(&found.phase, n)?.known();
+                Some((n.metric.as_str(), (known, sampling)))
+            })
             .collect();
         let m = u32::try_from(proposal.tolerances.len()).unwrap_or(u32::MAX);
         let mut changes = Vec::new();
@@ -66,7 +70,8 @@ impl Verified {
                 let Some(def) = metric(name.split('.').next().unwrap_or(name)) else {
                     continue;
                 };
-                let known = noise.get(name.as_str()).copied().unwrap_or_default();
+                let unknown = (Noise::default(), f64::NAN);
+                let (known, sampling) = noise.get(name.as_str()).copied().unwrap_or(unknown);
                 let rule = Rule {
                     direction: def.direction,
                     tolerance,
@@ -77,7 +82,10 @@ impl Verified {
                     confidence,
                     look: Look::ONLY,
                 };
-                let (base, candidate) = (values(base, name), values(candidate, name));
+                let (base, candidate) = (
+                    values(base, name, sampling),
+                    values(candidate, name, sampling),
+                );
                 let side = |runs| Side { runs, noise: known };
                 let compared = compare(&side(&base), &side(&candidate), &rule);
                 changes.push(PairChange {
@@ -103,14 +111,15 @@ impl Verified {
     }
 }
 
-fn values(phase: &PhaseResult, metric: &str) -> Vec<RunValue> {
+/// The runs' values of `metric`, each of which its own requests leave the relative variance `sampling`.
+fn values(phase: &PhaseResult, metric: &str, sampling: f64) -> Vec<RunValue> {
     phase
         .runs
         .iter()
         .map(|run| RunValue {
             session: run.session,
             value: value(run, metric).unwrap_or(f64::NAN),
-            sampling_var: f64::NAN,
+            sampling_var: sampling,
         })
         .collect()
 }

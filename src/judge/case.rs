@@ -2,8 +2,9 @@ use crate::metrics::{Unit, metric};
 use crate::plan::Case;
 use crate::result::{AssertionKind, AssertionResult, Warning};
 use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, PhaseRef, Quantity};
-use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
+use crate::suite::{KindPlan, LoadShape, Location, SlaAssertion, Undecided};
 
+use super::answers::{is_about_answers, judge_answers};
 use super::assertion::{Outcome, Policy, judge};
 use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
@@ -11,6 +12,7 @@ use super::input::{JudgeInput, JudgePhase, Judged};
 use super::levels::resolved;
 use super::overload::overloaded;
 use super::prepared::{Prepared, phases_of};
+use super::rejudge::{Rejudged, helped_by_rates, least_latency};
 use super::relative::{Setting, judge_relative};
 use super::steady::{Unsteady, unsteady};
 use super::validity::{Asserted, Invalid, doubts, invalid, tightest_bound};
@@ -54,17 +56,16 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
         .zip(&singles)
         .map(|(phase, singles)| Prepared::with_runs(phase, singles))
         .collect();
-    let conditions: Vec<Condition> = prepared
-        .iter()
-        .enumerate()
-        .map(|(i, phase)| condition(&input, look, &claims, i, phase))
+    let conditions: Vec<Condition> = (0..prepared.len())
+        .map(|i| condition(&input, look, &claims, i, &prepared))
         .collect();
+    let each: Vec<&Prepared<'_>> = prepared.iter().collect();
 
     let mut warnings = Vec::new();
     let assertions: Vec<AssertionResult> = claims
         .iter()
         .map(|claim| {
-            let (result, warning) = judge_claim(claim, &input, look, &prepared, &conditions);
+            let (result, warning) = judge_claim(claim, &input, look, &each, &conditions);
             if let (Some(warning), Some(phase)) = (warning, claim.phases.first()) {
                 warnings.push((*phase, warning));
             }
@@ -72,12 +73,17 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
         })
         .collect();
     for (i, phase) in prepared.iter().enumerate() {
-        let doubts = with_asserted(&input, look, &claims, i, |asserted| {
-            match conditions[i].invalid {
+        let doubts = with_asserted(
+            &input,
+            look,
+            &claims,
+            &prepared,
+            i,
+            |asserted| match conditions[i].invalid {
                 None => doubts(phase, asserted),
                 Some(_) => Vec::new(),
-            }
-        });
+            },
+        );
         warnings.extend(doubts.into_iter().map(|warning| (i, warning)));
         if let Some(invalid) = &conditions[i].invalid {
             warnings.push((
@@ -101,7 +107,19 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
             ));
         }
     }
-    let (verdict, reason) = whole(&assertions, &conditions);
+    // Searches and sweeps go past what a target can do, to see what becomes of it there.
+    let steady_load = matches!(
+        input.case.scenario.plan,
+        KindPlan::One | KindPlan::Cache(_) | KindPlan::Disaggregation(_)
+    );
+    let found = input.found.filter(|_| assertions.is_empty());
+    let (verdict, reason) = if found.is_some_and(|f| !f.answers.is_empty()) {
+        (Verdict::Pass, None)
+    } else if steady_load {
+        whole(&assertions, &conditions)
+    } else {
+        whole(&assertions, &[])
+    };
     Judged {
         verdict,
         reason,
@@ -120,7 +138,11 @@ pub(super) fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
                  assertion,
                  location,
              }| {
-                let resolved = resolved(assertion, input);
+                let resolved = if is_about_answers(assertion) {
+                    Err("it is about the whole case".to_owned())
+                } else {
+                    resolved(assertion, input)
+                };
                 Claim {
                     phases: match &resolved {
                         Ok(resolved) => phases_of(resolved, input.phases),
@@ -134,7 +156,12 @@ pub(super) fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
             },
         )
         .collect();
-    for (i, phase) in input.phases.iter().enumerate() {
+    // A search has gone where things break, and says so itself.
+    let judged = match scenario.plan {
+        KindPlan::Search(_) => &[],
+        _ => input.phases,
+    };
+    for (i, phase) in judged.iter().enumerate() {
         let bounded = claims
             .iter()
             .any(|c| bounds_errors(&c.assertion) && c.phases.contains(&i));
@@ -206,9 +233,10 @@ fn condition(
     look: Look,
     claims: &[Claim],
     index: usize,
-    phase: &Prepared<'_>,
+    prepared: &[Prepared<'_>],
 ) -> Condition {
-    let invalid = with_asserted(input, look, claims, index, |asserted| {
+    let phase = &prepared[index];
+    let invalid = with_asserted(input, look, claims, prepared, index, |asserted| {
         invalid(phase, asserted)
     });
     let shape = shape_of(input.case, phase.phase.name);
@@ -240,6 +268,7 @@ fn with_asserted<T>(
     input: &JudgeInput<'_>,
     look: Look,
     claims: &[Claim],
+    prepared: &[Prepared<'_>],
     index: usize,
     then: impl FnOnce(&Asserted<'_>) -> T,
 ) -> T {
@@ -247,17 +276,36 @@ fn with_asserted<T>(
         bounds: input.case.scenario.client,
         lengths: input.case.scenario.prompts.length_tolerance,
         tightest: tightest(claims, index),
-        timed: claims
-            .iter()
-            .filter(|c| c.phases.contains(&index))
-            .any(|c| !bounds_errors(&c.assertion)),
-        judged: &|phase| {
+        slots: match shape_of(input.case, input.phases[index].name) {
+            LoadShape::Concurrency(n) => Some(*n),
+            LoadShape::Rate { .. } | LoadShape::Stages { .. } => None,
+        },
+        // What is compared with accepted results is measured in time, too.
+        timed: input.case.scenario.has_baseline()
+            || claims
+                .iter()
+                .filter(|c| c.phases.contains(&index))
+                .any(|c| !bounds_errors(&c.assertion)),
+        compared: &|| {
             claims
                 .iter()
-                .filter(|c| c.phases == [index])
+                .filter(|c| c.phases.len() > 1)
+                .filter_map(|c| c.resolved.as_ref().ok())
+                .filter_map(|a| least_latency(a, input.phases, prepared, index))
+                .min_by(f64::total_cmp)
+        },
+        judged: &|phase| {
+            let mut seen: Vec<&Prepared<'_>> = prepared.iter().collect();
+            seen[index] = phase;
+            claims
+                .iter()
+                .filter(|c| c.phases.contains(&index))
                 .filter_map(|c| {
                     let resolved = c.resolved.as_ref().ok()?;
-                    Some(judge(resolved, phase, policy(input, look, c)))
+                    Some(Rejudged {
+                        outcome: judge_on(c, resolved, input, policy(input, look, c), &seen),
+                        helped_by_rates: helped_by_rates(resolved, input.phases, index),
+                    })
                 })
                 .collect()
         },
@@ -289,7 +337,7 @@ fn judge_claim(
     claim: &Claim,
     input: &JudgeInput<'_>,
     look: Look,
-    prepared: &[Prepared<'_>],
+    prepared: &[&Prepared<'_>],
     conditions: &[Condition],
 ) -> (AssertionResult, Option<Warning>) {
     let policy = policy(input, look, claim);
@@ -298,28 +346,15 @@ fn judge_claim(
         ..Outcome::blank(claim.assertion.op, claim.assertion.unit())
     };
     let mut outcome = match (&claim.resolved, claim.phases.as_slice()) {
+        _ if is_about_answers(&claim.assertion) => {
+            judge_answers(&claim.assertion, input.found, policy)
+        }
         (Err(reason), _) => error(reason.clone()),
         (Ok(_), []) => error("the assertion measures nothing".to_owned()),
-        (Ok(assertion), [phase]) => judge(assertion, &prepared[*phase], policy),
-        (Ok(assertion), phases) => {
-            let setting = Setting {
-                policy,
-                m: input.case.relative_in_suite,
-                apart: on_servers_apart(input, phases),
-                noise: noise_of(input.case, assertion),
-                phases: input.phases,
-                prepared,
-            };
-            judge_relative(assertion, phases, setting)
-        }
+        (Ok(assertion), _) => judge_on(claim, assertion, input, policy, prepared),
     };
     for &phase in &claim.phases {
-        outcome = under(
-            outcome,
-            claim.implicit,
-            &prepared[phase],
-            &conditions[phase],
-        );
+        outcome = under(outcome, claim.implicit, prepared[phase], &conditions[phase]);
     }
     let warning = outcome.warning.take();
     let mut result = outcome.into_result(
@@ -332,6 +367,28 @@ fn judge_claim(
         result.kind = AssertionKind::Relative;
     }
     (result, warning)
+}
+
+/// Judges a claim with a value on its phases, whatever their condition.
+fn judge_on(
+    claim: &Claim,
+    resolved: &Assertion,
+    input: &JudgeInput<'_>,
+    policy: Policy,
+    prepared: &[&Prepared<'_>],
+) -> Outcome {
+    if let [phase] = claim.phases[..] {
+        return judge(resolved, prepared[phase], policy);
+    }
+    let setting = Setting {
+        policy,
+        m: input.case.relative_in_suite,
+        apart: on_servers_apart(input, &claim.phases),
+        noise: noise_of(input.case, resolved),
+        phases: input.phases,
+        prepared,
+    };
+    judge_relative(resolved, &claim.phases, setting)
 }
 
 /// What the suite says of the noise of what `assertion` compares: of its metric where it is one only.
@@ -359,6 +416,7 @@ fn noise_of(case: &Case, assertion: &Assertion) -> Noise {
     Noise {
         run: known(said.run),
         session: known(said.session),
+        means: None,
     }
 }
 

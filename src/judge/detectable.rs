@@ -1,4 +1,4 @@
-use super::compare::{ASSUMED_SESSION_SD, FEWEST_RUNS, Look, to_settle};
+use super::compare::{ASSUMED_SESSION_SD, FEWEST_RUNS, Known, Look, mean_of_session, to_settle};
 use super::noise::MetricNoise;
 use crate::stats::{Part, combined, student_t};
 
@@ -98,26 +98,46 @@ pub fn detectable(
     })
 }
 
+/// What is known of the spread, as the judge will use it.
 #[derive(Clone, Copy, Debug)]
 struct Spread {
-    within: f64,
-    session: f64,
+    within: Part,
+    /// Variance of sessions' means, and how much of a run's variance is in it.
+    means: Part,
+    share: f64,
     assumed: bool,
 }
 
 impl Spread {
     fn of(noise: &MetricNoise) -> Option<Self> {
         let known = noise.known();
-        let within = match (known.run, known.session) {
-            (Some(run), _) => run.sd,
-            // Every run was a session: what is seen between sessions has both.
-            (None, Some(_)) => 0.0,
-            (None, None) => return None,
+        let part = |known: Known| Part {
+            variance: known.sd * known.sd,
+            freedom: known.freedom,
+        };
+        let assumed = Known {
+            sd: ASSUMED_SESSION_SD,
+            freedom: f64::INFINITY,
+        };
+        let nothing = Part {
+            variance: 0.0,
+            freedom: f64::INFINITY,
+        };
+        let (means, share) = match (known.means, known.session) {
+            (Some(means), _) => (means.known, means.share),
+            (None, session) => (session.unwrap_or(assumed), 0.0),
+        };
+        // Where every run was a session, what is seen between sessions has both.
+        let within = match (known.run, known.means.is_some() || known.session.is_some()) {
+            (Some(run), _) => part(run),
+            (None, true) => nothing,
+            (None, false) => return None,
         };
         Some(Spread {
             within,
-            session: known.session.map_or(ASSUMED_SESSION_SD, |k| k.sd),
-            assumed: known.session.is_none(),
+            means: part(means),
+            share,
+            assumed: known.session.is_none() && known.means.is_none(),
         })
     }
 
@@ -126,36 +146,14 @@ impl Spread {
             return None;
         }
         let (k, s) = (f64::from(repeats), f64::from(sessions.min(repeats).max(1)));
-        let side = |k: f64, s: f64| {
-            let session = self.session.powi(2) / s;
-            let within = self.within.powi(2) / k;
-            if s >= FEWEST_RUNS as f64 {
-                // The sessions' own means are what varies.
-                vec![Part {
-                    variance: session + within,
-                    freedom: s - 1.0,
-                }]
-            } else {
-                vec![
-                    Part {
-                        variance: session,
-                        freedom: f64::INFINITY,
-                    },
-                    Part {
-                        variance: within,
-                        freedom: (k - s).max(1.0),
-                    },
-                ]
-            }
-        };
         let parts = match design.against {
-            Against::Same => [side(k, s), side(k, s)].concat(),
+            Against::Same => self.of_sides(&[(k, s), (k, s)]),
             Against::Baseline { repeats, sessions } => {
-                let base = side(f64::from(repeats.max(1)), f64::from(sessions.max(1)));
-                [side(k, s), base].concat()
+                let base = (f64::from(repeats.max(1)), f64::from(sessions.max(1)));
+                self.of_sides(&[(k, s), base])
             }
             Against::Paired => vec![Part {
-                variance: 2.0 * self.within.powi(2) / k,
+                variance: 2.0 * self.within.variance / k,
                 freedom: k - 1.0,
             }],
         };
@@ -163,6 +161,48 @@ impl Spread {
         let confidence = design.look.confidence(design.confidence);
         let factor = student_t(confidence, freedom) + student_t(POWER, freedom);
         Some((variance.sqrt() * factor).exp_m1())
+    }
+
+    /// What the variance of a difference of `sides` (runs and sessions of each) is made of. What is taken as
+    /// given costs no degrees of freedom; else those of the sides themselves are what there is.
+    fn of_sides(&self, sides: &[(f64, f64)]) -> Vec<Part> {
+        let given = |known: Part, seen: f64| {
+            if known.freedom.is_infinite() && !self.assumed {
+                known.freedom
+            } else {
+                seen
+            }
+        };
+        let mut parts = Vec::new();
+        let (mut session, mut within, mut runs) = (0.0, 0.0, 0.0);
+        for &(k, s) in sides {
+            let mean = mean_of_session(self.means, self.share, self.within, s / k).variance;
+            if s >= FEWEST_RUNS as f64 {
+                // The sessions' own means are what varies.
+                parts.push(Part {
+                    variance: mean / s,
+                    freedom: given(self.means, s - 1.0),
+                });
+            } else {
+                let of_runs = self.within.variance * s / k;
+                session += (mean - of_runs) / s;
+                within += of_runs / s;
+                runs += k - s;
+            }
+        }
+        parts.push(Part {
+            variance: session,
+            freedom: self.means.freedom,
+        });
+        parts.push(Part {
+            variance: within,
+            freedom: match self.within.freedom {
+                known if known.is_infinite() => known,
+                _ => f64::max(runs, 1.0),
+            },
+        });
+        parts.retain(|part| part.variance > 0.0);
+        parts
     }
 }
 
@@ -213,7 +253,6 @@ fn percent(share: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare::Known;
     use super::*;
 
     fn noise(within: f64, session: Option<f64>) -> MetricNoise {
@@ -257,7 +296,7 @@ mod tests {
         assert!(of(needed - 1).smallest_change.unwrap() > 0.05);
         assert_eq!(
             few.to_string(),
-            format!("ttft.p99: ≥ 9.1 % at 5 repeats; 5 % needs {needed} repeats or 4 sessions")
+            format!("ttft.p99: ≥ 8.2 % at 5 repeats; 5 % needs {needed} repeats or 3 sessions")
         );
     }
 

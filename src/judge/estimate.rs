@@ -172,20 +172,33 @@ pub(super) fn value_and_variance(
     blocks: usize,
     seed: u64,
 ) -> Option<(f64, f64)> {
-    let method = Method {
+    let estimate = estimate(node, leaves, unit, one_sigma(blocks, seed)).ok()?;
+    Some(with_variance(&estimate))
+}
+
+/// The value of one leaf and the *relative* variance that its sample leaves it (NaN: not known).
+pub(super) fn relative_variance(leaf: &Leaf, blocks: usize) -> Option<(f64, f64)> {
+    let (value, variance) = with_variance(&of_leaf(leaf, one_sigma(blocks, 1))?);
+    Some((value, variance / (value * value)))
+}
+
+fn one_sigma(blocks: usize, seed: u64) -> Method {
+    Method {
         confidence: ONE_SIGMA,
         seed,
         blocks,
         replicates: FEW_REPLICATES,
-    };
-    let estimate = estimate(node, leaves, unit, method).ok()?;
+    }
+}
+
+fn with_variance(estimate: &Estimate) -> (f64, f64) {
     let halves = [
         estimate.point - estimate.bounds.lower,
         estimate.bounds.upper - estimate.point,
     ];
     let finite: Vec<f64> = halves.into_iter().filter(|h| h.is_finite()).collect();
     let half = finite.iter().sum::<f64>() / finite.len() as f64;
-    Some((estimate.point, half * half))
+    (estimate.point, half * half)
 }
 
 fn too_few(requests: u64) -> String {

@@ -1,14 +1,18 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
+mod against;
+mod answers;
 mod assertion;
 mod between_runs;
 mod blocks;
+mod bounds;
 mod case;
 mod compare;
 mod decide;
 mod detectable;
 mod estimate;
 mod expression;
+mod idle;
 mod input;
 mod lateness;
 mod leaf;
@@ -18,10 +22,13 @@ mod noise;
 mod outlook;
 mod overload;
 mod prepared;
+mod rejudge;
 mod relative;
 mod scheduled;
 mod server;
 mod steady;
+mod swept;
+pub mod truth;
 mod validity;
 mod verdict;
 mod words;
@@ -33,6 +40,8 @@ mod case_tests;
 #[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
+mod rejudge_tests;
+#[cfg(test)]
 mod relative_tests;
 #[cfg(test)]
 mod server_tests;
@@ -41,14 +50,20 @@ mod test_support;
 #[cfg(test)]
 mod validity_tests;
 
+pub use against::{
+    AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
+    judge_against,
+};
 pub use assertion::source_of;
+pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};
 pub use compare::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale,
-    Side, compare,
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
+    Scale, Side, compare,
 };
 pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
 pub use noise::{MetricNoise, variance};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
+pub use swept::{Swept, swept};
 pub use verdict::Verdict;

@@ -4,9 +4,9 @@ use crate::metrics::{MetricDef, Shape, metric};
 use crate::stats::{Component, Measured as Value, variance_components};
 use crate::suite::assertion::{MetricRef, Statistic};
 
-use super::compare::{Known, Noise};
-use super::estimate::value_and_variance;
-use super::expression::{Measured, Node};
+use super::compare::{Known, KnownMeans, Noise};
+use super::estimate::relative_variance;
+use super::expression::Measured;
 use super::input::JudgePhase;
 use super::measure::measure;
 use super::prepared::Prepared;
@@ -67,6 +67,10 @@ impl MetricNoise {
                 self.between
             } else {
                 None
+            }),
+            means: self.between.map(|known| KnownMeans {
+                known,
+                share: f64::from(self.sessions) / f64::from(self.runs.max(1)),
             }),
         }
     }
@@ -149,10 +153,7 @@ fn of_metric(
 /// The value of one run, and the relative variance that its own sample leaves open (NaN: not known).
 /// `None`: not measured.
 fn run_value(what: &Measured, run: &Prepared<'_>) -> Option<(f64, f64)> {
-    let leaf = measure(what, run).ok()?;
-    let unit = leaf.unit;
-    let (value, variance) = value_and_variance(&Node::Leaf(0), &[leaf], unit, run.blocks.len(), 1)?;
-    Some((value, variance / (value * value)))
+    relative_variance(&measure(what, run).ok()?, run.blocks.len())
 }
 
 #[cfg(test)]

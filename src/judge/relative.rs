@@ -5,6 +5,7 @@ use crate::suite::assertion::{Assertion, CmpOp, Function};
 
 use super::assertion::{Outcome, Policy, decided_by_schedule};
 use super::compare::{Comparison, Noise, Pairing, Rule, RunValue, Scale, Side, compare};
+use super::estimate::relative_variance;
 use super::expression::{Measured, Node, bounds_above, compile, flipped, scale};
 use super::leaf::{Leaf, Missing};
 use super::measure::measure;
@@ -25,7 +26,7 @@ pub(super) struct Setting<'a> {
     /// What the suite says of the noise.
     pub noise: Noise,
     pub phases: &'a [JudgePhase<'a>],
-    pub prepared: &'a [Prepared<'a>],
+    pub prepared: &'a [&'a Prepared<'a>],
 }
 
 /// Judges a resolved assertion over two measured phases or more: once per repeat, the repeats paired.
@@ -48,6 +49,8 @@ pub(super) fn judge_relative(
 struct Repeats {
     /// Left and right as written, in the unit they are shown in. `+∞`: unbounded.
     sides: Vec<(f64, f64)>,
+    /// Relative variance that each repeat's own requests leave either side (NaN: not known).
+    sampling: Vec<(f64, f64)>,
     sessions: Vec<u32>,
     /// Values behind it, over all repeats.
     n: u64,
@@ -83,14 +86,15 @@ fn as_written(assertion: &Assertion, about: &[usize], setting: Setting<'_>) -> O
     };
     let differences = claim.lhs.subtracts() || claim.rhs.subtracts() || shares(&leaves);
     let above = bounds_above(claim.op);
-    let values = |of: &dyn Fn(&(f64, f64)) -> f64| -> Vec<RunValue> {
-        let runs = repeats.sides.iter().zip(&repeats.sessions);
-        runs.map(|(sides, &session)| RunValue {
-            session,
-            value: of(sides),
-            sampling_var: f64::NAN,
-        })
-        .collect()
+    let values = |of: &dyn Fn(&(f64, f64)) -> f64, by: f64| -> Vec<RunValue> {
+        let runs = repeats.sides.iter().zip(&repeats.sampling);
+        runs.zip(&repeats.sessions)
+            .map(|((sides, sampling), &session)| RunValue {
+                session,
+                value: of(sides) / by,
+                sampling_var: of(sampling),
+            })
+            .collect()
     };
     let positive = repeats.sides.iter().all(|(l, r)| *l > 0.0 && *r > 0.0);
     let on_ratio = !differences && positive;
@@ -119,8 +123,8 @@ fn as_written(assertion: &Assertion, about: &[usize], setting: Setting<'_>) -> O
         look: setting.policy.look,
     };
     let by = if margin.is_some() { claim.line } else { 1.0 };
-    let left = values(&|s| s.0);
-    let right = values(&|s| s.1 / by);
+    let left = values(&|s| s.0, 1.0);
+    let right = values(&|s| s.1, by);
     let side = |runs| Side {
         runs,
         noise: setting.noise,
@@ -255,6 +259,7 @@ fn repeats(
     let k = runs.min().unwrap_or(0);
     let mut found = Repeats {
         sides: Vec::with_capacity(k),
+        sampling: Vec::with_capacity(k),
         sessions: Vec::with_capacity(k),
         n: 0,
         unbounded: None,
@@ -302,10 +307,34 @@ fn repeats(
             }
         };
         found.sides.push((side(&claim.lhs)?, side(&claim.rhs)?));
+        let sampling = |node: &Node| left_open(node, &measured, leaves, repeat, setting);
+        let sampling = (sampling(&claim.lhs), sampling(&claim.rhs));
+        found.sampling.push(sampling);
         found.sessions.push(session);
         found.n += measured.iter().flatten().map(|l| l.n).min().unwrap_or(0);
     }
     Ok(found)
+}
+
+/// Relative variance that the requests of repeat `repeat` leave the value of `node` (NaN: not known, as of
+/// whatever is more than a multiple of one value).
+fn left_open(
+    node: &Node,
+    measured: &[Option<Leaf>],
+    leaves: &[Measured],
+    repeat: usize,
+    setting: Setting<'_>,
+) -> f64 {
+    let Some((_, 0.0, Some(i))) = node.affine() else {
+        return f64::NAN;
+    };
+    let blocks = index_of(&leaves[i], setting.phases)
+        .map(|phase| setting.prepared[phase].each[repeat].blocks.len());
+    measured[i]
+        .as_ref()
+        .zip(blocks)
+        .and_then(|(leaf, blocks)| relative_variance(leaf, blocks))
+        .map_or(f64::NAN, |(_, variance)| variance)
 }
 
 /// Observed, other side, change with interval, tolerance, sample, verdict, and what would settle it.

@@ -4,42 +4,17 @@ use super::test_support::*;
 use super::*;
 use crate::metrics::Unit;
 use crate::metrics::synthetic::*;
-use crate::plan::{Case, PhasePlan};
+use crate::plan::Case;
 use crate::record::{ErrorKind, RunRecords};
 use crate::result::{AssertionKind, AssertionResult, ClientHealth};
 use crate::suite::assertion::*;
 use crate::suite::*;
-
-/// A run whose median time to first token is about `ms`, spread by a few percent.
-fn run_of(ms: f64) -> RunRecords {
-    steady(200, 10 * MS, |i| {
-        (ms * 1e3 * (0.9 + 0.001 * (i * 61 % 200) as f64)) as u64
-    })
-}
-
-fn runs_of(medians: &[f64]) -> Vec<RunRecords> {
-    medians.iter().map(|&ms| run_of(ms)).collect()
-}
-
-fn in_phase(phase: &str, mut e: Expr) -> Expr {
-    let named = Some(PhaseRef::Named(phase.into()));
-    match &mut e.kind {
-        ExprKind::Metric(m) => m.phase = named,
-        ExprKind::Call { phase, .. } => *phase = named,
-        _ => {}
-    }
-    e
-}
 
 fn at_level(level: Level, mut e: Expr) -> Expr {
     if let ExprKind::Metric(m) = &mut e.kind {
         m.phase = Some(PhaseRef::At(level));
     }
     e
-}
-
-fn times(factor: f64, e: Expr) -> Expr {
-    binary(plain(factor), BinaryOp::Mul, e)
 }
 
 fn p50(phase: &str) -> Expr {
@@ -54,19 +29,6 @@ fn warm_against_cold(op: CmpOp, factor: f64) -> Assertion {
         op,
         times(factor, p50("cold")),
     )
-}
-
-fn case_of(assertions: Vec<Assertion>, phases: &[&str]) -> Case {
-    let mut case = case(assertions);
-    let plan = case.phases[0].clone();
-    case.phases = phases
-        .iter()
-        .map(|name| PhasePlan {
-            name: (*name).to_owned(),
-            ..plan.clone()
-        })
-        .collect();
-    case
 }
 
 fn judged_phases(case: &Case, phases: &[(&str, Vec<RunRecords>)], look: Look) -> Judged {

@@ -121,6 +121,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         location: location("steady"),
         yaml: YAML.into(),
         kind: Kind::Latency,
+        plan: crate::suite::KindPlan::One,
         target: Target {
             url: TargetUrl::Sim(SimOverrides::default()),
             api: Api::Chat,
@@ -170,6 +171,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 location: location("ttft.p99 < …"),
             })
             .collect(),
+        baseline: Vec::new(),
         measure_only: false,
         confidence: 0.95,
         undecided: Undecided::Lean,
@@ -243,4 +245,44 @@ pub(super) fn thousand_with_failures(every: u64) -> RunRecords {
         }
     }
     run
+}
+
+// Several phases.
+
+/// A run whose median time to first token is about `ms`, spread by a few percent.
+pub(super) fn run_of(ms: f64) -> RunRecords {
+    steady(200, 10 * MS, |i| {
+        (ms * 1e3 * (0.9 + 0.001 * (i * 61 % 200) as f64)) as u64
+    })
+}
+
+pub(super) fn runs_of(medians: &[f64]) -> Vec<RunRecords> {
+    medians.iter().map(|&ms| run_of(ms)).collect()
+}
+
+pub(super) fn in_phase(phase: &str, mut e: Expr) -> Expr {
+    let named = Some(PhaseRef::Named(phase.into()));
+    match &mut e.kind {
+        ExprKind::Metric(m) => m.phase = named,
+        ExprKind::Call { phase, .. } => *phase = named,
+        _ => {}
+    }
+    e
+}
+
+pub(super) fn times(factor: f64, e: Expr) -> Expr {
+    binary(plain(factor), BinaryOp::Mul, e)
+}
+
+pub(super) fn case_of(assertions: Vec<Assertion>, phases: &[&str]) -> Case {
+    let mut case = case(assertions);
+    let plan = case.phases[0].clone();
+    case.phases = phases
+        .iter()
+        .map(|name| PhasePlan {
+            name: (*name).to_owned(),
+            ..plan.clone()
+        })
+        .collect();
+    case
 }

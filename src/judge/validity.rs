@@ -1,14 +1,15 @@
 use crate::metrics::{Unit, asked_input, counts_failures, quantile_of};
-use crate::record::{ErrorKind, RequestRecord};
+use crate::record::{ErrorKind, RequestRecord, RunRecords};
 use crate::result::{Spread, Supply, Warning};
-use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, Function};
+use crate::suite::assertion::{Assertion, Expr, ExprKind, Function};
 use crate::suite::{ClientBounds, LengthTolerance};
 
-use super::assertion::Outcome;
 use super::expression::{Measured, bounds_above, compile, flipped, scale};
+use super::idle::{as_if_filled, slots};
 use super::input::JudgePhase;
 use super::lateness::{Lateness, seen_in_time};
 use super::prepared::Prepared;
+use super::rejudge::Rejudged;
 use super::verdict::Verdict;
 use super::words::{number, percent, quantity};
 
@@ -41,10 +42,15 @@ pub(super) struct Asserted<'a> {
     pub lengths: LengthTolerance,
     /// The tightest latency bound, in ms.
     pub tightest: Option<f64>,
+    /// As many requests were to be under way throughout the window, in a closed loop.
+    pub slots: Option<u32>,
     /// Something other than the share of errors is asserted.
     pub timed: bool,
-    /// Judges the assertions on this phase alone.
-    pub judged: &'a dyn Fn(&Prepared<'_>) -> Vec<Outcome>,
+    /// The least latency of the phase that an assertion compares with another phase, in ms.
+    pub compared: &'a dyn Fn() -> Option<f64>,
+    /// Judges the assertions about this phase, on it as given; those that compare it, with the others as
+    /// they were measured.
+    pub judged: &'a dyn Fn(&Prepared<'_>) -> Vec<Rejudged>,
 }
 
 /// Whether `phase` is not what was asked for, or the client was the limit, and which rule of `docs/verdicts.md` says so.
@@ -57,6 +63,7 @@ pub(super) fn invalid(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<I
         .or_else(|| other_lengths(phase, asserted.lengths))
         .or_else(|| late(phase, asserted).filter(|_| open))
         .or_else(|| behind(phase, asserted).filter(|_| open))
+        .or_else(|| left_idle(phase, asserted))
         .or_else(|| saturated(phase, asserted).filter(|_| asserted.timed))
         .or_else(|| throttled(phase, asserted))
         .or_else(|| seen_late(phase, asserted))
@@ -72,12 +79,10 @@ pub(super) fn doubts(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Vec<Warni
         });
     };
     let health = phase.phase.health;
-    if let (Some(late), Some(bound)) = (lateness(phase), asserted.tightest)
-        && late.p99 > asserted.bounds.loop_delay * bound
-    {
+    if let Some((late, bound, what)) = notable_lateness(phase, asserted) {
         warn(
             format!(
-                "the client saw things late: p99 of its {} is {} ms, over {} of the tightest latency bound asserted ({} ms)",
+                "the client saw things late: p99 of its {} is {} ms, over {} of {what} ({} ms)",
                 delay_name(phase),
                 number(late.p99),
                 percent(asserted.bounds.loop_delay),
@@ -257,12 +262,9 @@ fn throttled(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         return None;
     }
     let could = 1.0 / (1.0 - seen.share.min(0.99));
-    let rates = (asserted.judged)(phase).iter().any(|o| {
-        let at_least = matches!(o.op, CmpOp::Gt | CmpOp::Ge);
-        let per_second = matches!(o.unit, Unit::PerSecond | Unit::TokensPerSecond);
-        let reaches = o.observed.zip(o.limit).is_some_and(|(x, l)| x * could >= l);
-        at_least && per_second && o.verdict == Verdict::Fail && reaches
-    });
+    let rates = (asserted.judged)(phase)
+        .iter()
+        .any(|r| r.would_reach(could));
     // A request may meet stops twice: when it is sent, together with all others that the stop held up,
     // which stamps of the kernel do not mend, and when it is answered.
     let changes = || {
@@ -282,15 +284,14 @@ fn throttled(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
 
 /// It saw answers so late that with exact times the verdict could be another.
 fn seen_late(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
-    let late = lateness(phase)?;
-    let bound = asserted.tightest?;
-    if late.p99 <= asserted.bounds.loop_delay * bound || !changes_a_verdict(phase, asserted, late) {
+    let (late, bound, what) = notable_lateness(phase, asserted)?;
+    if !changes_a_verdict(phase, asserted, late) {
         return None;
     }
     let (how, remedy) = cause(phase, asserted.bounds);
     Some(Invalid {
         reason: format!(
-            "the client saw answers late: p99 of its {} is {} ms, over {} of the tightest latency bound asserted ({} ms), and without it the verdict could be another{how}",
+            "the client saw answers late: p99 of its {} is {} ms, over {} of {what} ({} ms), and without it the verdict could be another{how}",
             delay_name(phase),
             number(late.p99),
             percent(asserted.bounds.loop_delay),
@@ -298,6 +299,24 @@ fn seen_late(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         ),
         remedy,
     })
+}
+
+/// Its lateness, where it is no trifle beside the tightest latency that is asserted of the phase or
+/// compared; that latency, in ms, and its name.
+fn notable_lateness(
+    phase: &Prepared<'_>,
+    asserted: &Asserted<'_>,
+) -> Option<(Spread, f64, &'static str)> {
+    let late = lateness(phase)?;
+    let bound = asserted
+        .tightest
+        .map(|b| (b, "the tightest latency bound asserted"));
+    let compared = (asserted.compared)().map(|c| (c, "the least latency compared"));
+    let (least, what) = bound
+        .into_iter()
+        .chain(compared)
+        .min_by(|a, b| a.0.total_cmp(&b.0))?;
+    (late.p99 > asserted.bounds.loop_delay * least).then_some((late, least, what))
 }
 
 /// How late its stamps may be; absent where they do not depend on the client's promptness.
@@ -335,19 +354,28 @@ fn by_two_tasks(phase: &Prepared<'_>) -> bool {
 }
 
 fn changes_a_verdict(phase: &Prepared<'_>, asserted: &Asserted<'_>, late: Spread) -> bool {
+    changes_among(
+        phase,
+        asserted,
+        &seen_in_time(phase.phase.runs, Lateness(late)),
+    )
+}
+
+/// Whether a verdict is another on one of the ways in which the phase may have been.
+fn changes_among(phase: &Prepared<'_>, asserted: &Asserted<'_>, ways: &[Vec<RunRecords>]) -> bool {
     let verdicts = |phase: &Prepared<'_>| -> Vec<Verdict> {
-        (asserted.judged)(phase).iter().map(|o| o.verdict).collect()
+        let outcomes = (asserted.judged)(phase);
+        outcomes.iter().map(|r| r.outcome.verdict).collect()
     };
     let seen = verdicts(phase);
-    seen_in_time(phase.phase.runs, Lateness(late))
-        .iter()
-        .any(|runs| {
-            let in_time = JudgePhase {
-                runs,
-                ..*phase.phase
-            };
-            verdicts(&Prepared::new(&in_time)) != seen
-        })
+    ways.iter().any(|runs| {
+        let changed = JudgePhase {
+            runs,
+            ..*phase.phase
+        };
+        let singles = changed.singles();
+        verdicts(&Prepared::with_runs(&changed, &singles)) != seen
+    })
 }
 
 /// What the client's lateness is held against, and its name.
@@ -416,6 +444,34 @@ fn behind(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         reason: format!(
             "the client could not keep up: {} of the requests that were due were sent in time, with slots to spare{how}",
             percent((1.0 - missing).max(0.0))
+        ),
+        remedy,
+    })
+}
+
+/// The same of a closed loop: slots that the client was slow to fill again, so that the server had less to
+/// do than was asked for, and a verdict that may be due to it.
+fn left_idle(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
+    let asked = asserted.slots?;
+    let found = slots(phase.phase.runs, asked)?;
+    if found.used >= asserted.bounds.achieved {
+        return None;
+    }
+    let rates = (asserted.judged)(phase)
+        .iter()
+        .any(|r| r.would_reach(1.0 / found.used));
+    let changes = || {
+        let filled = as_if_filled(phase.phase.runs, found.idle_us);
+        changes_among(phase, asserted, &filled)
+    };
+    if !rates && !changes() {
+        return None;
+    }
+    let (how, remedy) = cause(phase, asserted.bounds);
+    Some(Invalid {
+        reason: format!(
+            "the client could not keep up: of {asked} requests that were to be under way {} were, and with all of them the verdict could be another{how}",
+            number(found.used * f64::from(asked))
         ),
         remedy,
     })

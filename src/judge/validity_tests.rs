@@ -6,6 +6,7 @@ use crate::metrics::Unit;
 use crate::metrics::synthetic::*;
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, Spread, Supply, Throttling};
+use crate::suite::LoadShape;
 use crate::suite::assertion::{Assertion, CmpOp};
 
 fn closed_thousand() -> RunRecords {
@@ -178,4 +179,73 @@ fn the_bounds_are_the_suite_s() {
     });
     let judged = judged_with(&lenient, &[closed_thousand()], &late, false);
     assert_eq!(judged.verdict, Verdict::Fail);
+}
+
+/// Four slots of 100 ms requests, each idle for `idle_ms` after it.
+fn four_slots(idle_ms: u64) -> RunRecords {
+    let each = (100 + idle_ms) * MS;
+    let records = (0..400).map(|i| {
+        let (slot, nth) = (i % 4, i / 4);
+        request(i, nth * each + slot * MS, 60 * MS, 4, 10 * MS)
+    });
+    closed(run(0, 100 * each, records.collect()))
+}
+
+#[test]
+fn slots_left_idle_are_invalid_only_where_they_could_change_the_verdict() {
+    let judged = |assertion: Assertion, run: RunRecords| {
+        let mut case = case(vec![assertion]);
+        case.phases[0].load.shape = LoadShape::Concurrency(4);
+        judged_with(&case, &[run], &ClientHealth::default(), false)
+    };
+    let throughput = |limit: f64| {
+        claim(
+            "throughput >= …",
+            of("throughput", None),
+            CmpOp::Ge,
+            number(limit, Unit::PerSecond),
+        )
+    };
+    // 40 a second with every slot filled; 32 with a fifth of the time idle.
+    assert_eq!(
+        judged(throughput(39.0), four_slots(0)).verdict,
+        Verdict::Pass
+    );
+    let invalid = judged(throughput(39.0), four_slots(25));
+    assert_eq!(invalid.verdict, Verdict::Invalid);
+    let reason = invalid.reason.unwrap();
+    assert!(
+        reason.contains("of 4 requests that were to be under way 3.2 were"),
+        "{reason}"
+    );
+    assert_eq!(
+        judged(throughput(45.0), four_slots(25)).verdict,
+        Verdict::Fail
+    );
+    assert_eq!(
+        judged(throughput(25.0), four_slots(25)).verdict,
+        Verdict::Pass
+    );
+    // Times too: with the slots filled they might have been 25 ms longer.
+    assert_eq!(
+        judged(ttft_p99_under(70.0), four_slots(0)).verdict,
+        Verdict::Pass
+    );
+    assert_eq!(
+        judged(ttft_p99_under(70.0), four_slots(25)).verdict,
+        Verdict::Invalid
+    );
+    assert_eq!(
+        judged(ttft_p99_under(90.0), four_slots(25)).verdict,
+        Verdict::Pass
+    );
+    assert_eq!(
+        judged(ttft_p99_under(50.0), four_slots(25)).verdict,
+        Verdict::Fail
+    );
+    // The moment between two requests is in every closed loop.
+    assert_eq!(
+        judged(ttft_p99_under(61.0), four_slots(1)).verdict,
+        Verdict::Pass
+    );
 }

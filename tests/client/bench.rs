@@ -44,6 +44,12 @@ impl Engine {
             url: url.to_owned(),
         }
     }
+
+    /// Number of its process.
+    #[cfg(unix)]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
 }
 
 impl Drop for Engine {

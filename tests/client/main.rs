@@ -5,3 +5,5 @@ mod bench;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod saturation;
+#[cfg(unix)]
+mod stopped;

@@ -83,9 +83,9 @@ pub fn compare(base: &Side<'_>, candidate: &Side<'_>, rule: &Rule) -> Comparison
         Scale::Difference => of_base.mean().abs().max(of_candidate.mean().abs()),
     };
     let noise = merged(base.noise, candidate.noise);
+    let sampling = sampling(&[base_runs, candidate_runs]);
     let (value, spread) = match rule.pairing {
         Pairing::None => {
-            let sampling = sampling(&[base_runs, candidate_runs]);
             let spread = Spread::of_two(&of_base, &of_candidate, &noise, sampling, unit);
             (of_candidate.mean() - of_base.mean(), spread)
         }
@@ -100,7 +100,7 @@ pub fn compare(base: &Side<'_>, candidate: &Side<'_>, rule: &Rule) -> Comparison
             let apart = pairing == Pairing::TwoServers;
             (
                 pairs.mean(),
-                Spread::of_pairs(&pairs, &all, apart, &noise, unit),
+                Spread::of_pairs(&pairs, &all, apart, &noise, sampling, unit),
             )
         }
     };

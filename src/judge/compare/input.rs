@@ -27,13 +27,27 @@ pub struct Known {
     pub freedom: f64,
 }
 
+/// What the means of sessions that were measured earlier varied by, runs and all.
+///
+/// A spread between sessions with the runs taken out is a difference of two estimates, and of few sessions
+/// it often comes out as 0, which is not to say that it is. This one has no such trouble.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KnownMeans {
+    /// Standard deviation of the means, of logarithms, with its degrees of freedom.
+    pub known: Known,
+    /// Mean of `1 / runs` over those sessions: how much of a run's variance is in it.
+    pub share: f64,
+}
+
 /// What is known of the noise of a metric beside the runs that are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Noise {
     /// Between runs of one session, sampling included: from the history of accepted results.
     pub run: Option<Known>,
-    /// Between sessions: from `noise:`, `calibrate` or accepted results of several sessions.
+    /// Between sessions: from `noise:` or accepted results of several sessions.
     pub session: Option<Known>,
+    /// Between sessions as seen, from `calibrate`; where it is there, it stands for `session`.
+    pub means: Option<KnownMeans>,
 }
 
 /// One side of a comparison.

@@ -7,13 +7,13 @@ mod settle;
 mod spread;
 
 #[cfg(test)]
-mod power_tests;
-#[cfg(test)]
 mod tests;
 
 pub(super) use core::FEWEST_RUNS;
 pub use core::compare;
 pub use input::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, Look, Noise, Pairing, Rule, RunValue, Scale, Side,
+    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
+    Scale, Side,
 };
 pub(super) use settle::to_settle;
+pub(super) use spread::mean_of_session;

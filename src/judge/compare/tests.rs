@@ -97,6 +97,7 @@ fn runs_of_one_server_start_are_not_sessions() {
             sd: 0.005,
             freedom: f64::INFINITY,
         }),
+        means: None,
     };
     let known = compare(
         &Side {
@@ -219,6 +220,7 @@ fn a_known_spread_needs_fewer_runs_and_a_surprising_one_is_believed() {
             sd: 0.01,
             freedom: f64::INFINITY,
         }),
+        means: None,
     };
     let noisy = [100.0, 109.0, 92.0, 103.0, 97.0];
     let with = |values: &[f64]| {
@@ -239,6 +241,80 @@ fn a_known_spread_needs_fewer_runs_and_a_surprising_one_is_believed() {
     assert_eq!(with(&STEADY).freedom, f64::INFINITY);
     // 6 % where 1 % is known: the known one no longer describes.
     assert!(with(&noisy).error > 0.03);
+}
+
+/// `values`, each of which its own requests leave `sd` open.
+fn sampled(values: &[f64], sd: f64) -> Vec<RunValue> {
+    let open = |run| RunValue {
+        sampling_var: sd * sd,
+        ..run
+    };
+    in_sessions(values, 0).into_iter().map(open).collect()
+}
+
+#[test]
+fn few_pairs_that_lie_close_by_chance_are_held_to_what_their_requests_leave_open() {
+    let (base, slower) = ([100.0, 100.4, 99.7], [115.0, 115.2, 114.9]);
+    let paired = Rule {
+        pairing: Pairing::OneServer,
+        ..rule(0.1)
+    };
+    let of = |sd| change(&sampled(&base, sd), &sampled(&slower, sd), &paired);
+    assert_eq!(of(f64::NAN), ChangeKind::Regressed);
+    assert_eq!(of(0.001), ChangeKind::Regressed);
+    assert_eq!(of(0.05), ChangeKind::Undecided);
+}
+
+#[test]
+fn runs_are_never_closer_than_what_their_requests_leave_open() {
+    let (base, slower) = ([100.0, 100.4, 99.7], [122.0, 122.2, 121.9]);
+    let quiet = Noise {
+        session: Some(Known {
+            sd: 0.001,
+            freedom: f64::INFINITY,
+        }),
+        ..Noise::default()
+    };
+    let of = |of_base, of_candidate| {
+        let (base, slower) = (sampled(&base, of_base), sampled(&slower, of_candidate));
+        let side = |runs| Side { runs, noise: quiet };
+        compare(&side(&base), &side(&slower), &rule(0.1))
+    };
+    assert_eq!(of(f64::NAN, f64::NAN).change, ChangeKind::Regressed);
+    assert_eq!(of(0.08, 0.08).change, ChangeKind::Undecided);
+    // A stored side does not tell; what the other tells holds of both.
+    assert_eq!(of(f64::NAN, 0.08), of(0.08, 0.08));
+    // What is known so well costs fewer degrees of freedom.
+    assert!(of(0.08, 0.08).freedom > 8.0);
+}
+
+#[test]
+fn sessions_that_seemed_not_to_differ_are_not_taken_to_be_the_same() {
+    // Three sessions of three runs whose means lay 2 % apart: no more than their runs explain.
+    let known = |sd, freedom| Some(Known { sd, freedom });
+    let taken_out = Noise {
+        run: known(0.035, 6.0),
+        session: known(0.0, 2.0),
+        means: None,
+    };
+    let as_seen = Noise {
+        means: known(0.02, 2.0).map(|known| KnownMeans {
+            known,
+            share: 1.0 / 3.0,
+        }),
+        ..taken_out
+    };
+    let base = in_sessions(&[100.0, 103.0, 97.0], 0);
+    let slower = in_sessions(&[112.0, 115.0, 109.0], 0);
+    let of = |noise| {
+        let side = |runs| Side { runs, noise };
+        compare(&side(&base), &side(&slower), &rule(0.04))
+    };
+    let (sure, honest) = (of(taken_out), of(as_seen));
+    assert!(honest.freedom < sure.freedom, "{honest:?} {sure:?}");
+    assert!(honest.interval[0] < sure.interval[0]);
+    // As many runs a session: the spread of a difference is that of two means.
+    assert!((honest.error - 0.02 * 2f64.sqrt()).abs() < 1e-9);
 }
 
 #[test]
