@@ -212,6 +212,7 @@ fn inputs<T>(
         source: Arc::new(Same),
         ahead: false,
         sink: Box::new(sink),
+        crew: Vec::new(),
         progress: Arc::default(),
         interrupt: Signal::new(),
     }
