@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use prony::record::{Part, RequestRecord};
 
-use crate::support::{Place, Run, records_of, sim_suite};
+use crate::support::{Place, Run, sim_suite};
 
 fn measured_by(threads: u32, scenario: &str) -> (Run, Vec<RequestRecord>, Place) {
     let client = format!("    client: {{ threads: {threads}, send_lag: 100%, achieved: 0% }}\n");
     let place = Place::with_suite(&sim_suite(&(scenario.to_owned() + &client)));
     place.prony(["run"]).exits(0);
     let run = place.run();
-    let records = records_of(&run, "dealt");
+    let records = run.records("chat::dealt");
     (run, records, place)
 }
 

@@ -7,6 +7,9 @@ use tokio::net::TcpStream;
 use super::socket;
 use crate::driver::Nanos;
 
+/// How long a look at a connection stands; one costs as much as reading ten tokens.
+const JUST_NOW: Nanos = 10_000;
+
 /// Connections that wait for a request; the one that was used last goes first.
 pub(super) struct Pool {
     idle: RefCell<VecDeque<Idle>>,
@@ -45,7 +48,9 @@ impl Pool {
                 idle.clear();
                 return None;
             }
-            if socket::is_quiet(&conn.stream) {
+            // The read that ended its answer had emptied it: what could have come since is a close, which
+            // may come right after any look as well, and is mended like one that does.
+            if now.saturating_sub(since) < JUST_NOW || socket::is_quiet(&conn.stream) {
                 return Some(conn);
             }
         }
