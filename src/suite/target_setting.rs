@@ -170,13 +170,13 @@ pub(super) fn read(
     {
         target.transport = Some(transport.value);
         if let Some(TargetUrl::Http(address)) = url.as_ref().map(|url| &url.value)
-            && address.scheme() == "https"
+            && !(address.username().is_empty() && address.password().is_none())
             && transport.value == TransportKind::Lean
         {
             problems.add(
                 transport.span(),
-                "the `lean` transport speaks no TLS, and this target does",
-                "leave `transport` out, or write `transport: reqwest`",
+                "the `lean` transport sends no user name of a url, and this target's has one",
+                "put it under `auth`, leave `transport` out, or write `transport: reqwest`",
             );
         }
     }

@@ -180,7 +180,7 @@ impl Session {
                 return Poll::Ready(Ok(Read {
                     n,
                     at: driver.now().max(floor),
-                    by_kernel: false,
+                    lay: None,
                 }));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -22,6 +22,7 @@ use crate::endpoint::{
     TransportError, WireRequest,
 };
 use crate::record::ErrorKind;
+use crate::stats::Delays;
 
 /// Bytes that one read may take: more than a server writes at once, and still in a core's own cache.
 const READ: usize = 64 << 10;
@@ -69,6 +70,8 @@ struct Inner<D> {
     pool: Pool,
     stale: Cell<u32>,
     stamps: Cell<StampCounts>,
+    /// From the kernel's stamp of the last segment of a read to that read.
+    delays: RefCell<Delays>,
     pace: Pace,
     _stamping: Option<std::net::UdpSocket>,
 }
@@ -102,6 +105,7 @@ impl<D: Driver> LeanTransport<D> {
                 driver,
                 stale: Cell::new(0),
                 stamps: Cell::default(),
+                delays: RefCell::default(),
                 pace: Pace::default(),
                 _stamping: socket::keep_stamping(),
             }),
@@ -198,7 +202,20 @@ impl<D: Driver> Inner<D> {
     ) -> Result<LeanExchange<D>, Failed> {
         let slot = &request.hand_over;
         let (conn, kept) = self.connection(fresh, slot).await?;
-        let written = self.write(&conn, request).await;
+        let mut head = Vec::new();
+        self.head.write(request.path, request.body.len(), &mut head);
+        let mut parts = [&head[..], &request.body[..]];
+        let encrypted = match &conn.tls {
+            Some(session) => session.queue(std::mem::take(&mut parts)),
+            None => Ok(()),
+        };
+        if request.not_before > 0 {
+            self.driver.at_exactly(request.not_before).await;
+        }
+        let written = match encrypted {
+            Ok(()) => self.write(&conn, parts, slot).await,
+            Err(error) => Err(error),
+        };
         let floor = slot.timing().map_or_else(|| self.driver.now(), |t| t.sent);
         let mut answer = self.read_head(&conn, floor).await.map_err(|mut failed| {
             failed.stale &= kept;
@@ -224,15 +241,14 @@ impl<D: Driver> Inner<D> {
         })
     }
 
-    /// Writes a whole request and stamps it; `false` when the answer began before its end.
-    async fn write(&self, conn: &Conn, request: &WireRequest) -> io::Result<bool> {
-        let mut head = Vec::new();
-        self.head.write(request.path, request.body.len(), &mut head);
-        let (mut head, mut body) = (&head[..], &request.body[..]);
-        if let Some(session) = &conn.tls {
-            session.queue([head, body])?;
-            (head, body) = (&[], &[]);
-        }
+    /// Writes a whole request, or what of it was encrypted, and stamps it; `false` when the answer began
+    /// before its end.
+    async fn write(
+        &self,
+        conn: &Conn,
+        [mut head, mut body]: [&[u8]; 2],
+        slot: &HandOver,
+    ) -> io::Result<bool> {
         let queued = || conn.tls.as_ref().filter(|session| session.wants_write());
         let mut sent = self.driver.now();
         while !head.is_empty() || !body.is_empty() || queued().is_some() {
@@ -259,7 +275,7 @@ impl<D: Driver> Inner<D> {
                 Err(error) => return Err(error),
             }
         }
-        request.hand_over.set_sent(sent);
+        slot.set_sent(sent);
         Ok(true)
     }
 
@@ -308,10 +324,12 @@ impl<D: Driver> Inner<D> {
             && read.n > 0
         {
             let mut counts = self.stamps.get();
-            if read.by_kernel {
-                counts.kernel += 1;
-            } else {
-                counts.read += 1;
+            match read.lay {
+                Some(lay) => {
+                    counts.kernel += 1;
+                    self.delays.borrow_mut().add(lay);
+                }
+                None => counts.read += 1,
             }
             self.stamps.set(counts);
         }
@@ -415,6 +433,10 @@ impl<D: Driver> Transport for LeanTransport<D> {
         }
     }
 
+    fn keeps_until_due(&self) -> bool {
+        true
+    }
+
     fn stale_connections(&self) -> u32 {
         self.inner.stale.get()
     }
@@ -433,6 +455,10 @@ impl<D: Driver> Transport for LeanTransport<D> {
                 Err(_) => break,
             }
         }
+    }
+
+    fn read_delays(&self) -> Option<Delays> {
+        Some(self.inner.delays.borrow().clone()).filter(|delays| !delays.is_empty())
     }
 
     fn stamps(&self) -> Option<Stamps> {
@@ -478,7 +504,7 @@ impl<D: Driver> LeanExchange<D> {
             };
             match ready!(self.inner.poll_read(conn, cx, buffer, self.last)) {
                 Ok(read) => {
-                    if read.by_kernel {
+                    if read.lay.is_some() {
                         let gap = read.at.saturating_sub(self.last);
                         self.inner.pace.read(gap, read.at, &self.inner.driver);
                     }
