@@ -25,7 +25,7 @@ pub use lean::{
 pub use observation::{Observation, OutputChunk};
 pub use perform::{MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, perform, perform_until};
 pub use protocol::{Decoder, Event, Protocol, Usage};
-pub use server_kind::ServerKind;
+pub use server_kind::{Beyond, ServerKind};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseEvent, TooLong};
 pub use tokenize::{token_ids, tokenize_chat, tokenize_text};
 pub use transport::{

@@ -1,5 +1,5 @@
 use crate::driver::Nanos;
-use crate::record::{Chunk, Provenance, RequestError, RequestRecord, TokenSource};
+use crate::record::{AnswerText, Chunk, Provenance, RequestError, RequestRecord, TokenSource};
 
 use super::{Event, SendTiming, Usage};
 
@@ -31,7 +31,7 @@ pub struct Observation {
     /// Tokens listed in an answer that is not streamed.
     pub whole_tokens: Option<u32>,
     /// The answer's text, where it is kept to be counted.
-    pub text: Option<Box<str>>,
+    pub text: Option<Box<AnswerText>>,
     /// Chunks that had come when the server last gave an output count.
     pub counted_chunks: usize,
 }
@@ -73,7 +73,7 @@ impl Observation {
                 }
             }
             Event::Error { kind, message } => self.error = Some(RequestError::new(kind, message)),
-            Event::Text(text) => self.text = Some(text.into()),
+            Event::Text(answer) => self.text = Some(Box::new(answer)),
             Event::Done => {}
         }
     }
@@ -142,13 +142,15 @@ impl Observation {
         record.input_tokens = self.usage.input;
         record.cached_tokens = self.usage.cached;
         let output = self.output_tokens();
-        if !matches!(output, Some((_, TokenSource::Server))) {
+        let by_server = matches!(output, Some((_, TokenSource::Server)));
+        if !by_server || self.chunks.iter().any(|chunk| chunk.tokens.is_none()) {
             record.uncounted.clone_from(&self.text);
         }
         record.output_tokens = output.map(|(n, _)| n);
         record.provenance = Provenance {
             input: self.usage.input.map(|_| TokenSource::Server),
             output: output.map(|(_, source)| source),
+            chunks: None,
         };
     }
 }

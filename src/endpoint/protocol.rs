@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::record::{ErrorKind, RequestError};
+use crate::record::{AnswerText, ErrorKind, RequestError};
 use crate::workload::PlannedRequest;
 
 /// A wire protocol: how a request is written and how the answer is read. Pure: no socket, no clock.
@@ -64,7 +64,7 @@ pub enum Event {
         message: String,
     },
     /// The whole text of the answer, where the protocol was told to keep it.
-    Text(String),
+    Text(AnswerText),
     /// `[DONE]`.
     Done,
 }

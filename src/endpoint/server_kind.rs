@@ -28,31 +28,44 @@ impl ServerKind {
         }
     }
 
-    /// Fields of a body that make answers as long as asked for: the model's own end is passed over.
-    pub fn full_length(self) -> Map<String, Value> {
-        match self {
-            ServerKind::Other => Map::new(),
-            _ => fields(json!({ "ignore_eos": true })),
-        }
-    }
-
-    /// Fields of a body that make the server tell with every chunk how many tokens there are so far.
-    pub fn chunk_counts(self) -> Map<String, Value> {
-        match self {
+    /// What this server is asked beyond the protocol: to tell with every chunk how many tokens there are so
+    /// far, and with `full_length` to make answers as long as asked for, past the model's own end.
+    ///
+    /// vLLM and SGLang would also list every token's number (`return_token_ids`). They are not asked to: the
+    /// prompt's numbers would come back with the first chunk, whose arrival is being timed, and the running
+    /// count tells the same. A suite that asks for the numbers is understood all the same.
+    pub fn beyond(self, full_length: bool) -> Beyond {
+        let counts = match self {
             ServerKind::Vllm | ServerKind::Sglang | ServerKind::Prony => {
-                fields(json!({ "stream_options": { "continuous_usage_stats": true } }))
+                json!({ "stream_options": { "continuous_usage_stats": true } })
             }
-            ServerKind::LlamaCpp => fields(json!({ "timings_per_token": true })),
-            ServerKind::Other => Map::new(),
+            ServerKind::LlamaCpp => json!({ "timings_per_token": true }),
+            ServerKind::Other => return Beyond::default(),
+        };
+        let mut fields = match counts {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        if full_length {
+            fields.insert("ignore_eos".to_owned(), true.into());
+        }
+        Beyond {
+            fields,
+            // llama.cpp's server has no such field.
+            min_tokens: full_length && self != ServerKind::LlamaCpp,
         }
     }
 }
 
-fn fields(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+/// What a server is asked for beyond the protocol. Nothing, unless it is known to understand it: some refuse
+/// fields that they do not know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beyond {
+    /// Fields of every body.
+    pub fields: Map<String, Value>,
+    /// Also `min_tokens`, as many as `max_tokens`: past ends of the model that `ignore_eos` does not cover,
+    /// such as the stop tokens of its chat template.
+    pub min_tokens: bool,
 }
 
 #[cfg(test)]
@@ -65,7 +78,10 @@ mod tests {
         assert_eq!(of(Some("vllm"), Some("uvicorn")), ServerKind::Vllm);
         assert_eq!(of(None, Some("llama.cpp")), ServerKind::LlamaCpp);
         assert_eq!(of(Some("openai"), None), ServerKind::Other);
-        assert!(ServerKind::Other.full_length().is_empty());
-        assert!(ServerKind::Other.chunk_counts().is_empty());
+        let nothing = Beyond::default();
+        assert_eq!(ServerKind::Other.beyond(true), nothing);
+        assert!(ServerKind::Sglang.beyond(true).min_tokens);
+        assert!(!ServerKind::LlamaCpp.beyond(true).min_tokens);
+        assert!(!ServerKind::Vllm.beyond(false).min_tokens);
     }
 }

@@ -43,6 +43,12 @@ fn metric_leaf(
             metric.name
         )));
     }
+    if let Availability::Answer(of) = metric.availability {
+        return Err(Missing::NotMeasured(format!(
+            "`{}` comes with {of}",
+            metric.name
+        )));
+    }
     if metric.provenance == Provenance::Server {
         return server_leaf(m, phase);
     }

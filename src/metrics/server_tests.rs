@@ -445,7 +445,7 @@ mod cross_check {
             record.cached_tokens = Some(share);
             record.provenance = Counted {
                 input: Some(TokenSource::Server),
-                output: None,
+                ..Counted::default()
             };
         }
         run

@@ -33,6 +33,7 @@ pub fn request(id: u64, at_us: u64, ttft_us: u64, gaps: usize, gap_us: u64) -> R
         provenance: Provenance {
             input: Some(TokenSource::Server),
             output: Some(TokenSource::Server),
+            chunks: None,
         },
         chunks: std::iter::once(chunk(0)).chain(rest).collect(),
         ..RequestRecord::default()

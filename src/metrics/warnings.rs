@@ -65,6 +65,16 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "let the server send `usage`",
         );
     }
+    if let Some((here, there)) = counted_twice(&samples)
+        && here.abs_diff(there) as f64 > TOKENIZER_MISMATCH * there as f64
+    {
+        warn(
+            format!(
+                "the tokenizer counts {here} tokens in answers that have {there} by the server's count"
+            ),
+            "name the model's own tokenizer: which chunk held how many tokens is counted with it",
+        );
+    }
     let lengths = token_lengths(&samples);
     if let Some(input) = lengths.input
         && input.differ > 0
@@ -145,6 +155,30 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
     }
     warnings.extend(server_warnings(runs, &samples));
     warnings
+}
+
+/// How far counts of the same answers by the server and by a tokenizer here may lie apart. A text does
+/// not always fall into the tokens that it was made of.
+const TOKENIZER_MISMATCH: f64 = 0.02;
+
+/// Tokens of the answers that both a tokenizer here and the server have counted, by each. An end of
+/// sequence, which servers count and no text shows, is left out.
+fn counted_twice(samples: &PhaseSamples<'_>) -> Option<(u64, u64)> {
+    let (mut here, mut there) = (0, 0);
+    for record in samples.rows().map(|row| row.record).filter(|r| r.ok()) {
+        let counted = record.provenance;
+        if counted.chunks != Some(TokenSource::Client)
+            || counted.output != Some(TokenSource::Server)
+        {
+            continue;
+        }
+        let own: Option<u64> = record.chunks.iter().map(|c| c.tokens.map(u64::from)).sum();
+        let (own, of_server) = (own?, record.output_tokens?);
+        let ended = record.finish.as_deref() == Some("stop") && of_server == own + 1;
+        here += own;
+        there += of_server - u64::from(ended);
+    }
+    (there > 0).then_some((here, there))
 }
 
 /// Gaps shorter than this, in ms, are those of chunks that were read together.

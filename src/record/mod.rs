@@ -5,6 +5,7 @@ mod reader;
 mod request;
 mod run;
 mod scrape;
+mod uncounted;
 mod writer;
 
 pub use chunks::{Chunk, Chunks, Iter as ChunkIter};
@@ -12,4 +13,5 @@ pub use reader::read_records;
 pub use request::{ErrorKind, Part, Provenance, RequestError, RequestRecord, TokenSource};
 pub use run::{RunRecords, Window};
 pub use scrape::{Buckets, ReplicaScrape, Scrape, read_scrapes};
-pub use writer::{Count, Recorded, Recorder};
+pub use uncounted::{AnswerText, CountTokens};
+pub use writer::{Recorded, Recorder};

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::chunks::Chunks;
+use super::uncounted::AnswerText;
 
 /// What was observed of one request: one line of `requests.jsonl`.
 ///
@@ -64,10 +65,10 @@ pub struct RequestRecord {
     /// Where the token counts come from.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
     pub provenance: Provenance,
-    /// The answer's text, where nobody has counted its tokens yet and a tokenizer is there to do so. Never
-    /// written anywhere.
+    /// The answer's text, where the server has not counted all of its tokens and a tokenizer is there to
+    /// do so after the run. Never written into the results.
     #[serde(skip)]
-    pub uncounted: Option<Box<str>>,
+    pub uncounted: Option<Box<AnswerText>>,
     /// What distinguishes this request inside its phase, such as `shared=true`; asked lengths too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -181,12 +182,15 @@ pub struct Provenance {
     /// Source of `output_tokens`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<TokenSource>,
+    /// Source of the tokens in each of `chunks`, where that is another than the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<TokenSource>,
 }
 
 impl Provenance {
     /// Whether no source is known.
     pub fn is_empty(&self) -> bool {
-        self.input.is_none() && self.output.is_none()
+        self.input.is_none() && self.output.is_none() && self.chunks.is_none()
     }
 }
 

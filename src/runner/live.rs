@@ -380,10 +380,7 @@ fn is_synthetic(case: &Case) -> bool {
 /// How requests are written, with what the server is known to understand beyond the protocol: answers
 /// to made-up prompts are as long as asked for, chunks say how many tokens they hold.
 fn protocol(target: &Target, model: &str, kind: ServerKind, synthetic: bool) -> Arc<dyn Protocol> {
-    let mut own = kind.chunk_counts();
-    if synthetic {
-        own.extend(kind.full_length());
-    }
+    let own = kind.beyond(synthetic);
     let (stream, body) = (target.stream, &target.body);
     let protocol: Arc<dyn Protocol> = match target.api {
         Api::Chat => Arc::new(Chat::asking(model, stream, &own, body)),

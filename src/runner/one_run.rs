@@ -9,7 +9,7 @@ use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
 use super::time_limit::TimeLimit;
-use super::tokens::counter;
+use super::tokens::count_answers;
 use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
@@ -52,7 +52,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     records: &Path,
 ) -> Result<OneRun, NotMeasured> {
     let scenario = &case.scenario;
-    let recorder = Recorder::counting(records, counter(measure.phase.target(case)))
+    let recorder = Recorder::append(records)
         .map_err(|e| NotMeasured(format!("cannot write {}: {e}", records.display())))?;
     let salt = (scenario.prompts.salt == SaltMode::On).then(|| {
         salt(
@@ -112,7 +112,8 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     let host = sampler.map(|s| s.finish().counted_from(ahead));
     let scrapes = watch.finish(context).await;
     drop(line);
-    let recorded = recorder.finish();
+    let mut recorded = recorder.finish();
+    count_answers(measure.phase.target(case), &mut recorded);
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
     }

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::live::{LiveTarget, NotMeasured};
+use super::progress::WaitingLine;
 use crate::driver::Driver;
 use crate::endpoint::{Transport, perform, token_ids, tokenize_chat, tokenize_text};
-use crate::record::Count;
+use crate::record::Recorded;
 use crate::result::Warning;
 use crate::suite::{
     Api, Diagnostic, Length, PromptSource, Suite, Target, Timeouts, TokenizerChoice,
@@ -267,13 +268,17 @@ fn tiktoken(name: &str) -> Option<Arc<LocalTokenizer>> {
     LocalTokenizer::tiktoken(name).map(Arc::new)
 }
 
-/// Counts the tokens of answers with the target's tokenizer, where that runs in this process.
-pub fn counter(target: &Target) -> Option<Count> {
-    let tokenizer = local_tokenizer(target)?;
-    Some(Box::new(move |text| {
-        let ids = tokenizer.encode(text).ok()?;
-        Some(ids.len() as u64)
-    }))
+/// Counts the tokens of the answers of a run that is over, where their texts were kept for that, with the
+/// target's tokenizer. Takes the whole machine: for when no load is on.
+pub fn count_answers(target: &Target, recorded: &mut Recorded) {
+    if !recorded.has_uncounted() {
+        return;
+    }
+    let Some(tokenizer) = local_tokenizer(target) else {
+        return;
+    };
+    let _line = WaitingLine::start("counting the tokens of answers");
+    recorded.count(&|text| tokenizer.ends(text).ok());
 }
 
 /// The tokenizer of `target` that runs in this process, where it has one.

@@ -108,6 +108,31 @@ impl LocalTokenizer {
         }
     }
 
+    /// Where in `text`, in bytes, each of its tokens ends, in order. Tokens that are parts of one character
+    /// end together.
+    ///
+    /// # Errors
+    /// As [`LocalTokenizer::encode`].
+    pub fn ends(&self, text: &str) -> Result<Vec<usize>, String> {
+        match &self.inner {
+            Inner::HuggingFace(tokenizer) => tokenizer
+                .encode(text, false)
+                .map(|encoding| encoding.get_offsets().iter().map(|(_, end)| *end).collect())
+                .map_err(|e| format!("{}: {e}", self.name)),
+            Inner::Tiktoken(core) => {
+                let mut end = 0;
+                let ids = core.encode_ordinary(text);
+                ids.iter()
+                    .map(|id| {
+                        let bytes = core.decode_bytes(&[*id]);
+                        end += bytes.map_err(|e| format!("{}: {e}", self.name))?.len();
+                        Ok(text.ceil_char_boundary(end))
+                    })
+                    .collect()
+            }
+        }
+    }
+
     /// Tokens that it puts before and after a prompt of plain text, such as a beginning of sequence.
     pub fn special_tokens(&self) -> (u32, u32) {
         let Inner::HuggingFace(tokenizer) = &self.inner else {

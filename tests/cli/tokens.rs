@@ -116,6 +116,91 @@ fn where_the_server_counts_nothing_a_tokenizer_here_does() {
     assert!(warnings.contains("chat template"), "{warnings}");
 }
 
+/// Answers in chunks of 1, 2 and 3 tokens, over and over: what the server itself counts.
+const CHUNKS: [usize; 6] = [1, 2, 3, 1, 2, 3];
+
+/// A text of as many tokens as [`CHUNKS`] has, cut where its chunks end.
+fn in_chunks() -> Vec<String> {
+    let text = "people and coffee are in the house, and people drink it: Grüße!";
+    let ends = tokenizer().ends(text).expect("it encodes");
+    let mut from = 0;
+    let mut taken = 0;
+    CHUNKS
+        .iter()
+        .map(|tokens| {
+            taken += tokens;
+            let until = ends[taken - 1];
+            let chunk = text[from..until].to_owned();
+            from = until;
+            chunk
+        })
+        .collect()
+}
+
+/// Every other answer has the server's own count, `factor` times what it is.
+fn multi_token_server(factor: usize) -> Server {
+    Server::start(move |conn, n| {
+        conn.stream_head();
+        for chunk in in_chunks() {
+            conn.event(&delta(&chunk));
+        }
+        conn.event(FINISH);
+        if n % 2 == 0 {
+            let tokens = factor * CHUNKS.iter().sum::<usize>();
+            let usage = serde_json::json!({"choices": [], "usage": {"completion_tokens": tokens}});
+            conn.event(&usage.to_string());
+        }
+        conn.event("[DONE]");
+    })
+}
+
+#[test]
+fn chunks_of_several_tokens_are_counted_after_the_run_as_the_server_would() {
+    let server = multi_token_server(1);
+    let file = format!("{{ file: \"{TOKENIZER}\" }}");
+    let two = scenario(&file).replace("concurrency: 1", "concurrency: 2");
+    let place = Place::with_suite(&suite(&server.url(), &two));
+    place.prony(["run"]).exits(0);
+    let run = place.run();
+    let (mut by_server, mut by_client) = (0, 0);
+    for record in run.window("chat::steady") {
+        let tokens: Vec<_> = record.chunks.iter().map(|c| c.tokens).collect();
+        assert_eq!(tokens, CHUNKS.map(|n| Some(n as u32)));
+        assert_eq!(record.output_tokens, Some(12));
+        assert_eq!(record.provenance.chunks, Some(TokenSource::Client));
+        match record.provenance.output {
+            Some(TokenSource::Server) => by_server += 1,
+            Some(TokenSource::Client) => by_client += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(by_server > 0 && by_client > 0, "{by_server} {by_client}");
+    let phase = &run.case("chat::steady")["phases"][0];
+    let mean = phase["metrics"]["chunk_tokens"]["mean"].as_f64();
+    assert!(mean.is_some_and(|m| (m - 2.0).abs() < 1e-9), "{mean:?}");
+    let warnings = phase["warnings"].to_string();
+    assert!(!warnings.contains("tokenizer counts"), "{warnings}");
+    // The texts are gone: nothing but the files of every run is left.
+    for file in run.files() {
+        let text = String::from_utf8_lossy(&std::fs::read(&file).expect("a file")).into_owned();
+        assert!(!text.contains("drink"), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_tokenizer_that_is_not_the_servers_is_told_by_their_counts() {
+    let server = multi_token_server(2);
+    let file = format!("{{ file: \"{TOKENIZER}\" }}");
+    let place = Place::with_suite(&suite(&server.url(), &scenario(&file)));
+    place.prony(["run"]).exits(0);
+    let run = place.run();
+    let warnings = run.case("chat::steady")["phases"][0]["warnings"].to_string();
+    assert!(
+        warnings.contains("the tokenizer counts 36 tokens"),
+        "{warnings}"
+    );
+}
+
 #[test]
 fn a_tokenizer_that_is_needed_and_missing_is_an_error() {
     let server = Server::start(|conn, _| conn.answer());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use prony::driver::{Driver, RealDriver};
-use prony::endpoint::{HttpSettings, Protocol, perform, perform_until};
+use prony::endpoint::{HttpSettings, Protocol, WireRequest, perform, perform_until};
 use prony::record::{ErrorKind, RequestRecord};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -324,7 +324,8 @@ fn a_request_that_prony_ends_keeps_what_was_observed() {
         let protocol = chat();
         let body = protocol.encode(&prompt());
         let stop = driver.after(Duration::from_millis(200));
-        perform_until(&driver, &transport, &protocol, body, patient(), stop).await
+        let request = WireRequest::new(protocol.path(), body);
+        perform_until(&driver, &transport, &protocol, request, patient(), stop).await
     })
     .unwrap();
     closes.recv_timeout(Duration::from_secs(20)).unwrap();

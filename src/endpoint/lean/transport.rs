@@ -19,6 +19,7 @@ use crate::endpoint::{
     TransportError, WireRequest,
 };
 use crate::record::ErrorKind;
+use crate::stats::Delays;
 
 /// Bytes that one read may take: more than a server writes at once, and still in a core's own cache.
 const READ: usize = 64 << 10;
@@ -64,6 +65,8 @@ struct Inner<D> {
     pool: Pool,
     stale: Cell<u32>,
     stamps: Cell<StampCounts>,
+    /// From the kernel's stamp of the last segment of a read to that read.
+    delays: RefCell<Delays>,
     pace: Pace,
     _stamping: Option<std::net::UdpSocket>,
 }
@@ -96,6 +99,7 @@ impl<D: Driver> LeanTransport<D> {
                 driver,
                 stale: Cell::new(0),
                 stamps: Cell::default(),
+                delays: RefCell::default(),
                 pace: Pace::default(),
                 _stamping: socket::keep_stamping(),
             }),
@@ -169,7 +173,12 @@ impl<D: Driver> Inner<D> {
     ) -> Result<LeanExchange<D>, Failed> {
         let slot = &request.hand_over;
         let (conn, kept) = self.connection(fresh, slot).await?;
-        let written = self.write(&conn, request).await;
+        let mut head = Vec::new();
+        self.head.write(request.path, request.body.len(), &mut head);
+        if request.not_before > 0 {
+            self.driver.at_exactly(request.not_before).await;
+        }
+        let written = self.write(&conn, &head, request).await;
         let floor = slot.timing().map_or_else(|| self.driver.now(), |t| t.sent);
         let mut answer = self.read_head(&conn, floor).await.map_err(|mut failed| {
             failed.stale &= kept;
@@ -196,10 +205,8 @@ impl<D: Driver> Inner<D> {
     }
 
     /// Writes a whole request and stamps it; `false` when the answer began before its end.
-    async fn write(&self, conn: &Conn, request: &WireRequest) -> io::Result<bool> {
-        let mut head = Vec::new();
-        self.head.write(request.path, request.body.len(), &mut head);
-        let (mut head, mut body) = (&head[..], &request.body[..]);
+    async fn write(&self, conn: &Conn, mut head: &[u8], request: &WireRequest) -> io::Result<bool> {
+        let mut body = &request.body[..];
         let mut sent = self.driver.now();
         while !head.is_empty() || !body.is_empty() {
             let parts = [io::IoSlice::new(head), io::IoSlice::new(body)];
@@ -266,10 +273,12 @@ impl<D: Driver> Inner<D> {
             && read.n > 0
         {
             let mut counts = self.stamps.get();
-            if read.by_kernel {
-                counts.kernel += 1;
-            } else {
-                counts.read += 1;
+            match read.lay {
+                Some(lay) => {
+                    counts.kernel += 1;
+                    self.delays.borrow_mut().add(lay);
+                }
+                None => counts.read += 1,
             }
             self.stamps.set(counts);
         }
@@ -362,6 +371,10 @@ impl<D: Driver> Transport for LeanTransport<D> {
         }
     }
 
+    fn keeps_until_due(&self) -> bool {
+        true
+    }
+
     fn stale_connections(&self) -> u32 {
         self.inner.stale.get()
     }
@@ -380,6 +393,10 @@ impl<D: Driver> Transport for LeanTransport<D> {
                 Err(_) => break,
             }
         }
+    }
+
+    fn read_delays(&self) -> Option<Delays> {
+        Some(self.inner.delays.borrow().clone()).filter(|delays| !delays.is_empty())
     }
 
     fn stamps(&self) -> Option<Stamps> {
@@ -425,7 +442,7 @@ impl<D: Driver> LeanExchange<D> {
             };
             match ready!(self.inner.poll_read(conn, cx, buffer, self.last)) {
                 Ok(read) => {
-                    if read.by_kernel {
+                    if read.lay.is_some() {
                         let gap = read.at.saturating_sub(self.last);
                         self.inner.pace.read(gap, read.at, &self.inner.driver);
                     }

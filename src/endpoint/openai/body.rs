@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::endpoint::Beyond;
 use crate::workload::PlannedRequest;
 
 /// The body of a request, all but the prompt serialised once.
@@ -12,19 +13,22 @@ pub(super) struct BodyTemplate {
     own_prompt: bool,
     /// The suite has its own `max_tokens`, or wants none.
     own_max_tokens: bool,
+    /// `min_tokens` goes with `max_tokens`.
+    min_tokens: bool,
     /// Whether the answer will be streamed.
     pub(super) stream: bool,
 }
 
 impl BodyTemplate {
-    /// `beyond` is asked of the server beyond the protocol. `extra` is merged over prony's own fields by the rules of JSON Merge Patch (RFC 7396): objects
-    /// field by field, `null` removes. So `stream_options: {continuous_usage_stats: true}` keeps
-    /// `include_usage`, and `max_tokens: null` takes the field out.
+    /// `extra` is merged over prony's own fields, those that lie `beyond` the protocol among them, by the
+    /// rules of JSON Merge Patch (RFC 7396): objects field by field, `null` removes. So
+    /// `stream_options: {continuous_usage_stats: true}` keeps `include_usage`, and `max_tokens: null` takes
+    /// the field out. `min_tokens` goes out with it, and where `extra` lets answers end by themselves.
     pub(super) fn new(
         prompt_key: &'static str,
         model: &str,
         stream: bool,
-        beyond: &Map<String, Value>,
+        beyond: &Beyond,
         extra: &Map<String, Value>,
     ) -> Self {
         let stream = match extra.get("stream") {
@@ -37,7 +41,7 @@ impl BodyTemplate {
         if stream {
             own.insert("stream_options".into(), json!({ "include_usage": true }));
         }
-        merge(&mut own, beyond);
+        merge(&mut own, &beyond.fields);
         if !stream {
             // Servers refuse options of a stream where there is none.
             own.shift_remove("stream_options");
@@ -56,6 +60,11 @@ impl BodyTemplate {
             fixed,
             own_prompt: extra.contains_key(prompt_key),
             own_max_tokens: extra.contains_key("max_tokens"),
+            min_tokens: beyond.min_tokens
+                && ["min_tokens", "max_tokens", "max_completion_tokens"]
+                    .iter()
+                    .all(|key| !extra.contains_key(*key))
+                && extra.get("ignore_eos").is_none_or(|v| *v == true),
             stream,
         }
     }
@@ -78,6 +87,10 @@ impl BodyTemplate {
             separate(&mut body);
             body.extend_from_slice(b"\"max_tokens\":");
             write_json(&mut body, &tokens);
+            if self.min_tokens {
+                body.extend_from_slice(b",\"min_tokens\":");
+                write_json(&mut body, &tokens);
+            }
         }
         body.push(b'}');
         Bytes::from(body)

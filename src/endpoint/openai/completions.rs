@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use super::body::{BodyTemplate, write_json};
 use super::content::decoder_for;
-use crate::endpoint::{Decoder, Protocol};
+use crate::endpoint::{Beyond, Decoder, Protocol};
 use crate::workload::{PlannedRequest, Prompt};
 
 /// OpenAI completions, `POST completions`.
@@ -19,18 +19,13 @@ impl Completions {
     /// For `model`, streamed or not, with the suite's extra `body` fields merged over prony's own by
     /// the rules of JSON Merge Patch (`null` removes a field; `stream` there decides).
     pub fn new(model: &str, stream: bool, extra: &Map<String, Value>) -> Self {
-        Self::asking(model, stream, &Map::new(), extra)
+        Self::asking(model, stream, &Beyond::default(), extra)
     }
 
-    /// The same with `own` fields of the body beyond the protocol, which `extra` may change.
-    pub fn asking(
-        model: &str,
-        stream: bool,
-        own: &Map<String, Value>,
-        extra: &Map<String, Value>,
-    ) -> Self {
+    /// The same, asked for what lies `beyond` the protocol, which `extra` may change.
+    pub fn asking(model: &str, stream: bool, beyond: &Beyond, extra: &Map<String, Value>) -> Self {
         Completions {
-            template: BodyTemplate::new("prompt", model, stream, own, extra),
+            template: BodyTemplate::new("prompt", model, stream, beyond, extra),
         }
     }
 }

@@ -1,18 +1,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::endpoint::sse::{SseDecoder, SseEvent};
 use crate::endpoint::{Decoder, Event, Protocol};
-use crate::record::RequestError;
+use crate::record::{AnswerText, RequestError};
 use crate::workload::PlannedRequest;
 
 /// Most bytes of an answer's text that are kept.
 const MOST: usize = 4 << 20;
 
-/// A protocol whose answers bring their text along ([`Event::Text`]), so that it can be counted
-/// afterwards. Reads every event once more: for servers that count no tokens themselves.
+/// A protocol whose answers bring their text along ([`Event::Text`]), so that its tokens can be counted
+/// once the run is over. Reads every event once more: for servers that do not count for themselves.
 pub struct KeepText(pub Arc<dyn Protocol>);
 
 impl Protocol for KeepText {
@@ -43,11 +44,13 @@ struct Keeping {
     /// Absent where the answer comes whole.
     sse: Option<SseDecoder>,
     whole: Vec<u8>,
-    text: Text,
+    said: Said,
+    /// Chunks with output that `inner` saw.
+    chunks: usize,
 }
 
-/// The text of an answer; `None` once there is something in it that is no text.
-struct Text(Option<String>);
+/// What an answer has said so far; `None` once there is something in it that is no text.
+struct Said(Option<AnswerText>);
 
 impl Keeping {
     fn new(inner: Box<dyn Decoder>, streams: bool) -> Self {
@@ -55,72 +58,144 @@ impl Keeping {
             inner,
             sse: streams.then(SseDecoder::default),
             whole: Vec::new(),
-            text: Text(Some(String::new())),
+            said: Said(Some(AnswerText::default())),
+            chunks: 0,
         }
+    }
+
+    /// Passes on what `step` has the inner decoder do.
+    fn watched(
+        &mut self,
+        events: &mut Vec<Event>,
+        step: impl FnOnce(&mut dyn Decoder, &mut Vec<Event>) -> Result<(), RequestError>,
+    ) -> Result<(), RequestError> {
+        let from = events.len();
+        let done = step(self.inner.as_mut(), events);
+        let output = |event: &&Event| matches!(event, Event::Output { .. });
+        self.chunks += events[from..].iter().filter(output).count();
+        done
     }
 }
 
 impl Decoder for Keeping {
     fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), RequestError> {
-        let fed = self.inner.feed(bytes, events);
+        let fed = self.watched(events, |inner, events| inner.feed(bytes, events));
         match &mut self.sse {
             None if self.whole.len() + bytes.len() <= MOST => self.whole.extend_from_slice(bytes),
-            None => self.text.0 = None,
-            Some(sse) => {
-                let text = &mut self.text;
-                let read: Result<(), RequestError> = sse.feed(bytes, |event: SseEvent<'_>| {
-                    text.take(event.data);
-                    Ok(())
-                });
-                if read.is_err() {
-                    self.text.0 = None;
-                }
-            }
+            None => self.said.0 = None,
+            Some(sse) => self.said.take_all(|take| sse.feed(bytes, take)),
         }
         fed
     }
 
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), RequestError> {
-        if self.sse.is_none() {
-            let whole = std::mem::take(&mut self.whole);
-            self.text.take(&whole);
+        let finished = self.watched(events, |inner, events| inner.finish(events));
+        match &mut self.sse {
+            None => self.said.take(&std::mem::take(&mut self.whole)),
+            Some(sse) => self.said.take_all(|take| sse.finish(take)),
         }
-        if let Some(text) = self.text.0.take().filter(|text| !text.is_empty()) {
-            events.push(Event::Text(text));
+        if let Some(mut answer) = self.said.0.take().filter(|a| !a.text.is_empty()) {
+            if self.sse.is_none() || answer.ends.len() != self.chunks {
+                answer.ends.clear();
+            }
+            events.push(Event::Text(answer));
         }
-        self.inner.finish(events)
+        finished
     }
 }
 
-impl Text {
-    fn take(&mut self, json: &[u8]) {
-        let Some(text) = &mut self.0 else {
-            return;
-        };
-        let Ok(answer) = serde_json::from_slice::<Value>(json) else {
-            return;
-        };
-        for choice in answer["choices"].as_array().into_iter().flatten() {
-            for place in [choice, &choice["delta"], &choice["message"]] {
-                // What a call of a tool costs in tokens, its text does not tell.
-                let called = ["tool_calls", "function_call"]
-                    .iter()
-                    .any(|key| place.get(*key).is_some_and(|v| !v.is_null()));
-                if called {
-                    self.0 = None;
-                    return;
-                }
-                for key in ["reasoning", "reasoning_content", "content", "text"] {
-                    if let Some(said) = place[key].as_str() {
-                        text.push_str(said);
-                    }
-                }
-            }
-        }
-        if text.len() > MOST {
+/// The parts of a chunk, or of a whole answer, that hold text.
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    index: u32,
+    text: Option<String>,
+    delta: Option<Message>,
+    message: Option<Message>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reasoning: Option<String>,
+    reasoning_content: Option<String>,
+    content: Option<String>,
+    refusal: Option<String>,
+    tool_calls: Option<IgnoredAny>,
+    function_call: Option<IgnoredAny>,
+}
+
+impl Said {
+    /// Takes every event that `read` hands on.
+    fn take_all(
+        &mut self,
+        read: impl FnOnce(
+            &mut dyn FnMut(SseEvent<'_>) -> Result<(), RequestError>,
+        ) -> Result<(), RequestError>,
+    ) {
+        let read = read(&mut |event| {
+            self.take(event.data);
+            Ok(())
+        });
+        if read.is_err() {
             self.0 = None;
         }
     }
+
+    fn take(&mut self, data: &[u8]) {
+        let Some(answer) = &mut self.0 else {
+            return;
+        };
+        let data = data.trim_ascii();
+        if data.is_empty() || data == b"[DONE]" {
+            return;
+        }
+        let parsed = match std::str::from_utf8(data) {
+            Ok(text) => serde_json::from_str(text),
+            // As the stream's own reader has it: half a character is replaced.
+            Err(_) => serde_json::from_str(&String::from_utf8_lossy(data)),
+        };
+        let before = answer.text.len();
+        match parsed {
+            Ok(Part { choices }) if choices.iter().all(|c| add(&mut answer.text, c)) => {}
+            // Text that cannot be told must not be counted as if it were all.
+            _ => {
+                self.0 = None;
+                return;
+            }
+        }
+        if answer.text.len() > before {
+            answer.ends.push(answer.text.len());
+        }
+        if answer.text.len() > MOST {
+            self.0 = None;
+        }
+    }
+}
+
+/// Adds what `choice` says to `text`. Whether it says nothing but text: what a call of a tool costs in
+/// tokens its text does not tell, and the tokens of several answers side by side do not run on.
+fn add(text: &mut String, choice: &Choice) -> bool {
+    text.push_str(choice.text.as_deref().unwrap_or_default());
+    let messages = [&choice.delta, &choice.message];
+    choice.index == 0
+        && messages.into_iter().flatten().all(|message| {
+            let parts = [
+                &message.reasoning,
+                &message.reasoning_content,
+                &message.content,
+                &message.refusal,
+            ];
+            for part in parts.into_iter().flatten() {
+                text.push_str(part);
+            }
+            message.tool_calls.is_none() && message.function_call.is_none()
+        })
 }
 
 #[cfg(test)]
@@ -128,33 +203,87 @@ mod tests {
     use super::*;
     use crate::endpoint::openai::Chat;
 
-    fn texts(stream: bool, answer: &str) -> Vec<Event> {
+    /// What is kept of `answer`, which comes byte by byte.
+    fn kept(stream: bool, answer: &[u8]) -> Option<AnswerText> {
         let chat = Chat::new("m", stream, &serde_json::Map::new());
         let mut decoder = KeepText(Arc::new(chat)).decoder();
         let mut events = Vec::new();
-        for byte in answer.as_bytes() {
+        for byte in answer {
             decoder.feed(&[*byte], &mut events).expect("it is good");
         }
         decoder.finish(&mut events).expect("it is good");
-        events.retain(|e| matches!(e, Event::Text(_)));
-        events
+        events.into_iter().find_map(|event| match event {
+            Event::Text(answer) => Some(answer),
+            _ => None,
+        })
+    }
+
+    fn chunk(delta: &str) -> String {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n")
     }
 
     #[test]
     fn text_is_put_together_from_chunks() {
-        let answer = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n\
-            data: {\"choices\":[{\"delta\":{\"reasoning\":\"Hm.\"}}]}\n\n\
-            data: {\"choices\":[{\"delta\":{\"content\":\" Grüße\"}}]}\n\n\
-            data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-        assert_eq!(texts(true, answer), [Event::Text("Hm. Grüße".into())]);
+        let answer = [
+            chunk(r#"{"role":"assistant","content":""}"#),
+            chunk(r#"{"reasoning":"Hm."}"#),
+            ": a comment\n\n".to_owned(),
+            chunk(r#"{"content":" Grüße","tool_calls":null}"#),
+            chunk(r#"{"refusal":"!"}"#),
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n".to_owned(),
+            "data: {\"choices\":[],\"usage\":{}}\n\ndata: [DONE]\n\n".to_owned(),
+        ];
+        let expected = AnswerText {
+            text: "Hm. Grüße!".to_owned(),
+            ends: vec![3, 11, 12],
+        };
+        assert_eq!(kept(true, answer.concat().as_bytes()), Some(expected));
         let whole = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
-        assert_eq!(texts(false, whole), [Event::Text("Hi".into())]);
+        let expected = AnswerText {
+            text: "Hi".to_owned(),
+            ends: vec![],
+        };
+        assert_eq!(kept(false, whole.as_bytes()), Some(expected));
     }
 
     #[test]
-    fn a_call_of_a_tool_is_not_counted_by_its_text() {
-        let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n\
-            data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}\n\n";
-        assert_eq!(texts(true, answer), []);
+    fn the_last_event_needs_no_blank_line() {
+        let answer = chunk(r#"{"content":"a"}"#);
+        let kept = kept(true, answer.trim_end().as_bytes()).expect("some text");
+        assert_eq!((kept.text.as_str(), kept.ends), ("a", vec![1]));
+    }
+
+    #[test]
+    fn what_is_not_text_alone_is_not_counted_by_its_text() {
+        for other in [
+            chunk(r#"{"tool_calls":[{"index":0}]}"#),
+            "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}}]}\n\n".to_owned(),
+            chunk(r#"{"content":[{"type":"text","text":"b"}]}"#),
+        ] {
+            let answer = [chunk(r#"{"content":"a"}"#), other].concat();
+            assert_eq!(kept(true, answer.as_bytes()), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn text_that_real_servers_sent() {
+        for (capture, text, chunks) in [
+            (
+                include_bytes!("../../../tests/captures/xllama-compl-stream.txt").as_slice(),
+                " the capital of the",
+                4,
+            ),
+            (
+                include_bytes!("../../../tests/captures/vllm-chat-stream.txt"),
+                " True True True True",
+                4,
+            ),
+        ] {
+            let capture = String::from_utf8_lossy(capture);
+            let events = capture.split("\r\n").filter(|l| l.starts_with("data:"));
+            let answer: String = events.collect::<Vec<_>>().concat();
+            let kept = kept(true, answer.as_bytes()).expect("some text");
+            assert_eq!((kept.text.as_str(), kept.ends.len()), (text, chunks));
+        }
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Chat, Completions};
-use crate::endpoint::{Event, Protocol, Usage};
+use crate::endpoint::{Event, Protocol, ServerKind, Usage};
 use crate::record::{ErrorKind, RequestError};
 use crate::workload::{PlannedRequest, Prompt};
 
@@ -120,6 +120,76 @@ fn the_suites_fields_are_merged_over_pronys() {
 }
 
 #[test]
+fn servers_are_asked_beyond_the_protocol_for_what_they_know() {
+    let asked = |kind: ServerKind, full_length: bool, suites: Value| {
+        let chat = Chat::asking("m", true, &kind.beyond(full_length), &extra(suites));
+        let mut body = body(&chat, &text("a"));
+        for plain in ["model", "stream", "messages"] {
+            body.as_object_mut().expect("an object").remove(plain);
+        }
+        body
+    };
+    let usage = json!({"include_usage": true});
+    let counts = json!({"include_usage": true, "continuous_usage_stats": true});
+    for kind in [ServerKind::Vllm, ServerKind::Sglang, ServerKind::Prony] {
+        assert_eq!(
+            asked(kind, true, json!({})),
+            json!({"stream_options": counts, "ignore_eos": true, "max_tokens": 7, "min_tokens": 7})
+        );
+        // Prompts from a file are left to end as they do.
+        assert_eq!(
+            asked(kind, false, json!({})),
+            json!({"stream_options": counts, "max_tokens": 7})
+        );
+    }
+    assert_eq!(
+        asked(ServerKind::LlamaCpp, true, json!({})),
+        json!({"stream_options": usage, "timings_per_token": true, "ignore_eos": true, "max_tokens": 7})
+    );
+    // TGI, OpenAI and who else there is.
+    assert_eq!(
+        asked(ServerKind::Other, true, json!({})),
+        json!({"stream_options": usage, "max_tokens": 7})
+    );
+}
+
+#[test]
+fn the_suite_decides_whether_answers_end_by_themselves() {
+    let asked = |suites: Value| {
+        let beyond = ServerKind::Vllm.beyond(true);
+        let completions = Completions::asking("m", false, &beyond, &extra(suites));
+        let body = body(&completions, &text("a"));
+        ["ignore_eos", "max_tokens", "min_tokens"].map(|key| body.get(key).cloned())
+    };
+    let all = [json!(true), json!(7), json!(7)].map(Some);
+    assert_eq!(asked(json!({})), all);
+    assert_eq!(asked(json!({"ignore_eos": true})), all);
+    let natural = [Some(json!(false)), Some(json!(7)), None];
+    assert_eq!(asked(json!({"ignore_eos": false})), natural);
+    assert_eq!(
+        asked(json!({"ignore_eos": null})),
+        [None, Some(json!(7)), None]
+    );
+    // A least that is more than the suite's own most would be refused.
+    assert_eq!(
+        asked(json!({"max_tokens": 3})),
+        [Some(json!(true)), Some(json!(3)), None]
+    );
+    assert_eq!(
+        asked(json!({"max_tokens": null})),
+        [Some(json!(true)), None, None]
+    );
+    assert_eq!(
+        asked(json!({"min_tokens": 2})),
+        [Some(json!(true)), Some(json!(7)), Some(json!(2))]
+    );
+    assert_eq!(
+        asked(json!({"min_tokens": null})),
+        [Some(json!(true)), Some(json!(7)), None]
+    );
+}
+
+#[test]
 fn the_suites_stream_decides() {
     let protocol = Chat::new("m", true, &extra(json!({"stream": false})));
     assert!(!protocol.streams());
@@ -208,6 +278,58 @@ fn continuous_usage_gives_the_difference() {
         tokens(&[chunk("a", 0), chunk("b", 0), chunk("c", 50)]),
         [None, None, None]
     );
+}
+
+/// vLLM tells both ways at once; either alone gives the same.
+#[test]
+fn a_running_count_tells_what_token_ids_tell() {
+    let capture = include_str!("../../../tests/captures/vllm-chat-stream-contusage-tokenids.txt");
+    let lines: Vec<Value> = capture
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let mut without_ids = lines.clone();
+    let mut without_count = lines.clone();
+    for line in &mut without_ids {
+        if let Some(choice) = line["choices"].get_mut(0) {
+            choice
+                .as_object_mut()
+                .expect("an object")
+                .remove("token_ids");
+        }
+    }
+    for line in &mut without_count {
+        line.as_object_mut().expect("an object").remove("usage");
+    }
+    let expected = vec![Some(1); 3];
+    for told in [lines, without_ids, without_count] {
+        assert_eq!(tokens(&told), expected);
+    }
+    // Speculative decoding: several tokens at once, and half a character that is held back.
+    let step = |text: &str, ids: Value, total: u32| {
+        json!({"choices": [{"delta": {"content": text}, "token_ids": ids}],
+            "usage": {"prompt_tokens": 8, "completion_tokens": total}})
+    };
+    let steps = [
+        step("a b c", json!([5, 6, 7]), 3),
+        step("", json!([8]), 4),
+        step("\u{1f642}", json!([9, 10]), 6),
+        step(" d", json!([11]), 7),
+    ];
+    let strip = |key: &str| {
+        let mut steps = steps.clone();
+        for step in &mut steps {
+            step.as_object_mut().expect("an object").remove(key);
+            step["choices"][0]
+                .as_object_mut()
+                .expect("an object")
+                .remove(key);
+        }
+        steps
+    };
+    for told in [steps.clone(), strip("usage"), strip("token_ids")] {
+        assert_eq!(tokens(&told), [3, 3, 1].map(Some));
+    }
 }
 
 #[test]

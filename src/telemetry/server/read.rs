@@ -48,11 +48,8 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
         ONLY_REPLICA
     };
     for sample in page.samples.iter().filter(|s| s.name != STARTED) {
-        let counts = engine
-            .only
-            .is_none_or(|(key, value)| sample.label(key).is_none_or(|v| v == value));
         let name = replica_of(sample, engine).unwrap_or_else(|| unnamed.to_owned());
-        if counts && (parts.len() < MOST_REPLICAS || parts.contains_key(&name)) {
+        if parts.len() < MOST_REPLICAS || parts.contains_key(&name) {
             parts.entry(name).or_default().push(sample);
         }
     }
@@ -60,7 +57,12 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
         engine: Some(engine.name),
         replicas: parts
             .into_iter()
-            .map(|(name, samples)| (name, replica(&samples, engine, started)))
+            .map(|(name, samples)| {
+                (
+                    name,
+                    replica(&of_lowest_rank(samples, engine), engine, started),
+                )
+            })
             .collect(),
     })
 }
@@ -105,6 +107,26 @@ fn replica_of(sample: &Sample, engine: &Engine) -> Option<String> {
     Some(name.take(LONGEST_REPLICA).collect())
 }
 
+/// Samples of a replica without those that its lowest rank tells too. Which rank that is may differ from
+/// name to name: not every rank tells everything.
+fn of_lowest_rank<'a>(samples: Vec<&'a Sample>, engine: &Engine) -> Vec<&'a Sample> {
+    let rank = |sample: &Sample| -> Option<Vec<u64>> {
+        let number = |label: &&str| sample.label(label).map(|v| v.parse().unwrap_or(u64::MAX));
+        let ranks: Vec<Option<u64>> = engine.ranks.iter().map(number).collect();
+        let told = ranks.iter().any(Option::is_some);
+        told.then(|| ranks.into_iter().map(Option::unwrap_or_default).collect())
+    };
+    let mut lowest: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for sample in &samples {
+        if let Some(rank) = rank(sample) {
+            let known = lowest.entry(&sample.name).or_insert_with(|| rank.clone());
+            *known = rank.min(known.clone());
+        }
+    }
+    let counts = |sample: &&Sample| rank(sample).is_none_or(|rank| lowest[&*sample.name] == rank);
+    samples.iter().copied().filter(counts).collect()
+}
+
 fn replica(samples: &[&Sample], engine: &Engine, started_s: Option<f64>) -> ReplicaScrape {
     let mut found = ReplicaScrape {
         started_s,
@@ -131,18 +153,22 @@ fn replica(samples: &[&Sample], engine: &Engine, started_s: Option<f64>) -> Repl
 
 /// The value under the first of the names of which every term is there.
 fn value(samples: &[&Sample], engine: &Engine, quantity: &Quantity) -> Option<f64> {
+    let part = engine.part.filter(|_| quantity.kind == Kind::Gauge);
     let value = (engine.names)(quantity)
         .iter()
-        .find_map(|name| terms(name).map(|term| sum(samples, term)).sum());
+        .find_map(|name| terms(name).map(|term| sum(samples, term, part)).sum());
     value.filter(|v: &f64| v.is_finite())
 }
 
-/// Samples that differ in other labels (model, reason, …) are parts of one total.
-fn sum(samples: &[&Sample], term: Term) -> Option<f64> {
+/// Samples that differ in other labels (model, reason, …) are parts of one total, but for those with the
+/// label `part`: their total is there too.
+fn sum(samples: &[&Sample], term: Term, part: Option<&str>) -> Option<f64> {
+    let total = |s: &&&Sample| part.and_then(|p| s.label(p)).is_none_or(str::is_empty);
     let mut parts = samples
         .iter()
         .filter(|s| s.name == term.name)
         .filter(|s| term.label.is_none_or(|(k, v)| s.label(k) == Some(v)))
+        .filter(total)
         .map(|s| s.value)
         .peekable();
     parts.peek()?;
@@ -279,48 +305,92 @@ mod tests {
         }
     }
 
+    /// A page written after an engine's source.
+    fn written(page: &str) -> Reading {
+        read_page(page).expect("a page of metrics")
+    }
+
+    fn values(replica: &ReplicaScrape) -> Vec<(&str, f64)> {
+        replica.values.iter().map(|(k, v)| (&**k, *v)).collect()
+    }
+
+    #[test]
+    fn sglang() {
+        let reading = written(include_str!("../../../tests/telemetry/pages/sglang.txt"));
+        assert_eq!(reading.engine, Some("sglang"));
+        let expected = [
+            ("cache_hits", 4224.0),
+            ("cache_queries", 8192.0),
+            // The gauge of what the last batch retracted is no counter of preemptions.
+            ("preemptions", 3.0),
+            ("prompt_tokens_computed", 3968.0),
+            ("queue_depth", 5.0),
+            ("running", 16.0),
+            ("server_generation_tokens", 1024.0),
+            ("server_prompt_tokens", 8192.0),
+            ("server_requests", 16.0),
+        ];
+        let mut found = values(only(&reading));
+        found.retain(|(name, _)| *name != "kv_usage" && *name != "kv_transfer_failures");
+        assert_eq!(found, expected);
+        let replica = only(&reading);
+        assert_eq!(replica.values["kv_usage"], 0.28);
+        let names: Vec<&String> = replica.histograms.keys().collect();
+        assert_eq!(
+            names,
+            [
+                "server_e2e_latency",
+                "server_itl",
+                "server_queue_time",
+                "server_ttft"
+            ]
+        );
+        let ttft = &replica.histograms["server_ttft"];
+        assert_eq!((ttft.count, ttft.sum), (16.0, 2.4));
+        assert_eq!(ttft.le, [0.1, 0.2, 0.4]);
+    }
+
+    /// Two data-parallel ranks of two tensor-parallel ranks each, as two stages of a pipeline, all of
+    /// which tell; and a queue told by priority besides.
     #[test]
     fn sglang_and_its_ranks() {
-        let text = "\
-sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\"} 3\n\
-sglang:num_running_reqs{model_name=\"m\",dp_rank=\"0\",tp_rank=\"1\"} 3\n\
-sglang:num_running_reqs{model_name=\"m\",dp_rank=\"1\",tp_rank=\"0\"} 5\n\
-sglang:token_usage{model_name=\"m\",dp_rank=\"0\",tp_rank=\"0\"} 0.28\n\
-sglang:token_usage{model_name=\"m\",dp_rank=\"1\",tp_rank=\"0\"} NaN\n\
-sglang:prompt_tokens_total{model_name=\"m\"} 8.0e+06\n\
-sglang:cached_tokens_total{cache_source=\"device\",model_name=\"m\"} 100\n\
-sglang:cached_tokens_total{cache_source=\"host\",model_name=\"m\"} 20\n\
-sglang:num_retracted_reqs{model_name=\"m\"} 4\n";
-        let reading = read_page(text).expect("a page");
-        assert_eq!(reading.engine, Some("sglang"));
+        let reading = written(include_str!(
+            "../../../tests/telemetry/pages/sglang-ranks.txt"
+        ));
         let names: Vec<&String> = reading.replicas.keys().collect();
         assert_eq!(names, ["0", "1", "shared"]);
-        let first = &reading.replicas["0"].values;
-        assert_eq!(first["running"], 3.0);
-        assert_eq!(first["kv_usage"], 0.28);
+        let first = &reading.replicas["0"];
+        assert_eq!(first.values["running"], 3.0);
+        assert_eq!(first.values["queue_depth"], 7.0);
+        assert_eq!(first.values["kv_usage"], 0.28);
+        assert_eq!(first.values["kv_transfers"], 9.0);
+        assert_eq!(first.histograms["server_queue_time"].count, 20.0);
+        let second = &reading.replicas["1"].values;
+        assert_eq!(second["running"], 5.0);
+        assert_eq!(second["queue_depth"], 0.0);
+        assert!(!second.contains_key("kv_usage"));
         let shared = &reading.replicas["shared"].values;
         assert_eq!(shared["cache_hits"], 120.0);
         assert_eq!(shared["cache_queries"], 8e6);
-        // A gauge of what is retracted now is no counter of preemptions.
-        assert!(!shared.contains_key("preemptions"));
-        let second = &reading.replicas["1"].values;
-        assert_eq!(second["running"], 5.0);
-        assert!(!second.contains_key("kv_usage"));
     }
 
     #[test]
     fn tgi() {
-        let text = "tgi_queue_size 2\ntgi_batch_current_size 7\ntgi_request_success 40\n\
-tgi_request_input_length_sum 900\ntgi_request_generated_tokens_sum 800\n\
-tgi_request_duration_bucket{le=\"0.1\"} 1\ntgi_request_duration_bucket{le=\"+Inf\"} 4\n\
-tgi_request_duration_sum 3.5\ntgi_request_duration_count 4\n";
-        let reading = read_page(text).expect("a page");
+        let reading = written(include_str!("../../../tests/telemetry/pages/tgi.txt"));
         assert_eq!(reading.engine, Some("tgi"));
+        let expected = [
+            ("queue_depth", 2.0),
+            ("running", 7.0),
+            ("server_generation_tokens", 800.0),
+            ("server_prompt_tokens", 900.0),
+            ("server_requests", 40.0),
+        ];
         let replica = only(&reading);
-        assert_eq!(replica.values["queue_depth"], 2.0);
-        assert_eq!(replica.values["server_prompt_tokens"], 900.0);
+        assert_eq!(values(replica), expected);
         let whole = &replica.histograms["server_e2e_latency"];
-        assert_eq!((whole.le.as_slice(), whole.count), (&[0.1][..], 4.0));
+        assert_eq!((whole.le.len(), whole.count, whole.sum), (3, 40.0, 62.5));
+        let queued = &replica.histograms["server_queue_time"];
+        assert_eq!((queued.count, queued.sum), (40.0, 1.25));
     }
 
     #[test]

@@ -42,21 +42,31 @@ pub struct Engine {
     pub prefix: &'static str,
     /// Labels that tell replicas (engines behind one page) apart.
     pub replica: &'static [&'static str],
-    /// Label and value of the samples that stand for their group, where several ranks of one replica
-    /// say the same.
-    pub only: Option<(&'static str, &'static str)>,
+    /// Labels of ranks: where several of one replica tell, each tells the whole, and the lowest counts.
+    pub ranks: &'static [&'static str],
+    /// A label of gauges that is empty on the total and filled on its parts.
+    pub part: Option<&'static str>,
     /// Its names of a quantity.
     pub names: fn(&Quantity) -> &'static [&'static str],
 }
 
-/// All engines.
+/// All engines. What is not in a capture under `tests/captures` was read in the source:
+///
+/// - vLLM 0.32 and llama.cpp: captures.
+/// - SGLang: `python/sglang/srt/observability/metrics_collector.py` at 44cedc2b and at 016d8605 (formerly
+///   `srt/metrics/collector.py`), and for who tells `scheduler_metrics_mixin.py` at 44cedc2b. Every rank
+///   with `attn_tp_rank == 0` tells: with attention spread over data-parallel ranks that is another
+///   `tp_rank` for each `dp_rank`, with pipelines one for each `pp_rank`; `--enable-metrics-for-all-schedulers`
+///   has all tell. With `--enable-priority-scheduling` the queue's gauges come once more by `priority`.
+/// - TGI: `router/src/server.rs` at 003eaec0, `backends/v3/src/{backend,queue}.rs` at 1d0847a9.
 pub static ENGINES: [Engine; 4] = [
     Engine {
         name: "vllm",
         shown: "vLLM, prony's engine",
         prefix: "vllm:",
         replica: &["engine"],
-        only: None,
+        ranks: &[],
+        part: None,
         names: |q| q.vllm,
     },
     Engine {
@@ -64,7 +74,8 @@ pub static ENGINES: [Engine; 4] = [
         shown: "SGLang",
         prefix: "sglang:",
         replica: &["dp_rank"],
-        only: Some(("tp_rank", "0")),
+        ranks: &["pp_rank", "tp_rank"],
+        part: Some("priority"),
         names: |q| q.sglang,
     },
     Engine {
@@ -72,7 +83,8 @@ pub static ENGINES: [Engine; 4] = [
         shown: "llama.cpp",
         prefix: "llamacpp:",
         replica: &[],
-        only: None,
+        ranks: &[],
+        part: None,
         names: |q| q.llama_cpp,
     },
     Engine {
@@ -80,7 +92,8 @@ pub static ENGINES: [Engine; 4] = [
         shown: "TGI",
         prefix: "tgi_",
         replica: &[],
-        only: None,
+        ranks: &[],
+        part: None,
         names: |q| q.tgi,
     },
 ];
@@ -142,10 +155,8 @@ pub static QUANTITIES: [Quantity; 19] = [
         name: "preemptions",
         kind: Kind::Counter,
         vllm: &["vllm:num_preemptions_total"],
-        sglang: &[
-            "sglang:num_retracted_requests_total",
-            "sglang:num_retracted_reqs_total",
-        ],
+        // `sglang:num_retracted_reqs`, without the end, is a gauge of the last batch.
+        sglang: &["sglang:num_retracted_requests_total"],
         llama_cpp: NONE,
         tgi: NONE,
     },
@@ -177,7 +188,7 @@ pub static QUANTITIES: [Quantity; 19] = [
         name: "prompt_tokens_computed",
         kind: Kind::Counter,
         vllm: &["vllm:prompt_tokens_by_source_total{source=local_compute}"],
-        sglang: NONE,
+        sglang: &["sglang:realtime_tokens_total{mode=prefill_compute}"],
         llama_cpp: &["llamacpp:prompt_tokens_total"],
         tgi: NONE,
     },
@@ -193,7 +204,8 @@ pub static QUANTITIES: [Quantity; 19] = [
         name: "kv_transfers",
         kind: Kind::Counter,
         vllm: &["vllm:nixl_xfer_time_seconds_count"],
-        sglang: NONE,
+        // A gauge without a count in older versions.
+        sglang: &["sglang:kv_transfer_latency_ms_count"],
         llama_cpp: NONE,
         tgi: NONE,
     },
