@@ -32,7 +32,7 @@ pub(super) struct Conn {
     /// Whether the kernel stamps what it receives.
     pub(super) stamped: bool,
     /// Where the target speaks TLS.
-    pub(super) tls: Option<Session>,
+    pub(super) tls: Option<Box<Session>>,
 }
 
 impl Conn {

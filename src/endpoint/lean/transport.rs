@@ -149,7 +149,7 @@ impl<D: Driver> Inner<D> {
     async fn open(&self) -> io::Result<Conn> {
         let stream = connect::connect(&self.settings.base_url, &self.driver).await?;
         let tls = match &self.tls {
-            Some(tls) => Some(tls.handshake(&stream).await?),
+            Some(tls) => Some(Box::new(tls.handshake(&stream).await?)),
             None => None,
         };
         Ok(Conn {
