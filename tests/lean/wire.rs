@@ -303,8 +303,8 @@ fn a_secret_stands_in_no_error() {
 #[test]
 fn what_lean_cannot_do_is_said_when_it_is_asked_for() {
     RealDriver::run(async |driver| {
-        let https = HttpSettings::new("https://localhost/v1".parse().unwrap());
-        let carrier = |wish| HttpCarrier::new(https.clone(), driver.clone(), wish);
+        let named = HttpSettings::new("http://me:secret@localhost/v1".parse().unwrap());
+        let carrier = |wish| HttpCarrier::new(named.clone(), driver.clone(), wish);
         assert_eq!(
             carrier(None).unwrap_or_else(|e| panic!("{e}")).name(),
             "reqwest"
@@ -314,7 +314,7 @@ fn what_lean_cannot_do_is_said_when_it_is_asked_for() {
             .unwrap()
             .to_string();
         assert!(
-            error.contains("TLS") && error.contains("reqwest"),
+            error.contains("user name") && error.contains("reqwest"),
             "{error}"
         );
         let _ = driver.now();

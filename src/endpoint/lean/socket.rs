@@ -200,7 +200,10 @@ fn receive(stream: &TcpStream, buffer: &mut [u8], _: bool) -> io::Result<(usize,
 }
 
 #[cfg(unix)]
-fn receive_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
+pub(super) fn receive_plain(
+    stream: &TcpStream,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<u64>)> {
     use std::os::fd::AsRawFd;
     // SAFETY: the pointer and length are the buffer's; the descriptor is open.
     let n = unsafe {
@@ -216,7 +219,10 @@ fn receive_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Op
 }
 
 #[cfg(not(unix))]
-fn receive_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
+pub(super) fn receive_plain(
+    stream: &TcpStream,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<u64>)> {
     use std::io::Read;
     use std::os::windows::io::{AsRawSocket, FromRawSocket};
     // SAFETY: the socket is borrowed for this call only; ManuallyDrop keeps it from being closed.
