@@ -13,7 +13,7 @@ use prony::record::{Recorder, RequestRecord, RunRecords};
 use prony::suite::{Arrivals, Load, LoadShape, Start, Timeouts, TransportKind};
 use prony::workload::{PlannedRequest, Prompt, RequestSource};
 
-use crate::{hyper_client, machine};
+use crate::{hyper_client, machine, wire};
 
 /// What is measured, by name.
 pub struct Scene {
@@ -33,6 +33,11 @@ fn scene(name: &str) -> Scene {
             "tokens=100,first=50000,gap=10000,truth=1",
             LoadShape::Concurrency(512),
             1536,
+        ),
+        "fewer" => (
+            "tokens=100,first=50000,gap=10000,truth=1",
+            LoadShape::Concurrency(128),
+            512,
         ),
         "many" => (
             "tokens=50,first=100000,gap=40000,truth=1",
@@ -92,7 +97,14 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         };
         return hyper_client::measure(address, &path, streams as usize, scene.requests);
     }
-    let url = format!("http://{address}/{}/v1", scene.script);
+    let (transport, tls) = match transport.strip_suffix("-tls") {
+        Some(transport) => (transport, true),
+        None => (transport, false),
+    };
+    let url = match tls {
+        false => format!("http://{address}/{}/v1", scene.script),
+        true => format!("https://{address}/{}/v1", scene.script),
+    };
     let folder = tempfile::tempdir().expect("a folder");
     let recorder = Recorder::append(&folder.path().join("requests.jsonl")).expect("a recorder");
     let sink = recorder.sink();
@@ -103,6 +115,7 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         };
         let settings = HttpSettings {
             pool: slots.max(512),
+            ca: tls.then(|| wire::AUTHORITY.to_vec()),
             ..HttpSettings::new(url.parse().expect("a URL"))
         };
         let kind = match transport {
@@ -157,7 +170,7 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         );
     }
     match name {
-        "exact" | "many" => exactness(&records),
+        "exact" | "fewer" | "many" => exactness(&records),
         "constant" | "fast" => lateness(&records),
         "poisson" => {
             lateness(&records);

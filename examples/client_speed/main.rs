@@ -10,9 +10,11 @@ mod client;
 mod decoding;
 mod hyper_client;
 mod machine;
+mod peers;
 mod seam;
 mod server;
 mod table;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -20,7 +22,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["serve"] => server::serve(),
+        ["serve"] => server::serve(false),
+        ["serve", "tls"] => server::serve(true),
         ["measure", transport, scene, address] => client::measure(transport, scene, address),
         ["seam", first, cores] => {
             let (first, cores) = (first.parse().unwrap_or(0), cores.parse().unwrap_or(1));

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncWriteExt, Interest};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::machine;
+use crate::wire::{self, Wire};
 
-/// What one answer is to be, as `key=value` pairs joined by `,` in the first part of the path.
+/// What one answer is to be, as `key=value` pairs joined by `,` or `+` in the first part of the path.
 #[derive(Clone, Copy, Debug, Default)]
 struct Script {
     tokens: usize,
@@ -30,7 +30,9 @@ impl Script {
             batch: 1,
             ..Script::default()
         };
-        for pair in path.split('/').nth(1).unwrap_or_default().split(',') {
+        let pairs = path.split('/').nth(1).unwrap_or_default();
+        // Some command lines take commas for their own.
+        for pair in pairs.split([',', '+']) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let n: u64 = value.parse().unwrap_or_default();
             match key {
@@ -47,7 +49,8 @@ impl Script {
 }
 
 /// Serves on a free port, which it prints, until it is killed.
-pub fn serve() {
+pub fn serve(tls: bool) {
+    let tls = tls.then(wire::config);
     machine::pin(1..2);
     machine::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -65,7 +68,7 @@ pub fn serve() {
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
             machine::stamp_arrivals(&stream);
-            tokio::task::spawn_local(connection(stream));
+            tokio::task::spawn_local(connection(Wire::new(stream, tls.clone())));
         }
     });
 }
@@ -88,7 +91,7 @@ fn event(content: Option<&str>, finish: Option<&str>) -> Vec<u8> {
     format!("{:x}\r\n{data}\r\n", data.len()).into_bytes()
 }
 
-async fn connection(mut stream: TcpStream) {
+async fn connection(mut stream: Wire) {
     let words: Vec<Vec<u8>> = [
         " the", " quick", "\\n", " fox", " jumps", ",", " over", " it",
     ]
@@ -123,17 +126,10 @@ async fn connection(mut stream: TcpStream) {
 
 /// Reads a request and its body; its path and when its end came in, or `None` when the client has
 /// closed.
-async fn read_request(stream: &mut TcpStream, request: &mut Vec<u8>) -> Option<(String, u64)> {
+async fn read_request(stream: &mut Wire, request: &mut Vec<u8>) -> Option<(String, u64)> {
     request.clear();
     loop {
-        stream.readable().await.ok()?;
-        let read = stream.try_io(Interest::READABLE, || machine::receive(stream, request));
-        let came = match read {
-            Ok(None) => return None,
-            Ok(Some(came)) => came,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(_) => return None,
-        };
+        let came = stream.receive(request).await.ok()??;
         let Some(end) = memchr::memmem::find(request, b"\r\n\r\n") else {
             continue;
         };
@@ -149,15 +145,16 @@ async fn read_request(stream: &mut TcpStream, request: &mut Vec<u8>) -> Option<(
     }
 }
 
-async fn list_models(stream: &mut TcpStream) -> std::io::Result<()> {
+async fn list_models(stream: &mut Wire) -> std::io::Result<()> {
     let body = r#"{"object":"list","data":[{"id":"bare","object":"model"}]}"#;
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
     let text = format!("{head}{}\r\n\r\n{body}", body.len());
-    stream.write_all(text.as_bytes()).await
+    stream.queue(text.as_bytes())?;
+    stream.send().await
 }
 
 async fn answer(
-    stream: &mut TcpStream,
+    stream: &mut Wire,
     script: Script,
     (began, came): (Instant, u64),
     words: &[Vec<u8>],
@@ -167,7 +164,8 @@ async fn answer(
     let mut written = Vec::with_capacity(if script.truth { script.tokens } else { 0 });
     out.extend_from_slice(HEAD);
     if script.first > 0 {
-        stream.write_all(&out).await?;
+        stream.queue(&out)?;
+        stream.send().await?;
         out.clear();
     }
     let mut sent = 0;
@@ -180,10 +178,11 @@ async fn answer(
             out.extend_from_slice(&words[sent % words.len()]);
             sent += 1;
         }
+        stream.queue(&out)?;
         if script.truth {
             written.push(machine::wall_clock().saturating_sub(came));
         }
-        stream.write_all(&out).await?;
+        stream.send().await?;
         out.clear();
     }
     let reason = match script.truth {
@@ -196,5 +195,6 @@ async fn answer(
     };
     out.extend_from_slice(&event(None, Some(&reason)));
     out.extend_from_slice(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
-    stream.write_all(&out).await
+    stream.queue(&out)?;
+    stream.send().await
 }

@@ -5,19 +5,23 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::{decoding, machine};
+use crate::{decoding, machine, peers};
 
 /// The server in a process of its own; killed when dropped.
-struct Server {
+pub struct Server {
     child: Child,
     out: Option<BufReader<ChildStdout>>,
-    address: String,
+    pub address: String,
 }
 
 impl Server {
-    fn start() -> Server {
+    pub fn start() -> Server {
+        Self::serving(&["serve"])
+    }
+
+    fn serving(arguments: &[&str]) -> Server {
         let mut child = myself()
-            .arg("serve")
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("a server");
@@ -56,7 +60,10 @@ fn myself() -> Command {
 type Figures = BTreeMap<String, f64>;
 
 fn measure(transport: &str, scene: &str) -> Figures {
-    let server = Server::start();
+    let server = match transport.ends_with("-tls") {
+        true => Server::serving(&["serve", "tls"]),
+        false => Server::start(),
+    };
     let began = Instant::now();
     let output = myself()
         .args(["measure", transport, scene, &server.address])
@@ -110,6 +117,16 @@ const SHOWN: &[Shown] = &[
             ("itl_error_p99", "µs", 1),
             ("cpu_per_million", "CPU s/M", 2),
             ("rss_mb", "MB", 0),
+        ],
+    ),
+    (
+        "fewer",
+        "128 streams, TTFT 50 ms, a token per 10 ms, all started at once",
+        &[
+            ("ttft_error_p50", "µs", 1),
+            ("ttft_error_p99", "µs", 1),
+            ("itl_error_p99", "µs", 1),
+            ("cpu_per_million", "CPU s/M", 2),
         ],
     ),
     (
@@ -197,11 +214,9 @@ pub fn print(rounds: usize, only: &[&str]) {
                     Some(format!("{name} {value:.decimals$} {unit}"))
                 })
                 .collect();
-            println!("  {transport:8} {}", line.join(" · "));
+            println!("  {transport:11} {}", line.join(" · "));
         }
-        if *scene == "burst" {
-            oha();
-        }
+        peers::print(scene);
     }
     if wanted("start") {
         start(rounds);
@@ -216,9 +231,11 @@ pub fn print(rounds: usize, only: &[&str]) {
 
 fn transports(scene: &str) -> &'static [&'static str] {
     match scene {
-        "burst" | "coalesced" | "paced" => &["lean", "reqwest", "hyper"],
+        "burst" => &["lean", "reqwest", "hyper"],
+        "coalesced" | "paced" => &["lean", "lean-tls", "reqwest", "hyper"],
         // reqwest opens more connections than there are descriptors.
         "volume" | "fast" => &["lean"],
+        "exact" | "fewer" => &["lean", "lean-tls", "reqwest", "reqwest-tls"],
         _ => &["lean", "reqwest"],
     }
 }
@@ -308,25 +325,6 @@ fn decoder() -> f64 {
         serde / scan
     );
     serde / scan
-}
-
-/// The same burst by oha, which does not read the events, where it is installed.
-fn oha() {
-    let server = Server::start();
-    let url = format!("http://{}/tokens=128/v1/chat/completions", server.address);
-    let arguments = [
-        "--no-tui", "-c", "64", "-n", "8000", "-m", "POST", "-d", "{}", &url,
-    ];
-    let began = Instant::now();
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0", "oha"]).args(arguments);
-    match command.output() {
-        Ok(output) if output.status.success() => {
-            let rate = 8_000.0 * 128.0 / began.elapsed().as_secs_f64();
-            println!("  oha      tokens_per_second {rate:.0} /s (events not read)");
-        }
-        _ => println!("  oha      not installed"),
-    }
 }
 
 /// The ratios that CI asserts; absolute times mean nothing on a shared machine.

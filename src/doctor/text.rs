@@ -56,7 +56,7 @@ pub fn about_target(report: &TargetReport) -> String {
     }
     if let Some(s) = &report.sustained {
         out += &format!(
-            "  one stream gives {}; this client reads {} on one core: some {} such streams before it is the limit\n",
+            "  one stream gives {}; this client reads {} on one core where many come at once: {} such streams at the very most before it is the limit\n",
             number(Some(s.stream_tokens_per_second), Unit::TokensPerSecond),
             number(Some(s.client_tokens_per_second), Unit::TokensPerSecond),
             count(s.streams)

@@ -1,10 +1,11 @@
-use crate::metrics::{Unit, metric};
+use crate::metrics::{Unit, counts_failures, metric};
 use crate::plan::Case;
 use crate::result::{AssertionKind, AssertionResult, Warning};
 use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, PhaseRef, Quantity};
 use crate::suite::{KindPlan, LoadShape, Location, SlaAssertion, Undecided};
 
 use super::answers::{is_about_answers, judge_answers};
+use super::asserted::{Asserted, counts_from_sending, tightest_bound};
 use super::assertion::{Outcome, Policy, judge};
 use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
@@ -15,7 +16,7 @@ use super::prepared::{Prepared, phases_of};
 use super::rejudge::{Rejudged, helped_by_rates, least_latency};
 use super::relative::{Setting, judge_relative};
 use super::steady::{Unsteady, unsteady};
-use super::validity::{Asserted, Invalid, doubts, invalid, tightest_bound};
+use super::validity::{Invalid, doubts, invalid};
 use super::verdict::Verdict;
 use super::words::{percent, quantity};
 
@@ -220,11 +221,11 @@ fn error_bound(allowed: f64, phase: Option<&str>) -> Option<Assertion> {
     })
 }
 
-fn tightest(claims: &[Claim], phase: usize) -> Option<f64> {
+fn tightest(claims: &[Claim], phase: usize, among: fn(&str) -> bool) -> Option<f64> {
     claims
         .iter()
         .filter(|c| c.phases.contains(&phase))
-        .filter_map(|c| tightest_bound(&c.assertion))
+        .filter_map(|c| tightest_bound(&c.assertion, among))
         .min_by(f64::total_cmp)
 }
 
@@ -275,7 +276,8 @@ fn with_asserted<T>(
     then(&Asserted {
         bounds: input.case.scenario.client,
         lengths: input.case.scenario.prompts.length_tolerance,
-        tightest: tightest(claims, index),
+        tightest: tightest(claims, index, counts_failures),
+        from_due: tightest(claims, index, counts_from_sending),
         slots: match shape_of(input.case, input.phases[index].name) {
             LoadShape::Concurrency(n) => Some(*n),
             LoadShape::Rate { .. } | LoadShape::Stages { .. } => None,

@@ -2,6 +2,7 @@
 
 mod against;
 mod answers;
+mod asserted;
 mod assertion;
 mod between_runs;
 mod blocks;

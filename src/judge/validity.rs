@@ -1,27 +1,26 @@
-use crate::metrics::{Unit, asked_input, counts_failures, quantile_of};
+use crate::metrics::{Unit, asked_input, quantile_of};
 use crate::record::{ErrorKind, RequestRecord, RunRecords};
 use crate::result::{Spread, Supply, Warning};
-use crate::suite::assertion::{Assertion, Expr, ExprKind, Function};
 use crate::suite::{ClientBounds, LengthTolerance};
 
-use super::expression::{Measured, bounds_above, compile, flipped, scale};
+use super::asserted::Asserted;
 use super::idle::{as_if_filled, slots};
 use super::input::JudgePhase;
 use super::lateness::{Lateness, seen_in_time};
 use super::prepared::Prepared;
-use super::rejudge::Rejudged;
 use super::verdict::Verdict;
 use super::words::{number, percent, quantity};
 
 /// Share of the prompts that may be of another length than asked for.
 const OTHER_LENGTH: f64 = 0.01;
-/// Share of something limited from which on a warning says that it runs out.
-const NEARLY_ALL: f64 = 0.9;
 /// Over reqwest bytes pass through the connection's task before the request's stamps them, and may
 /// have waited for each.
 const TASKS: f64 = 2.0;
 /// Share of the time from which on a thread that is kept from its core is late as a rule.
 const HALF: f64 = 0.5;
+/// Pages read from a disk per second of measuring from which on they are named as the cause: each takes
+/// a tenth of a millisecond or more.
+const PAGED: f64 = 10.0;
 /// Share of the time waited for a core from which on it is named as the cause.
 const STARVED: f64 = 0.1;
 /// A request that was due just before the window's end may be sent this much after it, in µs.
@@ -32,25 +31,6 @@ const SLACK_US: u64 = 10_000;
 pub(super) struct Invalid {
     pub reason: String,
     pub remedy: String,
-}
-
-/// What is asserted of a phase, as far as the client's error can bear on it.
-pub(super) struct Asserted<'a> {
-    /// From where on the client counts as the limit.
-    pub bounds: ClientBounds,
-    /// How far prompts may be from the length asked for.
-    pub lengths: LengthTolerance,
-    /// The tightest latency bound, in ms.
-    pub tightest: Option<f64>,
-    /// As many requests were to be under way throughout the window, in a closed loop.
-    pub slots: Option<u32>,
-    /// Something other than the share of errors is asserted.
-    pub timed: bool,
-    /// The least latency of the phase that an assertion compares with another phase, in ms.
-    pub compared: &'a dyn Fn() -> Option<f64>,
-    /// Judges the assertions about this phase, on it as given; those that compare it, with the others as
-    /// they were measured.
-    pub judged: &'a dyn Fn(&Prepared<'_>) -> Vec<Rejudged>,
 }
 
 /// Whether `phase` is not what was asked for, or the client was the limit, and which rule of `docs/verdicts.md` says so.
@@ -117,7 +97,7 @@ pub(super) fn doubts(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Vec<Warni
             most,
             limit: Some(limit),
         }) = supply
-            && most as f64 >= NEARLY_ALL * limit as f64
+            && most as f64 >= asserted.bounds.supplies * limit as f64
         {
             warn(format!("{most} of {limit} {what} were in use"), remedy);
         }
@@ -128,6 +108,7 @@ pub(super) fn doubts(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Vec<Warni
 const LESS_OR_ELSEWHERE: &str = "ask for fewer streams or a lower rate, give prony more or idle cores, or run it on another machine";
 const RAISE_LIMIT: &str =
     "raise the processor limit of the container or cgroup that prony runs in, or lower the load";
+const MORE_MEMORY: &str = "give prony's machine more memory, or run less else on it";
 const MORE_FILES: &str = "raise the limit on open files (`ulimit -n`), or ask for fewer streams";
 const MORE_PORTS: &str =
     "widen `net.ipv4.ip_local_port_range`, or bound the connections with `max_concurrency`";
@@ -141,6 +122,11 @@ fn cause(phase: &Prepared<'_>, bounds: ClientBounds) -> (String, String) {
             share_of(t.share)
         );
         return (how, RAISE_LIMIT.to_owned());
+    }
+    let seconds: f64 = phase.phase.runs.iter().map(|r| r.window.seconds()).sum();
+    if let Some(pages) = health.major_faults.filter(|n| *n as f64 > PAGED * seconds) {
+        let how = format!("; {pages} pages of its memory had to be read from a disk meanwhile");
+        return (how, MORE_MEMORY.to_owned());
     }
     let how = match (health.core_wait, health.measuring_cpu) {
         (Some(waited), _) if waited > STARVED => format!(
@@ -234,7 +220,7 @@ fn saturated(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
         }
         (false, None) => return None,
     };
-    let (bound, what) = scale_of(phase, asserted)?;
+    let (bound, what) = scale_of(phase, asserted.tightest)?;
     let ran = match busy {
         Some(busy) => format!(
             "its measuring thread ran or waited for a core {} of the time, and ",
@@ -379,8 +365,8 @@ fn changes_among(phase: &Prepared<'_>, asserted: &Asserted<'_>, ways: &[Vec<RunR
 }
 
 /// What the client's lateness is held against, and its name.
-fn scale_of(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<(f64, &'static str)> {
-    Some(match asserted.tightest {
+fn scale_of(phase: &Prepared<'_>, bound: Option<f64>) -> Option<(f64, &'static str)> {
+    Some(match bound {
         Some(bound) => (bound, "the tightest latency bound asserted"),
         None => (median_latency(phase)?, "the median ttft"),
     })
@@ -389,7 +375,7 @@ fn scale_of(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<(f64, &'sta
 fn late(phase: &Prepared<'_>, asserted: &Asserted<'_>) -> Option<Invalid> {
     let lag = quantile_of(&phase.samples, "send_lag", 0.99)
         .or_else(|| phase.phase.health.send_lag.map(|s| s.p99))?;
-    let (bound, what) = scale_of(phase, asserted)?;
+    let (bound, what) = scale_of(phase, asserted.from_due)?;
     let share = asserted.bounds.send_lag;
     let (how, remedy) = cause(phase, asserted.bounds);
     (lag > share * bound).then(|| Invalid {
@@ -489,58 +475,6 @@ fn pushed_back(record: &RequestRecord) -> bool {
             .error
             .as_ref()
             .is_some_and(|e| matches!(e.kind, ErrorKind::Connect | ErrorKind::ConnectTimeout))
-}
-
-/// The tightest latency bound, in ms, that `assertion` puts on a metric from above; bounds inside
-/// `goodput` count.
-pub(super) fn tightest_bound(assertion: &Assertion) -> Option<f64> {
-    let mut bounds = Vec::new();
-    for (this, other, op) in [
-        (&assertion.lhs, &assertion.rhs, assertion.op),
-        (&assertion.rhs, &assertion.lhs, flipped(assertion.op)),
-    ] {
-        inside_goodput(this, &mut bounds);
-        let mut leaves = Vec::new();
-        let measured = compile(this, &mut leaves);
-        let limit = compile(other, &mut Vec::new());
-        let (Some((a, b, Some(leaf))), Some((_, limit, None))) =
-            (measured.affine(), limit.affine())
-        else {
-            continue;
-        };
-        let Measured::Metric(m) = &leaves[leaf] else {
-            continue;
-        };
-        let above = bounds_above(op) == (a > 0.0);
-        if a != 0.0 && above && counts_failures(m.metric.name) {
-            bounds.push((limit - b) / a / scale(m.metric.unit));
-        }
-    }
-    bounds
-        .into_iter()
-        .filter(|b| *b > 0.0)
-        .min_by(f64::total_cmp)
-}
-
-fn inside_goodput(expr: &Expr, found: &mut Vec<f64>) {
-    match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Metric(_) => {}
-        ExprKind::Call { function, .. } => {
-            if let Function::Goodput(bounds) | Function::GoodputRate(bounds) = function {
-                found.extend(
-                    bounds
-                        .iter()
-                        .filter(|b| bounds_above(b.op) && counts_failures(b.metric.metric.name))
-                        .map(|b| b.limit),
-                );
-            }
-        }
-        ExprKind::Neg(x) => inside_goodput(x, found),
-        ExprKind::Binary { lhs, rhs, .. } => {
-            inside_goodput(lhs, found);
-            inside_goodput(rhs, found);
-        }
-    }
 }
 
 /// A share as observed.

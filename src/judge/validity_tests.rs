@@ -249,3 +249,38 @@ fn slots_left_idle_are_invalid_only_where_they_could_change_the_verdict() {
         Verdict::Pass
     );
 }
+
+#[test]
+fn late_sending_is_held_against_what_counts_from_it() {
+    // 8 ms late: 5 % of 160 ms. Gaps between tokens are what they are.
+    let mut run = thousand();
+    for r in &mut run.records {
+        r.due_us = r.sent_us.map(|t| t.saturating_sub(8 * MS));
+    }
+    let gaps = |limit: f64| claim("tpot.p50 <= …", q("tpot", 0.5), CmpOp::Le, ms(limit));
+    let judged = |assertions: Vec<Assertion>| {
+        let run = std::slice::from_ref(&run);
+        judged_with(&case(assertions), run, &ClientHealth::default(), false).verdict
+    };
+    assert_eq!(
+        judged(vec![gaps(100.0), ttft_p99_under(500.0)]),
+        Verdict::Pass
+    );
+    assert_eq!(
+        judged(vec![gaps(100.0), ttft_p99_under(150.0)]),
+        Verdict::Invalid
+    );
+    // Where nothing that counts from it is asserted, the median ttft: 150 ms.
+    assert_eq!(judged(vec![gaps(100.0)]), Verdict::Invalid);
+}
+
+#[test]
+fn a_disk_that_pages_are_read_from_is_named() {
+    let paged = ClientHealth {
+        major_faults: Some(5_000),
+        ..loop_delay(1.0, 30.0, 40.0)
+    };
+    let reason = under(vec![ttft_p99_under(180.0)], &paged).reason.unwrap();
+    assert!(reason.contains("5000 pages of its memory"), "{reason}");
+    assert!(reason.contains("more memory"), "{reason}");
+}

@@ -10,15 +10,15 @@ use super::yaml::Node;
 type PlaceOf = fn(&mut ClientBounds) -> &mut f64;
 
 /// Keys of `client:` with what they mean and their place in [`ClientBounds`].
-pub(super) const KEYS: [(&str, &str, PlaceOf); 5] = [
+pub(super) const KEYS: [(&str, &str, PlaceOf); 6] = [
     (
         "send_lag",
-        "Open loop: largest p99 of `send_lag`, as a share of the tightest latency bound asserted.",
+        "Open loop: largest p99 of `send_lag`, as a share of the tightest bound asserted on `ttft` or `e2e_latency`.",
         |b| &mut b.send_lag,
     ),
     (
         "achieved",
-        "Open loop: smallest share of the requests due that went out in time while slots were free.",
+        "Open loop: smallest share of the requests due that went out in time while slots were free. Closed loop: of the requests that were to be under way, before it is asked whether that could change a verdict.",
         |b| &mut b.achieved,
     ),
     (
@@ -35,6 +35,11 @@ pub(super) const KEYS: [(&str, &str, PlaceOf); 5] = [
         "throttled",
         "Largest share of the time for which a processor limit may have stopped the client, before it is asked whether that could change a verdict.",
         |b| &mut b.throttled,
+    ),
+    (
+        "supplies",
+        "Share of the open files, or of the ports towards one address, from which on a warning says that they run out.",
+        |b| &mut b.supplies,
     ),
 ];
 

@@ -78,7 +78,7 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
-        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" | "threads" => {
+        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" | "supplies" | "threads" => {
             "under `client:`"
         }
         _ => return None,

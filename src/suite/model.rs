@@ -113,9 +113,11 @@ impl Scenario {
 /// From where on the client itself counts as the limit, all as shares (`docs/verdicts.md`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClientBounds {
-    /// Open loop: largest p99 of `send_lag` over the tightest latency bound asserted.
+    /// Open loop: largest p99 of `send_lag` over the tightest bound asserted on a latency that counts from
+    /// sending.
     pub send_lag: f64,
-    /// Open loop: smallest share of the due requests that must have gone out in time with slots free.
+    /// Smallest share of what was asked for that must have been sent: open loop, of the requests due, in
+    /// time, while slots were free; closed loop, of the requests that were to be under way.
     pub achieved: f64,
     /// Largest lateness of what the client sees (p99) over the tightest latency bound asserted, before
     /// it is asked whether it could change a verdict.
@@ -125,6 +127,8 @@ pub struct ClientBounds {
     /// Largest share of the time that a processor limit may have stopped the client, before it is asked
     /// whether that could change a verdict.
     pub throttled: f64,
+    /// Share of the open files or ports in use from which on a warning says that they run out.
+    pub supplies: f64,
 }
 
 impl Default for ClientBounds {
@@ -135,6 +139,7 @@ impl Default for ClientBounds {
             loop_delay: 0.05,
             busy: 0.8,
             throttled: 0.05,
+            supplies: 0.9,
         }
     }
 }

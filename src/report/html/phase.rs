@@ -282,10 +282,6 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
     add("Lateness of sends", health.send_lag.as_ref().map(spread));
     add("Lateness of timers", health.loop_delay.as_ref().map(spread));
     add(
-        "Preparing a request",
-        health.preparation_lag.as_ref().map(spread),
-    );
-    add(
         "Processor",
         health
             .cpu
@@ -310,6 +306,10 @@ fn client(health: &ClientHealth) -> Vec<(String, String)> {
         }),
     );
     add("All cores of the machine", share(health.machine_cpu));
+    add(
+        "Pages read from a disk",
+        health.major_faults.filter(|n| *n > 0).map(count),
+    );
     add(
         "Stopped by a processor limit",
         health.throttled.filter(|t| t.throttled > 0).map(|t| {
