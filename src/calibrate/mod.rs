@@ -12,7 +12,7 @@ mod words;
 
 pub use ask::{Asked, calibrating};
 pub use design::{Cost, Plan};
-pub use detect::detectable_changes;
+pub use detect::{Basis, Tells, detectable_changes, tells};
 pub use proposal::{Calibrated, Proposal, noise_setting};
 pub use verify::{PairChange, Verified};
 pub use words::{baseline_line, table};

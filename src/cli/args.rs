@@ -86,7 +86,7 @@ pub struct CheckArgs {
     /// Folder that holds the results folders: what the latest run varied by says what could be told
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
-    /// Take assertions that cannot be proven with what is planned as errors
+    /// Take assertions that cannot be decided with what is planned as errors
     #[arg(long)]
     pub strict: bool,
 }

@@ -2,9 +2,9 @@ use std::path::Path;
 
 use super::args::CheckArgs;
 use super::suites::load_cases;
-use crate::calibrate::detectable_changes;
+use crate::calibrate::{Basis, Tells, detectable_changes, tells};
 use crate::exit;
-use crate::judge::{Outlook, outlook, remedy};
+use crate::judge::{Outlook, Prospect, outlook, remedy};
 use crate::plan::{Case, Estimate};
 use crate::result::{CaseResult, RunResult};
 use crate::runner::{find_run, print, rebuild, shown, stderr_color, tell, today};
@@ -33,13 +33,28 @@ pub fn check(args: &CheckArgs) -> i32 {
             Some(_) => Vec::new(),
             None => outlook(case),
         };
-        text += &plan(case, &estimate, &outlooks);
-        text += &tells(case, before.as_ref());
+        let measured = before.as_ref().and_then(|before| before.of(case));
+        let told = match case.scenario.skip {
+            Some(_) => Vec::new(),
+            None => tells(case, Basis::Before(measured)),
+        };
+        text += &plan(case, &estimate, &outlooks, &told);
+        if case.scenario.skip.is_none() {
+            text += &chief(case, measured);
+        }
         undecidable.extend(outlooks.iter().filter(|o| o.cannot_decide()).map(|o| {
             let (name, text) = (case.full_name(), &o.text);
             Diagnostic::new(format!("{name}: `{text}` {o}"))
                 .at(o.location.clone())
                 .help(remedy(o, case.scenario.undecided))
+        }));
+        undecidable.extend(told.iter().filter_map(|told| {
+            let (name, text, why) = (case.full_name(), &told.asked.text, told.cannot.as_ref()?);
+            Some(
+                Diagnostic::new(format!("{name}: `{text}` cannot be decided: {why}"))
+                    .at(told.asked.location.clone())
+                    .help("plan for more (`repeats`, `restart: repeat`, `requests`), or tolerate more".to_owned()),
+            )
         }));
     }
     text += &format!(
@@ -59,7 +74,7 @@ pub fn check(args: &CheckArgs) -> i32 {
     code
 }
 
-fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook]) -> String {
+fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook], told: &[Tells]) -> String {
     let scenario = &case.scenario;
     let mut out = format!("{} ({})\n", case.full_name(), scenario.kind.name());
     if let Some(reason) = &scenario.skip {
@@ -100,7 +115,19 @@ fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook]) -> String {
         } else {
             "asserts"
         };
-        out += &format!("  {whose} {}\n    {outlook}\n", outlook.text);
+        let told = told.iter().find(|t| t.asked.location == outlook.location);
+        let told = told.filter(|_| !outlook.implicit);
+        out += &format!("  {whose} {}\n", outlook.text);
+        if outlook.prospect != Prospect::Unknown || told.is_none() {
+            out += &format!("    {outlook}\n");
+        }
+        out += &told.map_or(String::new(), tells_line);
+    }
+    for told in told {
+        let shown = outlooks.iter().any(|o| o.location == told.asked.location);
+        if !shown {
+            out += &format!("  asserts {}\n{}", told.asked.text, tells_line(told));
+        }
     }
     if let Some(issue) = &scenario.known_issue {
         out += &format!("  known issue until {}: {}\n", issue.until, issue.url);
@@ -108,17 +135,24 @@ fn plan(case: &Case, estimate: &Estimate, outlooks: &[Outlook]) -> String {
     out
 }
 
-/// What the plan could tell of a change, by what is known of noise.
-fn tells(case: &Case, before: Option<&Measured>) -> String {
-    if case.scenario.skip.is_some() {
-        return String::new();
+/// What the plan tells for an assertion, where that is known, and what it would cost to tell its tolerance.
+fn tells_line(tells: &Tells) -> String {
+    let relative = tells.asked.held.is_relative();
+    match (&tells.told, &tells.cannot) {
+        (Some(told), _) if told.smallest_change.is_some() => format!("    {told} ({})\n", tells.from),
+        (_, Some(why)) => format!("    {why}\n"),
+        _ if relative => "    what it can tell shows once there are results, or by `noise:` (`prony calibrate`)\n".to_owned(),
+        _ => String::new(),
     }
-    let measured = before.and_then(|before| before.of(case));
-    let (from, told) = detectable_changes(case, measured);
+}
+
+/// What the plan could tell of a change of what nothing is asked about, by what is known of noise.
+fn chief(case: &Case, measured: Option<&CaseResult>) -> String {
+    let told = detectable_changes(case, measured);
     if told.is_empty() {
         return String::new();
     }
-    let mut out = format!("  can tell from no change, {from}:\n");
+    let mut out = "  against another measurement like this one it could tell\n".to_owned();
     for line in told {
         out += &format!("    {line}\n");
     }

@@ -379,6 +379,7 @@ impl Outcome {
             open: self.open && !implicit,
             repeats: self.repeats,
             ratio: self.ratio,
+            tells: None,
             repeats_to_settle: self.to_settle,
             line: self.line,
         }

@@ -423,7 +423,7 @@ fn noise_of(case: &Case, assertion: &Assertion) -> Noise {
 }
 
 /// Whether `phases` were measured at targets that are started apart.
-fn on_servers_apart(input: &JudgeInput<'_>, phases: &[usize]) -> bool {
+pub(super) fn on_servers_apart(input: &JudgeInput<'_>, phases: &[usize]) -> bool {
     let case = input.case;
     let mut targets = phases.iter().filter_map(|&i| {
         let name = input.phases.get(i)?.name;

@@ -34,6 +34,8 @@ pub enum Against {
     },
     /// Phases of one case on one server, run by run: sessions cancel.
     Paired,
+    /// A constant: nothing varies but this side, over the server starts that are measured.
+    Limit,
 }
 
 /// What a plan can tell of a metric, and what it would take to tell the tolerance.
@@ -41,6 +43,8 @@ pub enum Against {
 pub struct Detectable {
     /// As written in suites: `ttft.p99`.
     pub metric: String,
+    /// What it is measured against.
+    pub against: Against,
     /// The plan's runs.
     pub repeats: u32,
     /// The smallest change, as a share, that is told from none four times out of five: also the smallest
@@ -84,17 +88,22 @@ pub fn detectable(
         None => (None, None),
         Some(_) => (
             least(&|n| enough(of(k + n, if s == k { s + n } else { s }))),
-            least(&|n| enough(of((s + n) * per_session, s + n))),
+            if design.against == Against::Limit {
+                None
+            } else {
+                least(&|n| enough(of((s + n) * per_session, s + n)))
+            },
         ),
     };
     Some(Detectable {
         metric: noise.name(),
+        against: design.against,
         repeats: k,
         smallest_change,
         tolerance,
         repeats_for_tolerance: more_runs.map(|n| k + n),
         sessions_for_tolerance: more_sessions.map(|n| s + n),
-        assumed: spread.assumed && design.against != Against::Paired,
+        assumed: spread.assumed && !matches!(design.against, Against::Paired | Against::Limit),
     })
 }
 
@@ -142,7 +151,7 @@ impl Spread {
     }
 
     fn smallest(&self, design: &Design, repeats: u32, sessions: u32) -> Option<f64> {
-        if (repeats as usize) < FEWEST_RUNS {
+        if design.against != Against::Limit && (repeats as usize) < FEWEST_RUNS {
             return None;
         }
         let (k, s) = (f64::from(repeats), f64::from(sessions.min(repeats).max(1)));
@@ -156,8 +165,24 @@ impl Spread {
                 variance: 2.0 * self.within.variance / k,
                 freedom: k - 1.0,
             }],
+            Against::Limit => {
+                let of_runs = self.share * self.within.variance;
+                let apart = if s > 1.0 && !self.assumed {
+                    (self.means.variance - of_runs).max(0.0)
+                } else {
+                    0.0
+                };
+                let given = self.within.freedom.is_infinite() && self.means.freedom.is_infinite();
+                vec![Part {
+                    variance: (self.within.variance + apart) / k,
+                    freedom: if given { f64::INFINITY } else { k - 1.0 },
+                }]
+            }
         };
         let (variance, freedom) = combined(&parts);
+        if freedom <= 0.0 || variance.is_nan() {
+            return None;
+        }
         let confidence = design.look.confidence(design.confidence);
         let factor = student_t(confidence, freedom) + student_t(POWER, freedom);
         Some((variance.sqrt() * factor).exp_m1())
@@ -210,25 +235,36 @@ impl std::fmt::Display for Detectable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let count = |n: u32, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let Some(smallest) = self.smallest_change else {
-            return write!(
-                f,
-                "{}: nothing relative is decided under {FEWEST_RUNS} repeats",
-                self.metric
-            );
+            return match self.against {
+                Against::Limit => write!(f, "{}: one run shows no spread", self.metric),
+                _ => write!(
+                    f,
+                    "{}: nothing relative is decided under {FEWEST_RUNS} repeats",
+                    self.metric
+                ),
+            };
+        };
+        let from = match self.against {
+            Against::Limit => " from its limit",
+            _ => "",
         };
         write!(
             f,
-            "{}: ≥ {} at {}",
+            "{}: ≥ {}{from} at {}",
             self.metric,
             percent(smallest),
             count(self.repeats, "repeat")
         )?;
-        if let Some(tolerance) = self.tolerance.filter(|t| smallest > *t) {
+        if let Some(tolerance) = self.tolerance {
             let (runs, sessions) = (self.repeats_for_tolerance, self.sessions_for_tolerance);
             let needs = match (runs, sessions) {
+                _ if smallest <= tolerance => "no more".to_owned(),
                 (Some(k), Some(s)) => format!("{} or {}", count(k, "repeat"), count(s, "session")),
                 (Some(k), None) => count(k, "repeat"),
                 (None, Some(s)) => count(s, "session"),
+                (None, None) if self.against == Against::Limit => {
+                    "more than any sane number of repeats".to_owned()
+                }
                 (None, None) => "more than any sane number of sessions".to_owned(),
             };
             write!(f, "; {} needs {needs}", percent(tolerance))?;

@@ -2,6 +2,7 @@
 
 mod against;
 mod answers;
+mod asked;
 mod asserted;
 mod assertion;
 mod between_runs;
@@ -55,6 +56,7 @@ pub use against::{
     AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
     judge_against,
 };
+pub use asked::{Asked, HeldAgainst, asked};
 pub use assertion::source_of;
 pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};
@@ -64,7 +66,7 @@ pub use compare::{
 };
 pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
-pub use noise::{MetricNoise, variance};
+pub use noise::{MetricNoise, variance, variance_with};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
 pub use swept::{Swept, swept};
 pub use verdict::Verdict;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::metrics::{MetricDef, Shape, metric};
+use crate::metrics::{MetricDef, Provenance, Shape, metric};
 use crate::stats::{Component, Measured as Value, variance_components};
 use crate::suite::assertion::{MetricRef, Statistic};
 
@@ -80,20 +80,41 @@ impl MetricNoise {
 /// the method of moments; see [`variance_components`]. Metrics that were not measured, that were
 /// unbounded in a run, or that are 0 somewhere are left out.
 pub fn variance(phases: &[JudgePhase<'_>]) -> Vec<MetricNoise> {
-    phases.iter().flat_map(of_phase).collect()
+    variance_with(phases, &[])
 }
 
-fn of_phase(phase: &JudgePhase<'_>) -> Vec<MetricNoise> {
+/// The same, and of the metrics `also`, as far as prony measures them itself.
+pub fn variance_with(phases: &[JudgePhase<'_>], also: &[MetricRef]) -> Vec<MetricNoise> {
+    phases
+        .iter()
+        .flat_map(|phase| of_phase(phase, also))
+        .collect()
+}
+
+fn of_phase(phase: &JudgePhase<'_>, also: &[MetricRef]) -> Vec<MetricNoise> {
     let single = phase.singles();
     let prepared: Vec<Prepared<'_>> = single.iter().map(Prepared::new).collect();
-    WATCHED
+    let watched = WATCHED
         .iter()
         .filter_map(|(name, quantiles)| Some((metric(name)?, quantiles)))
         .flat_map(|(def, quantiles)| {
             let of_quantiles = quantiles.iter().map(|&q| Some(Statistic::Quantile(q)));
             let itself = (def.shape == Shape::Phase).then_some(None);
             of_quantiles.chain(itself).map(move |s| (def, s))
-        })
+        });
+    let mut wanted: Vec<(&'static MetricDef, Option<Statistic>)> = watched.collect();
+    for m in also {
+        let own = m.labels.is_empty() && m.metric.provenance != Provenance::Server;
+        if own
+            && !wanted
+                .iter()
+                .any(|(def, s)| def.name == m.metric.name && *s == m.statistic)
+        {
+            wanted.push((m.metric, m.statistic));
+        }
+    }
+    wanted
+        .into_iter()
         .filter_map(|(def, statistic)| of_metric(phase.name, def, statistic, &prepared))
         .collect()
 }

@@ -5,10 +5,11 @@ use crate::stats::{clopper_pearson, quantile_ranks};
 use crate::suite::assertion::{CmpOp, Function, MetricRef, Statistic};
 use crate::suite::{Location, Undecided};
 
+use super::asked::planned;
 use super::case::{Claim, claims};
 use super::estimate::MIN_REQUESTS;
 use super::expression::{Measured, bounds_above, compile, flipped, scale};
-use super::input::{JudgeInput, JudgePhase};
+use super::input::JudgeInput;
 
 /// What an assertion could decide with the sample that is planned, before anything is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Outlook {
     pub implicit: bool,
     /// Independent requests that are planned for it, where that is known.
     pub planned: Option<u64>,
+    /// The same measured on as far as `extend` allows; absent where it is not measured on.
+    pub at_most: Option<u64>,
     /// What they can do.
     pub prospect: Prospect,
 }
@@ -35,6 +38,11 @@ pub enum Prospect {
         needs: u64,
         /// How many of the planned ones may lie on the wrong side of the limit in a proof.
         allows: Option<u64>,
+    },
+    /// It cannot be proven by what is planned, and can where it is measured on.
+    Extended {
+        /// Requests that it takes at least.
+        needs: u64,
     },
     /// A pass can never be more than what was observed.
     TooFew {
@@ -60,7 +68,10 @@ impl Outlook {
         match self.prospect {
             Prospect::TooFew { .. } | Prospect::Never => true,
             Prospect::Spread { needs } => self.planned.is_some_and(|n| n < needs),
-            Prospect::Proves { .. } | Prospect::Observed | Prospect::Unknown => false,
+            Prospect::Proves { .. }
+            | Prospect::Extended { .. }
+            | Prospect::Observed
+            | Prospect::Unknown => false,
         }
     }
 }
@@ -68,17 +79,7 @@ impl Outlook {
 /// The outlook of every assertion of `case`, the error bound that prony adds last.
 pub fn outlook(case: &Case) -> Vec<Outlook> {
     let health = ClientHealth::default();
-    let phases: Vec<JudgePhase<'_>> = case
-        .phases
-        .iter()
-        .map(|plan| JudgePhase {
-            name: &plan.name,
-            runs: &[],
-            health: &health,
-            gpus: None,
-            interrupted: false,
-        })
-        .collect();
+    let phases = planned(case, &health);
     let input = JudgeInput::new(case, &phases);
     claims(&input)
         .iter()
@@ -91,11 +92,21 @@ fn one(case: &Case, claim: &Claim) -> Outlook {
         [phase] => case.phases.get(*phase),
         _ => None,
     };
-    let planned = phase
-        .and_then(|phase| phase.window_requests())
-        .map(|n| (n * f64::from(case.scenario.repeats)).floor().max(0.0) as u64);
+    let each = phase.and_then(|phase| phase.window_requests());
+    let of = |repeats: f64| each.map(|n| (n * repeats).floor().max(0.0) as u64);
+    let planned = of(f64::from(case.scenario.repeats));
+    let at_most = of(case.most_repeats()).filter(|_| case.measures_on());
+    // Where the data is looked at twice, each look has less than the whole error to itself.
+    let confidence = case.first_look().confidence(case.scenario.confidence);
     let prospect = match phase {
-        Some(_) => prospect(claim, planned, case.scenario.confidence),
+        Some(_) => match prospect(claim, planned, confidence) {
+            Prospect::TooFew { needs } | Prospect::Spread { needs }
+                if planned.is_some_and(|n| n < needs) && at_most.is_some_and(|n| n >= needs) =>
+            {
+                Prospect::Extended { needs }
+            }
+            other => other,
+        },
         None => Prospect::Unknown,
     };
     Outlook {
@@ -103,6 +114,7 @@ fn one(case: &Case, claim: &Claim) -> Outlook {
         location: claim.location.clone(),
         implicit: claim.implicit,
         planned,
+        at_most,
         prospect,
     }
 }
@@ -250,6 +262,14 @@ impl std::fmt::Display for Outlook {
                 f,
                 "can be proven from {needs} requests on; how many there will be is up to the target"
             ),
+            (Prospect::Extended { needs }, _) => {
+                let n = n.unwrap_or(0);
+                write!(
+                    f,
+                    "can be proven where it is measured on: {n} requests are planned, it takes {needs}, and up to {} may come",
+                    self.at_most.unwrap_or(n)
+                )
+            }
             (Prospect::TooFew { needs }, Some(n)) => write!(
                 f,
                 "cannot be proven: {n} requests are planned, and it takes {needs}; what is observed decides"

@@ -193,6 +193,14 @@ fn as_written(assertion: &Assertion, about: &[usize], setting: Setting<'_>) -> O
     outcome
 }
 
+/// How much worse than equal `assertion` tolerates, as a share, where its line is a margin.
+pub(super) fn margin(assertion: &Assertion) -> Option<f64> {
+    let mut leaves = Vec::new();
+    let lhs = compile(&assertion.lhs, &mut leaves);
+    let rhs = compile(&assertion.rhs, &mut leaves);
+    Claim::new(lhs, rhs, assertion.op, &leaves).tolerance
+}
+
 /// Whether a share of requests that can well be 0 is compared.
 fn shares(leaves: &[Measured]) -> bool {
     leaves.iter().any(|leaf| match leaf {

@@ -38,8 +38,23 @@ impl Case {
 
     /// What it takes at most, measured on as far as `extend` allows; `None` where it is not measured on.
     pub fn estimate_extended(&self) -> Option<Estimate> {
+        let further = self.further()?;
+        (further.whole > 0 || further.part.is_some())
+            .then(|| self.estimate_of(further.whole, further.part))
+    }
+
+    /// Repeats that the plan allows in all, the last one perhaps in part.
+    pub fn most_repeats(&self) -> f64 {
+        let further = self.further();
+        let more = further.map_or(0.0, |f| f64::from(f.whole) + f.part.unwrap_or(0.0));
+        f64::from(self.scenario.repeats) + more
+    }
+
+    /// What may be measured on top of the planned repeats; `None` where it is not measured on, or that cannot
+    /// be told beforehand.
+    fn further(&self) -> Option<Further> {
         let scenario = &self.scenario;
-        if scenario.sla.is_empty() || scenario.skip.is_some() {
+        if !self.measures_on() {
             return None;
         }
         let repeats = f64::from(scenario.repeats);
@@ -51,9 +66,7 @@ impl Case {
                 time.as_secs_f64() / windows.sum::<Option<f64>>()?
             }
         };
-        let further = Further::of(amount, !self.compares() && !self.has_stages());
-        (further.whole > 0 || further.part.is_some())
-            .then(|| self.estimate_of(further.whole, further.part))
+        Some(Further::of(amount, !self.compares() && !self.has_stages()))
     }
 
     fn has_stages(&self) -> bool {

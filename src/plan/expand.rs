@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use super::case::Case;
 use super::kinds;
-use super::procedure::Procedure;
+use super::procedure::{Look, Procedure};
 use super::sequential::Sequential;
-use crate::suite::{Restart, Suite};
+use crate::suite::{Extend, Restart, Suite};
 use crate::text::slug;
 
 /// Every case of `suites`, in the order of the files.
@@ -54,6 +54,23 @@ impl Case {
     /// Whether every repeat is a session of its own: prony starts the target anew, or a hook does.
     pub fn session_each(&self) -> bool {
         self.scenario.restart == Restart::Repeat || self.scenario.hooks.restart_between()
+    }
+
+    /// Whether it is measured on where the planned repeats leave something open, and so looked at twice.
+    pub fn measures_on(&self) -> bool {
+        let scenario = &self.scenario;
+        let asserts = !scenario.sla.is_empty() || scenario.has_baseline();
+        let by_repeats = self.measured_by.is_none() && self.search().is_none();
+        asserts && by_repeats && scenario.extend != Extend::Off && scenario.skip.is_none()
+    }
+
+    /// The look at which what is planned is judged.
+    pub fn first_look(&self) -> Look {
+        if self.measures_on() {
+            Look { index: 0, of: 2 }
+        } else {
+            Look::ONLY
+        }
     }
 
     /// Whether measured phases are compared.

@@ -217,6 +217,14 @@ fn evidence(out: &mut Lines, case: &CaseResult, style: Style) {
             out.push(style.dim(&format!("  {line}")));
         }
     }
+    let told = noise::told(case);
+    if !told.is_empty() {
+        out.push("");
+        out.push(style.dim("what this measurement tells apart"));
+    }
+    for line in told {
+        out.push(style.dim(&format!("  {line}")));
+    }
 }
 
 /// Errors, warnings and notes.

@@ -182,6 +182,12 @@ fn varies(cases: &[&CaseResult]) -> String {
             }
             lines.extend(table.iter().map(|line| format!("  {line}\n")));
         }
+        let told = noise::told(case);
+        if !told.is_empty() {
+            let case = one_line(&case.full_name());
+            lines.push_str(&format!("{case}: what it tells apart\n"));
+        }
+        lines.extend(told.iter().map(|line| format!("  {line}\n")));
     }
     if lines.is_empty() {
         return lines;

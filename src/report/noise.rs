@@ -1,6 +1,6 @@
 use super::console::one_line;
 use super::table::Table;
-use crate::result::{LevelNoise, NoiseResult, PhaseResult};
+use crate::result::{CaseResult, LevelNoise, NoiseResult, PhaseResult};
 use crate::text::{MISSING, number};
 
 /// What a person looks at first.
@@ -52,6 +52,22 @@ pub(super) fn lines(phase: &PhaseResult, width: usize) -> Vec<String> {
     rows.iter()
         .map(|row| row.join("  ").trim_end().to_owned())
         .collect()
+}
+
+/// What the case's measurement tells for each of its assertions, and what it would cost to tell their
+/// tolerance: a line each.
+pub(super) fn told(case: &CaseResult) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for assertion in &case.assertions {
+        let Some(tells) = &assertion.tells else {
+            continue;
+        };
+        let line = format!("{}: {}", one_line(&assertion.text), one_line(&tells.text));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// Between runs: requests taken out where they are known, else as seen.

@@ -11,5 +11,5 @@ pub use summary::{
     CandidateResult, CaseResult, Change, ChangeKind, Distribution, ErrorCount, ExtensionResult,
     Histogram, Host, KnownIssueResult, LevelNoise, LoadResult, MetricSummary, Metrics, NoiseResult,
     PhaseResult, ProbeResult, RatioResult, RequestCounts, RunInfo, RunPart, RunResult,
-    SUMMARY_SCHEMA, ServerResult, Source, TokenLengths, Value, Warning,
+    SUMMARY_SCHEMA, ServerResult, Source, TellsResult, TokenLengths, Value, Warning,
 };

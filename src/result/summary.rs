@@ -490,6 +490,27 @@ pub struct Warning {
     pub remedy: String,
 }
 
+/// What a measurement tells for an assertion, and what it would cost to tell its tolerance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TellsResult {
+    /// The smallest change (of an absolute one: distance from its limit) that is told from none four times
+    /// out of five, as a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_change: Option<f64>,
+    /// The tolerance of the assertion as a share; of a line that is no margin the distance at which it was
+    /// observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// Repeats from which on that can be told, in sessions as they were. Absent: no sane number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats_for_tolerance: Option<u32>,
+    /// Sessions, of as many repeats each, from which on it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_for_tolerance: Option<u32>,
+    /// The same in words.
+    pub text: String,
+}
+
 /// One assertion and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AssertionResult {
@@ -535,6 +556,9 @@ pub struct AssertionResult {
     /// Left side over right side, and its two one-sided bounds (absent where differences are compared).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio: Option<RatioResult>,
+    /// What the measurement tells, by what its own runs vary by. Absent where too few runs show that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells: Option<TellsResult>,
     /// Relative: how many repeats more are expected to settle it. Absent: settled, or no sane number
     /// would.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,12 +5,13 @@ use super::baselines::CaseBaseline;
 use super::context::Context;
 use super::live::shown;
 use super::noise::noise_of;
+use crate::calibrate::{Basis, tells};
 use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of, swept};
 use crate::metrics::metric;
-use crate::plan::{Answer, Case, Evidence, Extended, Found, PhasePlan, Probe, Role};
+use crate::plan::{Answer, Case, Evidence, Extended, Found, Look, PhasePlan, Probe, Role};
 use crate::result::{
     AnswerResult, CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics,
-    PhaseResult, ProbeResult, RequestCounts, TokenLengths, Warning,
+    PhaseResult, ProbeResult, RequestCounts, TellsResult, TokenLengths, Warning,
 };
 use crate::stats::Bounds;
 use crate::suite::LoadShape;
@@ -68,12 +69,32 @@ pub fn judged(
     result.verdict = judged.verdict;
     result.reason = judged.reason;
     result.assertions = judged.assertions;
+    tell(case, &mut result, evidence.look);
     for (phase, warning) in judged.warnings {
         if let Some(phase) = result.phases.get_mut(phase) {
             phase.warnings.push(warning);
         }
     }
     result
+}
+
+/// Says of every assertion what the measurement tells, by what it itself varies by.
+fn tell(case: &Case, result: &mut CaseResult, look: Look) {
+    for tells in tells(case, Basis::Itself(result, look)) {
+        let Some(told) = tells.told.filter(|t| t.smallest_change.is_some()) else {
+            continue;
+        };
+        let mut all = result.assertions.iter_mut();
+        if let Some(assertion) = all.find(|a| !a.implicit && a.text == tells.asked.text) {
+            assertion.tells = Some(TellsResult {
+                smallest_change: told.smallest_change,
+                tolerance: told.tolerance,
+                repeats_for_tolerance: told.repeats_for_tolerance,
+                sessions_for_tolerance: told.sessions_for_tolerance,
+                text: told.to_string(),
+            });
+        }
+    }
 }
 
 /// What was found, and the same for each GPU where their number is known.

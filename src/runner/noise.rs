@@ -1,7 +1,8 @@
-use crate::judge::{Against, Design, JudgePhase, MetricNoise, detectable, variance};
+use crate::judge::{Against, Design, JudgePhase, MetricNoise, detectable, variance_with};
 use crate::metrics::metric;
 use crate::plan::{Case, Look};
 use crate::result::{LevelNoise, NoiseResult};
+use crate::suite::assertion::{MetricRef, Operand};
 
 /// What the metrics of each of `phases` vary by, and what that means for the case's plan. Nothing of a
 /// phase with a single run.
@@ -16,10 +17,22 @@ pub(super) fn noise_of(
             if phase.runs.len() < 2 {
                 return Vec::new();
             }
-            let noise = variance(std::slice::from_ref(phase));
+            let noise = variance_with(std::slice::from_ref(phase), &asserted(case));
             noise.iter().map(|noise| told(case, noise, look)).collect()
         })
         .collect()
+}
+
+/// Metrics that the case asserts something of, whatever their phase.
+fn asserted(case: &Case) -> Vec<MetricRef> {
+    let scenario = &case.scenario;
+    let of_sla = scenario.sla.iter().flat_map(|a| a.assertion.operands());
+    let of_rules = scenario.baseline.iter().flat_map(|r| r.value.operands());
+    let metrics = of_sla.chain(of_rules).filter_map(|operand| match operand {
+        Operand::Metric(m) => Some(m.clone()),
+        Operand::Call { .. } => None,
+    });
+    metrics.collect()
 }
 
 fn told(case: &Case, noise: &MetricNoise, look: Look) -> NoiseResult {

@@ -441,6 +441,7 @@ fn assertion(
         open: false,
         repeats: None,
         ratio: None,
+        tells: None,
         repeats_to_settle: None,
         line: None,
     }

@@ -95,13 +95,16 @@ fn what_was_found_is_put_into_the_suite_and_verified() {
     };
     let plan = check(&["--set", "repeats=5"]);
     assert!(
-        plan.contains("can tell from no change, by `noise:`:\n    ttft.p50: ≥ "),
+        plan.contains("asserts ttft.p50 < 1s\n")
+            && plan.contains(" from its limit at 5 repeats (by `noise:`)")
+            && plan.contains("it could tell\n    ttft.p50: ≥ "),
         "{plan}"
     );
     assert!(plan.contains("where the data cannot decide"), "{plan}");
     let plan = check(&[]);
     assert!(
-        plan.contains("nothing relative: that takes 3 repeats"),
+        plan.contains(" from its limit at 1 repeat (by `noise:`)")
+            && !plan.contains("it could tell"),
         "{plan}"
     );
 }

@@ -6,7 +6,7 @@ use crate::suite::{BaselineRule, Location, Scenario};
 
 /// A comparison with what was accepted, from `baseline:` or from `sla:`.
 #[derive(Clone, Debug)]
-pub(super) struct Claim {
+pub(in crate::judge) struct Claim {
     pub text: String,
     pub location: Location,
     /// Its place in `sla:`; absent: of `baseline:`.
@@ -25,7 +25,7 @@ pub(super) struct Claim {
 }
 
 /// What the scenario compares with its baseline, in the order of the suite.
-pub(super) fn claims(scenario: &Scenario) -> Vec<Claim> {
+pub(in crate::judge) fn claims(scenario: &Scenario) -> Vec<Claim> {
     let sla = scenario.sla.iter().enumerate().filter_map(|(i, a)| {
         let against = against_baseline(&a.assertion)?.ok()?;
         Some(of_assertion(

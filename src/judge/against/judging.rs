@@ -344,6 +344,7 @@ impl Judging<'_> {
                     limit: limit.zip(base).map(|(limit, base)| limit / base),
                 })
             }),
+            tells: None,
             repeats_to_settle: comparison.and_then(|f| f.runs_to_settle),
             line: Some(line),
         }

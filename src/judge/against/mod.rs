@@ -10,6 +10,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(super) use claims::{Claim as BaselineClaim, claims as baseline_claims};
 pub use input::{AcceptedInput, NoBaseline};
 pub use judging::{JudgedAgainst, judge_against};
 pub use results::{ResultsRule, compare_results};

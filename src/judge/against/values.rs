@@ -1,5 +1,6 @@
 use crate::baseline::{BaselineFile, ExtraValues, PastNoise, STATISTICS, is_kept, key_of};
 use crate::judge::compare::{Known, Noise, RunValue};
+use crate::judge::estimate::relative_variance;
 use crate::judge::expression::Measured;
 use crate::judge::input::JudgePhase;
 use crate::judge::leaf::Missing;
@@ -7,7 +8,7 @@ use crate::judge::measure::measure;
 use crate::judge::prepared::Prepared;
 use crate::plan::Case;
 use crate::suite::AssumedNoise;
-use crate::suite::assertion::{Expr, Operand};
+use crate::suite::assertion::{Expr, ExprKind, Operand};
 
 use super::claims::{claims, phase_name};
 
@@ -58,17 +59,31 @@ impl<'a> Now<'a> {
         let first = phases.first().ok_or("the assertion measures nothing")?;
         (0..runs)
             .map(|i| {
-                let value = expr.evaluate(&mut |operand| self.of_run(&operand, i))?;
+                let mut open = Vec::new();
+                let value = expr.evaluate::<String>(&mut |operand| {
+                    let (value, left_open) = self.of_run(&operand, i)?;
+                    open.push(left_open);
+                    Ok(value)
+                })?;
                 Ok(RunValue {
                     session: first.runs[i].session,
                     value: or_missing(value),
-                    sampling_var: f64::NAN,
+                    // Of what is made of several values it is not known.
+                    sampling_var: match open.as_slice() {
+                        [one]
+                            if matches!(expr.kind, ExprKind::Metric(_) | ExprKind::Call { .. }) =>
+                        {
+                            *one
+                        }
+                        _ => f64::NAN,
+                    },
                 })
             })
             .collect()
     }
 
-    fn of_run(&self, operand: &Operand<'_>, run: usize) -> Result<f64, String> {
+    /// The value in one run, and the relative variance that the run's own requests leave it (NaN: not known).
+    fn of_run(&self, operand: &Operand<'_>, run: usize) -> Result<(f64, f64), String> {
         let phase = self.phase(operand)?;
         let one = JudgePhase {
             runs: &phase.runs[run..=run],
@@ -80,10 +95,15 @@ impl<'a> Now<'a> {
                 Measured::Call(phase.cloned(), (*function).clone())
             }
         };
-        match measure(&measured, &Prepared::new(&one)) {
-            Ok(leaf) => Ok(leaf.point().unwrap_or(f64::NAN)),
+        let prepared = Prepared::new(&one);
+        match measure(&measured, &prepared) {
+            Ok(leaf) => {
+                let value = leaf.point().unwrap_or(f64::NAN);
+                let known = relative_variance(&leaf, prepared.blocks.len());
+                Ok((value, known.map_or(f64::NAN, |(_, variance)| variance)))
+            }
             // Slower than everything.
-            Err(Missing::AllFailed(_)) => Ok(f64::INFINITY),
+            Err(Missing::AllFailed(_)) => Ok((f64::INFINITY, f64::NAN)),
             Err(Missing::NotMeasured(why)) => Err(format!("run {}: {why}", run + 1)),
         }
     }
@@ -214,7 +234,7 @@ pub fn asserted_values(case: &Case, phases: &[JudgePhase<'_>], phase: &str) -> V
                 .find(|p| p.name == phase)
                 .map_or(0, |p| p.runs.len());
             let values = (0..runs).map(|i| {
-                let value = now.of_run(&operand, i).ok();
+                let value = now.of_run(&operand, i).ok().map(|(value, _)| value);
                 value.filter(|v| v.is_finite())
             });
             found.push(ExtraValues {

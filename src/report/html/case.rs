@@ -61,6 +61,8 @@ pub(super) struct AssertionView {
     pub interval: String,
     pub sample: String,
     pub reason: Option<String>,
+    /// What the measurement tells apart, and what it would cost to tell its tolerance.
+    pub tells: Option<String>,
     pub implicit: bool,
     pub place: String,
     /// SVG.
@@ -199,6 +201,7 @@ fn assertion_view(a: &AssertionResult, id: &str) -> AssertionView {
         interval: facts.interval,
         sample: facts.sample,
         reason: a.reason.as_deref().map(clean),
+        tells: a.tells.as_ref().map(|t| clean(&t.text)),
         implicit: a.implicit,
         place: clean(&place),
         bar,

@@ -33,7 +33,7 @@ impl Operand<'_> {
     }
 
     /// The operand without its phase, as text.
-    fn bare(&self) -> String {
+    pub fn bare(&self) -> String {
         match self {
             Operand::Metric(m) => {
                 let mut m = (*m).clone();
