@@ -230,6 +230,13 @@ fn hidden(settings: &Settings) -> Vec<(String, String)> {
         .flat_map(secrets::Header::hidden)
         .chain(settings.target.iter().flat_map(|t| t.value.hidden.clone()))
         .chain(hook_lists(settings).flat_map(|list| list.value.hidden.clone()))
+        .chain(settings.scrape.iter().flat_map(|s| s.value.hidden()))
+        .chain(
+            settings
+                .target
+                .iter()
+                .flat_map(|t| t.value.target.scrape.hidden()),
+        )
         .collect()
 }
 

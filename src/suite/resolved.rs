@@ -35,6 +35,8 @@ pub(super) fn resolved_yaml(
             "/target/body",
             "/target/ca",
             "/target/launch",
+            "/target/scrape/url",
+            "/scrape/url",
             "/before",
             "/after",
             "/between",
