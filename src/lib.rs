@@ -3,6 +3,7 @@
 //! Data flows one way: `suite` → `plan` → `workload` → `load` → `endpoint`, and back as
 //! `record` → `metrics` → `judge` → `result` → `report`. `ARCHITECTURE.md` is the map.
 
+pub mod baseline;
 pub mod calibrate;
 pub mod doctor;
 pub mod driver;

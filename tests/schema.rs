@@ -427,6 +427,30 @@ const UNKNOWN: &str = "zzzzzzzzzzzzzzzzzzzzzzzz";
 /// `every_mapping_of_the_schema_is_looked_at`.
 const PLACES: &[Place] = &[
     Place {
+        pointer: "/$defs/search",
+        suites: &[
+            "defaults: { search: { zzzzzzzzzzzzzzzzzzzzzzzz: 1, saturate: rate, from: 1/s, to: 2/s } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/search/properties/budget",
+        suites: &[
+            "defaults: { search: { budget: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 }, saturate: rate, from: 1/s, to: 2/s } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/sweep",
+        suites: &[
+            "defaults: { sweep: { zzzzzzzzzzzzzzzzzzzzzzzz: 1, concurrency: [1, 2] } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/sweep/properties/scale",
+        suites: &[
+            "defaults: { sweep: { replicas: [1, 2], scale: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
         pointer: "",
         suites: &["zzzzzzzzzzzzzzzzzzzzzzzz: 1\nscenarios: []"],
     },
@@ -471,6 +495,12 @@ const PLACES: &[Place] = &[
             "between: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 }\nscenarios: []",
             "defaults: { between: { get: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []",
             "defaults: { between: [{ post: 'http://a', zzzzzzzzzzzzzzzzzzzzzzzz: 1 }] }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/tolerance",
+        suites: &[
+            "defaults: { baseline: { ttft.p50: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
         ],
     },
     Place {

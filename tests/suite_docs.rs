@@ -79,6 +79,35 @@ fn every_example_of_the_pages_on_suites_loads() {
 }
 
 #[test]
+fn every_example_of_the_page_on_kinds_loads() {
+    let text = fs::read_to_string(page("scenarios.md")).unwrap();
+    let options = LoadOptions {
+        all_kinds: true,
+        ..LoadOptions::default()
+    };
+    let load_text = |text: &str| {
+        let input = SuiteInput {
+            path: "docs.yaml".into(),
+            bytes: text.into(),
+        };
+        load(&[input], &options)
+            .unwrap_or_else(|problems| panic!("{}\n{text}", render_all(&problems, false)))
+            .remove(0)
+    };
+    let mut kinds = Vec::new();
+    for block in text.split("```yaml\n").skip(1) {
+        let (example, _) = block.split_once("```").unwrap();
+        let suite = load_text(example);
+        let again = load_text(&suite.resolved_yaml);
+        assert_eq!(again.resolved_yaml, suite.resolved_yaml);
+        kinds.extend(suite.scenarios.iter().map(|s| s.kind.name()));
+    }
+    for kind in ["throughput", "scalability", "cache", "disaggregation"] {
+        assert!(kinds.contains(&kind), "{kind}");
+    }
+}
+
+#[test]
 fn metrics_page_is_current() {
     let path = page("metrics.md");
     if std::env::var_os("PRONY_UPDATE").is_some() {

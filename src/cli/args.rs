@@ -26,6 +26,10 @@ pub enum Command {
     Calibrate(Box<CalibrateArgs>),
     /// Render a report of a finished (or killed) run again
     Report(ReportArgs),
+    /// Accepted results: list, review, accept, reject, rename, prune
+    Baseline(BaselineArgs),
+    /// Compare two results folders, case by case and metric by metric
+    Compare(CompareArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),
     /// Say what this client can sustain on this machine, and what a target supports
@@ -146,6 +150,20 @@ pub struct RunArgs {
     /// Folder whose templates replace the built-in ones of the same name
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
+    /// Folder of the accepted results that scenarios with a `baseline` are compared with
+    #[arg(long, value_name = "DIR", default_value = "baselines")]
+    pub baselines: PathBuf,
+    /// Which machine this is, for baselines [default: the accelerator, where prony can tell]
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Write nothing beside accepted baselines, and exit with 5 where one is missing, waits for a decision
+    /// or is not comparable [env: CI]
+    #[arg(long)]
+    pub ci: bool,
+    /// Accept what was measured without asking: where nothing is accepted yet, or all of it
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true,
+        default_missing_value = "missing", value_parser = ["missing", "all"])]
+    pub update_baselines: Option<String>,
     /// Start no case after that time, such as 30m; cases left over are skipped, and the exit code is 3
     #[arg(long, value_name = "TIME", value_parser = parse_max_time)]
     pub max_time: Option<MaxTime>,
@@ -261,6 +279,122 @@ pub struct ReportArgs {
     pub templates: Option<PathBuf>,
 }
 
+/// `prony baseline`
+#[derive(Args, Debug)]
+pub struct BaselineArgs {
+    /// Folder of the accepted results
+    #[arg(long, value_name = "DIR", default_value = "baselines", global = true)]
+    pub baselines: PathBuf,
+    /// What to do
+    #[command(subcommand)]
+    pub command: BaselineCommand,
+}
+
+/// What `prony baseline` does.
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// List what is accepted, what waits for a decision, and what no suite has any more
+    List(BaselineSuites),
+    /// Decide on every proposal, key by key; without a terminal, print the commands that decide
+    Review(BaselineSuites),
+    /// Accept proposals
+    Accept(BaselineAccept),
+    /// Throw proposals away
+    Reject(BaselineReject),
+    /// Take the accepted file of a case along to its new name
+    Rename(BaselineRename),
+    /// Remove accepted files of cases that no suite has any more
+    Prune(BaselinePrune),
+}
+
+/// Which suites there are.
+#[derive(Args, Debug, Default)]
+pub struct BaselineSuites {
+    /// Suite files or folders of suites
+    #[arg(value_name = "PATHS", default_value = "suites")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `prony baseline accept`
+#[derive(Args, Debug, Default)]
+pub struct BaselineAccept {
+    /// Full names of cases, such as chat::steady, or parts of them
+    #[arg(value_name = "CASES", required_unless_present = "all")]
+    pub cases: Vec<String>,
+    /// Every proposal
+    #[arg(long, conflicts_with = "cases")]
+    pub all: bool,
+    /// Take proposals from a results folder, or from a zip with one, such as a CI artefact
+    #[arg(long, value_name = "RUN|ZIP")]
+    pub from: Option<PathBuf>,
+    /// Folder that holds the results folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+}
+
+/// `prony baseline reject`
+#[derive(Args, Debug, Default)]
+pub struct BaselineReject {
+    /// Full names of cases, such as chat::steady, or parts of them
+    #[arg(value_name = "CASES", required_unless_present = "all")]
+    pub cases: Vec<String>,
+    /// Every proposal
+    #[arg(long, conflicts_with = "cases")]
+    pub all: bool,
+}
+
+/// `prony baseline rename`
+#[derive(Args, Debug)]
+pub struct BaselineRename {
+    /// Full name of the case as it was, such as chat::steady
+    #[arg(value_name = "OLD")]
+    pub old: String,
+    /// Full name of the case as it is now
+    #[arg(value_name = "NEW")]
+    pub new: String,
+}
+
+/// `prony baseline prune`
+#[derive(Args, Debug, Default)]
+pub struct BaselinePrune {
+    /// Which suites there are
+    #[command(flatten)]
+    pub suites: BaselineSuites,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `prony compare`
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// Results folder to compare with, or its name under the results folder
+    #[arg(value_name = "BASE")]
+    pub base: PathBuf,
+    /// Results folder that is compared
+    #[arg(value_name = "CANDIDATE", default_value = "latest")]
+    pub candidate: PathBuf,
+    /// How much worse is tolerated, as a percentage
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
+    pub tolerance: f64,
+    /// What starts of the server differ by, as a percentage [default: 3%, said to be assumed]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub noise: Option<f64>,
+    /// Folder that holds the results folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim().parse::<f64>();
+    match number {
+        Ok(percent) if text.trim().ends_with('%') && percent.is_finite() && percent >= 0.0 => {
+            Ok(percent / 100.0)
+        }
+        _ => Err("write a percentage, such as 10%".to_owned()),
+    }
+}
+
 /// `prony sim`
 #[derive(Args, Debug)]
 pub struct SimArgs {
@@ -302,9 +436,9 @@ pub struct DoctorArgs {
 /// `--transport`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DoctorTransport {
-    /// prony's own, straight on TCP
+    /// prony's own, straight on TCP or TLS
     Lean,
-    /// reqwest, for proxies and TLS
+    /// reqwest
     Reqwest,
 }
 

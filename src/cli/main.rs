@@ -1,7 +1,10 @@
 use clap::Parser;
 
 use super::args::{Cli, Command};
-use super::{calibrate, check, completions, doctor, init, list, man, report, run, schema, sim};
+use super::{
+    baseline, calibrate, check, compare, completions, doctor, init, list, man, report, run, schema,
+    sim,
+};
 use crate::exit;
 
 /// Parses the process's arguments, does what they say and returns the exit code (see [`crate::exit`]).
@@ -17,6 +20,8 @@ fn command() -> i32 {
         Command::Check(args) => check::check(&args),
         Command::Calibrate(args) => calibrate::calibrate(*args),
         Command::Report(args) => report::report(&args),
+        Command::Baseline(args) => baseline::baseline(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),

@@ -2,8 +2,10 @@
 
 mod adhoc;
 mod args;
+mod baseline;
 mod calibrate;
 mod check;
+mod compare;
 mod completions;
 mod doctor;
 mod init;

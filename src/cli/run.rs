@@ -8,8 +8,8 @@ use super::suites::load_cases;
 use crate::exit;
 use crate::plan::Case;
 use crate::runner::{
-    Ci, Context, FailedCases, Interrupt, Limits, TestArguments, Wanted, finish, html_report,
-    new_nonce, resolved, run_cases, run_info, tell,
+    BaselineSettings, Ci, Context, FailedCases, Interrupt, Limits, TestArguments, Update, Wanted,
+    finish, html_report, in_ci, new_nonce, resolved, run_cases, run_info, tell,
 };
 
 /// `prony run`: suites in, verdicts out.
@@ -76,6 +76,15 @@ pub fn run(mut args: RunArgs) -> i32 {
     context.limits = Limits {
         max_time: args.max_time.map(|t| (t.written, began + t.duration)),
         fail_fast: args.fail_fast || arguments.fail_fast,
+    };
+    context.baselines = BaselineSettings {
+        folder: args.baselines.clone(),
+        variant: args.variant.clone(),
+        ci: args.ci || in_ci(),
+        update: args.update_baselines.as_deref().map(|which| match which {
+            "all" => Update::All,
+            _ => Update::Missing,
+        }),
     };
     let context = Arc::new(context);
     let outcome = match run_cases(cases, &context, &arguments) {

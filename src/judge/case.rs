@@ -2,8 +2,9 @@ use crate::metrics::{Unit, metric};
 use crate::plan::Case;
 use crate::result::{AssertionKind, AssertionResult, Warning};
 use crate::suite::assertion::{Assertion, CmpOp, Expr, ExprKind, MetricRef, PhaseRef, Quantity};
-use crate::suite::{LoadShape, Location, SlaAssertion, Undecided};
+use crate::suite::{KindPlan, LoadShape, Location, SlaAssertion, Undecided};
 
+use super::answers::{is_about_answers, judge_answers};
 use super::assertion::{Outcome, Policy, judge};
 use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
@@ -106,7 +107,19 @@ pub fn judge_at(input: JudgeInput<'_>, look: Look) -> Judged {
             ));
         }
     }
-    let (verdict, reason) = whole(&assertions, &conditions);
+    // Searches and sweeps go past what a target can do, to see what becomes of it there.
+    let steady_load = matches!(
+        input.case.scenario.plan,
+        KindPlan::One | KindPlan::Cache(_) | KindPlan::Disaggregation(_)
+    );
+    let found = input.found.filter(|_| assertions.is_empty());
+    let (verdict, reason) = if found.is_some_and(|f| !f.answers.is_empty()) {
+        (Verdict::Pass, None)
+    } else if steady_load {
+        whole(&assertions, &conditions)
+    } else {
+        whole(&assertions, &[])
+    };
     Judged {
         verdict,
         reason,
@@ -125,7 +138,11 @@ pub(super) fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
                  assertion,
                  location,
              }| {
-                let resolved = resolved(assertion, input);
+                let resolved = if is_about_answers(assertion) {
+                    Err("it is about the whole case".to_owned())
+                } else {
+                    resolved(assertion, input)
+                };
                 Claim {
                     phases: match &resolved {
                         Ok(resolved) => phases_of(resolved, input.phases),
@@ -139,7 +156,12 @@ pub(super) fn claims(input: &JudgeInput<'_>) -> Vec<Claim> {
             },
         )
         .collect();
-    for (i, phase) in input.phases.iter().enumerate() {
+    // A search has gone where things break, and says so itself.
+    let judged = match scenario.plan {
+        KindPlan::Search(_) => &[],
+        _ => input.phases,
+    };
+    for (i, phase) in judged.iter().enumerate() {
         let bounded = claims
             .iter()
             .any(|c| bounds_errors(&c.assertion) && c.phases.contains(&i));
@@ -258,10 +280,12 @@ fn with_asserted<T>(
             LoadShape::Concurrency(n) => Some(*n),
             LoadShape::Rate { .. } | LoadShape::Stages { .. } => None,
         },
-        timed: claims
-            .iter()
-            .filter(|c| c.phases.contains(&index))
-            .any(|c| !bounds_errors(&c.assertion)),
+        // What is compared with accepted results is measured in time, too.
+        timed: input.case.scenario.has_baseline()
+            || claims
+                .iter()
+                .filter(|c| c.phases.contains(&index))
+                .any(|c| !bounds_errors(&c.assertion)),
         compared: &|| {
             claims
                 .iter()
@@ -322,6 +346,9 @@ fn judge_claim(
         ..Outcome::blank(claim.assertion.op, claim.assertion.unit())
     };
     let mut outcome = match (&claim.resolved, claim.phases.as_slice()) {
+        _ if is_about_answers(&claim.assertion) => {
+            judge_answers(&claim.assertion, input.found, policy)
+        }
         (Err(reason), _) => error(reason.clone()),
         (Ok(_), []) => error("the assertion measures nothing".to_owned()),
         (Ok(assertion), _) => judge_on(claim, assertion, input, policy, prepared),

@@ -1,4 +1,4 @@
-use crate::plan::Case;
+use crate::plan::{Case, Found};
 use crate::record::RunRecords;
 use crate::result::{AssertionResult, ClientHealth, Warning};
 
@@ -13,6 +13,8 @@ pub struct JudgeInput<'a> {
     pub phases: &'a [JudgePhase<'a>],
     /// The phase that `at(knee)` means, where a sweep has one.
     pub knee: Option<&'a str>,
+    /// What the case answers as a whole, where it does.
+    pub found: Option<&'a Found>,
 }
 
 impl<'a> JudgeInput<'a> {
@@ -22,6 +24,7 @@ impl<'a> JudgeInput<'a> {
             case,
             phases,
             knee: None,
+            found: None,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Assertions → verdicts. A verdict is a function of the plan and of this case's records.
 
+mod against;
+mod answers;
 mod assertion;
 mod between_runs;
 mod blocks;
+mod bounds;
 mod case;
 mod compare;
 mod decide;
@@ -24,6 +27,7 @@ mod relative;
 mod scheduled;
 mod server;
 mod steady;
+mod swept;
 pub mod truth;
 mod validity;
 mod verdict;
@@ -46,7 +50,12 @@ mod test_support;
 #[cfg(test)]
 mod validity_tests;
 
+pub use against::{
+    AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
+    judge_against,
+};
 pub use assertion::source_of;
+pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};
 pub use compare::{
     ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
@@ -56,4 +65,5 @@ pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
 pub use noise::{MetricNoise, variance};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
+pub use swept::{Swept, swept};
 pub use verdict::Verdict;

@@ -121,6 +121,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         location: location("steady"),
         yaml: YAML.into(),
         kind: Kind::Latency,
+        plan: crate::suite::KindPlan::One,
         target: Target {
             url: TargetUrl::Sim(SimOverrides::default()),
             api: Api::Chat,
@@ -170,6 +171,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 location: location("ttft.p99 < …"),
             })
             .collect(),
+        baseline: Vec::new(),
         measure_only: false,
         confidence: 0.95,
         undecided: Undecided::Lean,

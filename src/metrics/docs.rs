@@ -30,10 +30,23 @@ const FUNCTIONS: &str = "\
 Bounds are over the metrics marked *in goodput*. A request has many values of `itl`: bound `itl.mean` or `itl.max`.
 ";
 
+const ANSWERS: &str = "
+## Answers of a whole case
+
+What [scenarios of some kinds](scenarios.md) find out from all of their phases together. They stand in assertions
+without a phase: `capacity >= 40/s`.
+
+| function | unit | meaning |
+| --- | --- | --- |
+| `speedup(n)` | ratio | Throughput at level *n* of a sweep over that at the lowest: tokens per second, where there are tokens, else requests per second. |
+| `efficiency(n)` | share | `speedup(n)` over *n* / lowest level: 100 % is linear. |
+
+";
+
 /// The whole of `docs/metrics.md`.
 pub fn markdown() -> String {
     let mut page = String::from(INTRODUCTION);
-    let measured = |m: &&MetricDef| !matches!(m.availability, Availability::Comes(_));
+    let measured = |m: &&MetricDef| m.is_of_a_phase();
     page.push_str("\n## Measured now\n\n");
     page.push_str("| metric | unit | better | values | by | in goodput | needs |\n");
     page.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
@@ -59,6 +72,22 @@ pub fn markdown() -> String {
             "\n### {}\n\n{}\n\nFormula: {}\n",
             metric.name, metric.meaning, metric.formula
         );
+    }
+    page.push_str(ANSWERS);
+    page.push_str("| metric | unit | better | meaning | formula | comes with |\n");
+    page.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    for metric in METRICS {
+        if let Availability::Answer(of) = metric.availability {
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} | {} | {of} |",
+                metric.name,
+                metric.unit.name(),
+                direction(metric),
+                metric.meaning,
+                metric.formula,
+            );
+        }
     }
     page.push_str("\n## Coming\n\nThese names are taken; an assertion over one is refused until it is measured.\n\n");
     page.push_str("| metric | unit | better | meaning | comes with |\n");

@@ -8,7 +8,7 @@ use super::histogram::histogram;
 use super::rates::{PhaseRates, phase_value};
 use super::samples::{PhaseSamples, visit};
 use super::server::server_metrics;
-use super::table::{Availability, METRICS, MetricDef, Shape};
+use super::table::{METRICS, MetricDef, Shape};
 
 /// The summary of one run: counts and metrics of its window, without histograms.
 ///
@@ -40,7 +40,7 @@ pub fn summarize_phase(runs: &[RunRecords], gpus: Option<u32>, interrupted: bool
     metrics.extend(
         METRICS
             .iter()
-            .filter(|m| !matches!(m.availability, Availability::Comes(_)))
+            .filter(|m| m.is_of_a_phase())
             .filter_map(|m| Some((m.name.to_owned(), summarize(m, &samples, &rates)?))),
     );
     metrics

@@ -67,6 +67,8 @@ pub enum Availability {
     Here,
     /// Only where the target states `gpus`.
     NeedsGpus,
+    /// A case answers it as a whole, where its kind does; the text says which.
+    Answer(&'static str),
     /// The name is taken; the text says what it comes with.
     Comes(&'static str),
 }
@@ -77,6 +79,14 @@ pub fn metric(name: &str) -> Option<&'static MetricDef> {
 }
 
 impl MetricDef {
+    /// Whether a phase has values of it: this version measures it, and it is no answer of a whole case.
+    pub fn is_of_a_phase(&self) -> bool {
+        matches!(
+            self.availability,
+            Availability::Here | Availability::NeedsGpus
+        )
+    }
+
     /// Whether it is counted from the time at which a request was due, which only an open loop has.
     pub fn needs_open_loop(&self) -> bool {
         matches!(
@@ -122,8 +132,10 @@ const TIMES: MetricDef = MetricDef {
     can_be_zero: false,
     ..SERVER
 };
-const CAPACITY: Availability = Availability::Comes("the capacity search (`search:`)");
-const CACHE: Availability = Availability::Comes("scenarios of kind `cache`");
+const CAPACITY: Availability = Availability::Answer("`search: { maximize: … }`");
+const SATURATION: Availability = Availability::Answer("`search: { saturate: … }`");
+const SWEEP: Availability = Availability::Answer("kind `scalability`");
+const CACHE: Availability = Availability::Answer("kind `cache`");
 
 /// Every metric that prony knows, in the order in which reports show them.
 pub static METRICS: &[MetricDef] = &[
@@ -176,7 +188,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::PerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Requests completed successfully inside the window, per second.",
         formula: "responses that ended well inside the window / window",
         ..BASE
@@ -186,7 +197,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Output tokens that arrived inside the window, whoever asked for them, per second.",
         formula: "output tokens in the window / window",
         ..BASE
@@ -196,7 +206,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Prompt tokens of the requests whose first token arrived inside the window, per second.",
         formula: "input tokens first answered in the window / window",
         ..BASE
@@ -206,7 +215,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "Input and output tokens per second together.",
         formula: "input_tokens_per_second + tokens_per_second",
         ..BASE
@@ -216,7 +224,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::PerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`throughput` divided by the target's `gpus`.",
         formula: "throughput / gpus",
         availability: Availability::NeedsGpus,
@@ -227,7 +234,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`tokens_per_second` divided by the target's `gpus`.",
         formula: "tokens_per_second / gpus",
         availability: Availability::NeedsGpus,
@@ -238,7 +244,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`input_tokens_per_second` divided by the target's `gpus`.",
         formula: "input_tokens_per_second / gpus",
         availability: Availability::NeedsGpus,
@@ -249,7 +254,6 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::TokensPerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`total_tokens_per_second` divided by the target's `gpus`.",
         formula: "total_tokens_per_second / gpus",
         availability: Availability::NeedsGpus,
@@ -491,8 +495,8 @@ pub static METRICS: &[MetricDef] = &[
         direction: Direction::Neutral,
         shape: Shape::Phase,
         can_be_zero: true,
-        meaning: "The hit ratio that the prompts allow.",
-        formula: "from the prompts",
+        meaning: "The share of prompt tokens that a perfect prefix cache would hold: prony made the prompts, and knows. Counted in whole blocks (`cache.block_size`, else as found out); for a cache that never forgets, or one of `cache.capacity` tokens that forgets what was used longest ago. Without a phase: of `warm`.",
+        formula: "blocks that stood in an earlier prompt · block size / prompt tokens",
         availability: CACHE,
         ..BASE
     },
@@ -502,8 +506,8 @@ pub static METRICS: &[MetricDef] = &[
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
         can_be_zero: true,
-        meaning: "Observed hit ratio against the ideal one.",
-        formula: "cache_hit_ratio / ideal_cache_hit_ratio",
+        meaning: "How much of what a perfect prefix cache would hold the server's did. Without a phase: of `warm`.",
+        formula: "cached tokens / prompt tokens / ideal_cache_hit_ratio",
         availability: CACHE,
         ..BASE
     },
@@ -513,8 +517,19 @@ pub static METRICS: &[MetricDef] = &[
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
         can_be_zero: true,
-        meaning: "The highest load at which the bounds hold.",
-        formula: "answer of `search:`",
+        meaning: "Requests per second at the highest load at which all bounds of `subject_to` hold: the rate itself, or, where `concurrency` is raised, the throughput there. 0 where they do not hold at the lowest load.",
+        formula: "where the isotonic fit of ln(value / limit) over the probes first reaches 0, for the bound that breaks first",
+        availability: CAPACITY,
+        ..BASE
+    },
+    MetricDef {
+        name: "capacity_concurrency",
+        unit: Unit::Count,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "The highest number of requests in flight at which all bounds of `subject_to` hold; where `concurrency` is raised.",
+        formula: "as `capacity`",
         availability: CAPACITY,
         ..BASE
     },
@@ -523,10 +538,75 @@ pub static METRICS: &[MetricDef] = &[
         unit: Unit::PerSecond,
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
-        can_be_zero: true,
         meaning: "`capacity` divided by the target's `gpus`.",
         formula: "capacity / gpus",
-        availability: CAPACITY,
+        availability: Availability::Answer(
+            "`search: { maximize: … }` where the target states `gpus`",
+        ),
+        ..BASE
+    },
+    MetricDef {
+        name: "saturation",
+        unit: Unit::PerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "The throughput past which more load brings no more: the most that the target does.",
+        formula: "the highest point of the isotonic fit of throughput over the probes",
+        availability: SATURATION,
+        ..BASE
+    },
+    MetricDef {
+        name: "saturation_concurrency",
+        unit: Unit::Count,
+        direction: Direction::Neutral,
+        shape: Shape::Phase,
+        meaning: "The fewest requests in flight with which throughput is within `precision` of `saturation`; where `concurrency` is raised.",
+        formula: "where the same fit first reaches (1 − precision) · saturation",
+        availability: SATURATION,
+        ..BASE
+    },
+    MetricDef {
+        name: "saturation_per_gpu",
+        unit: Unit::PerSecond,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "`saturation` divided by the target's `gpus`.",
+        formula: "saturation / gpus",
+        availability: Availability::Answer(
+            "`search: { saturate: … }` where the target states `gpus`",
+        ),
+        ..BASE
+    },
+    MetricDef {
+        name: "contention",
+        unit: Unit::Ratio,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "σ of the Universal Scalability Law over the levels of a sweep: the share of the work that cannot be done at the same time.",
+        formula: "least squares of ln X(N), X(N) = λN / (1 + σ(N − 1) + κN(N − 1)), σ and κ not negative",
+        availability: SWEEP,
+        ..BASE
+    },
+    MetricDef {
+        name: "coherency",
+        unit: Unit::Ratio,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "κ of the Universal Scalability Law: what each pays for every other one. Above 0, more load brings less throughput in the end.",
+        formula: "as `contention`",
+        availability: SWEEP,
+        ..BASE
+    },
+    MetricDef {
+        name: "peak_level",
+        unit: Unit::Count,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        meaning: "The level at which the Universal Scalability Law has its highest throughput; unbounded without coherency. Past the last level it is a prediction.",
+        formula: "√((1 − contention) / coherency)",
+        availability: SWEEP,
         ..BASE
     },
 ];

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::case::{Case, PhasePlan};
+use super::case::Case;
+use super::kinds;
 use super::procedure::Procedure;
-use super::rounds::{OnePhase, Rounds};
 use super::sequential::Sequential;
 use crate::suite::{Restart, Suite};
 use crate::text::slug;
@@ -15,6 +15,8 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
         let suite_hooks = Arc::new(suite.hooks.clone());
         let relative = suite.scenarios.iter().flat_map(|s| &s.sla);
         let relative = relative.filter(|a| a.assertion.is_relative()).count();
+        let accepted = suite.scenarios.iter().map(|s| s.baseline.len());
+        let relative = relative + accepted.sum::<usize>();
         for scenario in &suite.scenarios {
             cases.push(Case {
                 suite: suite.name.clone(),
@@ -22,11 +24,7 @@ pub fn expand(suites: &[Suite]) -> Vec<Case> {
                 slug: slug(&format!("{}::{}", suite.name, scenario.case)),
                 secrets: secrets.clone(),
                 suite_hooks: suite_hooks.clone(),
-                phases: vec![PhasePlan {
-                    requests: scenario.requests,
-                    duration: scenario.duration,
-                    ..PhasePlan::new("main", scenario.load.clone())
-                }],
+                phases: kinds::phases(scenario),
                 relative_in_suite: u32::try_from(relative).unwrap_or(u32::MAX),
                 scenario: Arc::new(scenario.clone()),
                 measured_by: None,
@@ -42,20 +40,14 @@ impl Case {
         if let Some(procedure) = &self.measured_by {
             return procedure.clone();
         }
+        if let Some(search) = self.search() {
+            return search;
+        }
         Arc::new(Sequential {
             rounds: self.rounds(),
             repeats: self.scenario.repeats,
             extend: self.scenario.extend,
             whole_repeats: self.compares(),
-        })
-    }
-
-    /// What one repeat of this kind of case consists of.
-    pub fn rounds(&self) -> Box<dyn Rounds> {
-        // Both kinds that run so far measure one phase; the others are refused with the suite.
-        Box::new(OnePhase {
-            phase: self.phases[0].clone(),
-            session_each: self.session_each(),
         })
     }
 
@@ -66,6 +58,7 @@ impl Case {
 
     /// Whether measured phases are compared.
     pub fn compares(&self) -> bool {
-        self.scenario.sla.iter().any(|a| a.assertion.is_relative())
+        let mut sla = self.scenario.sla.iter();
+        self.scenario.has_baseline() || sla.any(|a| a.assertion.is_relative())
     }
 }

@@ -1,23 +1,32 @@
 //! Scenario → case → phases, and the procedures that decide what is measured next.
 
+mod answer;
 mod calibration;
 mod case;
 mod describe;
 mod estimate;
 mod expand;
+mod found;
+mod kinds;
 mod procedure;
 #[cfg(test)]
 mod procedure_tests;
 mod rounds;
+mod search;
+#[cfg(test)]
+mod search_tests;
 mod sequential;
 
 pub use calibration::{Calibration, PAIR, PairRestart, Pairs, SIDE};
 pub use case::{Case, NamedTarget, PhasePlan, Role};
 pub use estimate::Estimate;
 pub use expand::expand;
+pub use found::{Answer, BoundSeen, Found, Held, Probe};
+pub use kinds::{ColdWarm, Levels};
 pub use procedure::{
     Evidence, Extended, Look, LookResult, Measure, MeasuredRun, Open, PhaseEvidence, Procedure,
     SoFar, Step,
 };
 pub use rounds::{Abba, FixedRepeats, OnePhase, Rounds};
+pub use search::LoadSearch;
 pub use sequential::Sequential;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::result::RunPart;
 
 use super::case::{PhasePlan, Role};
+use super::found::{BoundSeen, Found};
 
 /// What to measure next, as a pure function of what was measured so far and of what that shows.
 ///
@@ -54,6 +55,10 @@ impl Look {
 pub struct LookResult {
     /// Assertions that more data may still settle, or that are to be confirmed.
     pub open: Vec<Open>,
+    /// Of the bounds of a search, at the load of the evidence.
+    pub bounds: Vec<BoundSeen>,
+    /// Why the evidence proves nothing: the client was the limit.
+    pub invalid: Option<String>,
 }
 
 /// An assertion that is not settled.
@@ -102,7 +107,7 @@ pub struct MeasuredRun {
 }
 
 /// Which runs make up which phase, in the order of the report, and how they are to be judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// The phases.
     pub phases: Vec<PhaseEvidence>,
@@ -110,6 +115,8 @@ pub struct Evidence {
     pub look: Look,
     /// More was measured than planned, or was to be.
     pub extended: Option<Extended>,
+    /// What the procedure was looking for, and found.
+    pub found: Option<Found>,
 }
 
 /// A phase and its runs.
@@ -159,6 +166,7 @@ impl Evidence {
             phases,
             look: Look::ONLY,
             extended: None,
+            found: None,
         }
     }
 

@@ -82,6 +82,7 @@ fn carry_out(procedure: &dyn Procedure, world: &World) -> Done {
         }
         LookResult {
             open: world.open.clone(),
+            ..LookResult::default()
         }
     };
     loop {

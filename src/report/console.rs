@@ -97,6 +97,13 @@ pub fn failure(case: &CaseResult, pointers: Pointers<'_>, style: Style) -> Strin
         "run it again  {}",
         style.bold(&printable(&rerun_command(pointers.command, case)))
     ));
+    let candidate = case.baseline.as_ref().and_then(|b| b.candidate.as_ref());
+    if let Some(candidate) = candidate {
+        out.push(format!(
+            "accept it     {}",
+            style.bold(&printable(&candidate.accept))
+        ));
+    }
     if let Some(report) = pointers.report {
         out.push(format!("report        {report}#{}", case.slug));
     }
@@ -435,4 +442,22 @@ impl Lines {
         self.text.push_str(line.as_ref());
         self.text.push('\n');
     }
+}
+
+/// What a person can do about baselines that the run proposes; empty where it proposes none.
+pub fn proposals<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> String {
+    let mut out = Lines::new();
+    let proposed = cases.into_iter().filter_map(|case| {
+        let candidate = case.baseline.as_ref()?.candidate.as_ref()?;
+        Some((case.full_name(), candidate))
+    });
+    for (name, candidate) in proposed {
+        out.push(format!(
+            "baseline proposed ({}): {}; accept it: {}",
+            one_line(&candidate.why),
+            one_line(&name),
+            printable(&candidate.accept)
+        ));
+    }
+    out.text
 }

@@ -7,9 +7,10 @@ mod summary;
 pub use client::{ClientHealth, OwnError, Spread, Supply, Throttling};
 pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries};
 pub use summary::{
-    AskedAndGot, AssertionKind, AssertionResult, BaselineResult, CaseResult, Change, ChangeKind,
-    Distribution, Ending, ErrorCount, ExtensionResult, Histogram, Host, KnownIssueResult,
-    LengthSummary, LevelNoise, LoadResult, MetricSummary, Metrics, NoiseResult, PhaseResult,
-    RatioResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, ServerResult, Source,
-    TokenLengths, Value, Warning,
+    AnswerResult, AskedAndGot, AssertionKind, AssertionResult, BaselineResult, BaselineStanding,
+    CandidateResult, CaseResult, Change, ChangeKind, Distribution, Ending, ErrorCount,
+    ExtensionResult, Histogram, Host, KnownIssueResult, LengthSummary, LevelNoise, LoadResult,
+    MetricSummary, Metrics, NoiseResult, PhaseResult, ProbeResult, RatioResult, RequestCounts,
+    RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, ServerResult, Source, TokenLengths, Value,
+    Warning,
 };

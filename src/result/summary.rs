@@ -91,6 +91,12 @@ pub struct CaseResult {
     pub phases: Vec<PhaseResult>,
     /// Assertions in the order of the suite, the implicit error bound last.
     pub assertions: Vec<AssertionResult>,
+    /// What the case answers as a whole, such as its capacity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerResult>,
+    /// The loads that a search tried, in the order in which it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<ProbeResult>,
     /// Against the accepted baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineResult>,
@@ -131,6 +137,40 @@ pub struct ExtensionResult {
     pub because_of: Vec<String>,
     /// In one line.
     pub text: String,
+}
+
+/// An answer of a whole case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnswerResult {
+    /// The metric, such as `capacity`.
+    pub name: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// The answer; null: without bound.
+    pub value: Option<f64>,
+    /// Two one-sided confidence bounds; null: without bound.
+    pub interval: [Option<f64>; 2],
+}
+
+/// A load that a search tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeResult {
+    /// Its phase.
+    pub phase: String,
+    /// Requests per second, or requests in flight.
+    pub level: f64,
+    /// Whether it counted as holding what was asked for.
+    pub held: bool,
+    /// Whether the data could tell; otherwise what was observed counted.
+    pub decided: bool,
+    /// Runs that it took.
+    pub runs: u32,
+    /// What did not hold, as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broke: Vec<String>,
+    /// Requests completed per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<f64>,
 }
 
 /// A failure that people know of.
@@ -576,6 +616,42 @@ pub struct BaselineResult {
     pub identity: BTreeMap<String, String>,
     /// Metric by metric.
     pub changes: Vec<Change>,
+    /// Whether there was something to compare with.
+    #[serde(default)]
+    pub standing: BaselineStanding,
+    /// Why there was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The accepted file, or the one that would be it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What the run proposes in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateResult>,
+}
+
+/// Whether there was an accepted baseline to compare with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineStanding {
+    /// There was.
+    #[default]
+    Compared,
+    /// Nothing was accepted yet.
+    Missing,
+    /// What was accepted is something else.
+    NotComparable,
+}
+
+/// A baseline that a run proposes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CandidateResult {
+    /// Why: `new`, `regressed`, `improved`, `not comparable`, `unchanged`.
+    pub why: String,
+    /// The file in the results folder.
+    pub file: String,
+    /// The command that accepts it.
+    pub accept: String,
 }
 
 /// One metric against its baseline.
@@ -591,6 +667,27 @@ pub struct Change {
     pub interval: [Option<f64>; 2],
     /// Tolerance as a share.
     pub tolerance: Option<f64>,
+    /// Tolerance in the metric's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// Unit of the values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// Accepted value: geometric mean of the runs, arithmetic where differences are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<f64>,
+    /// The same of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<f64>,
+    /// Every accepted run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_runs: Vec<Option<f64>>,
+    /// Every run of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed_runs: Vec<Option<f64>>,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What happened to a metric.
@@ -607,4 +704,17 @@ pub enum ChangeKind {
     Undecided,
     /// The identities differ.
     NotComparable,
+}
+
+impl ChangeKind {
+    /// In words: `within tolerance`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChangeKind::Regressed => "regressed",
+            ChangeKind::Improved => "improved",
+            ChangeKind::WithinTolerance => "within tolerance",
+            ChangeKind::Undecided => "undecided",
+            ChangeKind::NotComparable => "not comparable",
+        }
+    }
 }

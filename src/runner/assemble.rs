@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::health::{ClientOfRun, with_client_series};
+use crate::judge::JudgePhase;
 use crate::metrics::{
     PhaseSamples, counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
     token_lengths,
@@ -41,6 +42,17 @@ pub struct MeasuredPhase {
 }
 
 impl MeasuredPhase {
+    /// The phase as the judge sees it.
+    pub fn judged(&self) -> JudgePhase<'_> {
+        JudgePhase {
+            name: &self.name,
+            runs: &self.runs,
+            health: &self.health,
+            gpus: self.gpus,
+            interrupted: self.interrupted,
+        }
+    }
+
     /// The time series of its runs.
     pub fn series(&self) -> Vec<RunSeries> {
         let series = |(i, run): (usize, &RunRecords)| {

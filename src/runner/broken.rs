@@ -68,6 +68,8 @@ fn result_of(name: &str, problems: &[Diagnostic]) -> CaseResult {
         yaml: String::new(),
         phases: Vec::new(),
         assertions: Vec::new(),
+        answers: Vec::new(),
+        path: Vec::new(),
         baseline: None,
         notes: problems.iter().map(|d| d.render(false)).collect(),
         unfinished: false,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::arguments::TestArguments;
+use super::baselines::{BaselineSettings, in_ci};
 use super::ci::Ci;
 use super::context::Context;
 use super::discover::{PROJECT_FILE, discover, find_project};
@@ -63,6 +64,7 @@ pub struct Harness {
     paths: Vec<PathBuf>,
     built: Vec<builder::Suite>,
     results: PathBuf,
+    baselines: PathBuf,
     target: Option<String>,
     seed: Option<u64>,
     labels: BTreeMap<String, String>,
@@ -85,6 +87,7 @@ impl Harness {
             paths: Vec::new(),
             built: suites.into_iter().collect(),
             results: PathBuf::from("results"),
+            baselines: BaselineSettings::default().folder,
             target: None,
             seed: None,
             labels: BTreeMap::new(),
@@ -110,6 +113,13 @@ impl Harness {
     #[must_use]
     pub fn results(mut self, folder: impl Into<PathBuf>) -> Self {
         self.results = folder.into();
+        self
+    }
+
+    /// The folder of accepted results; `baselines` otherwise.
+    #[must_use]
+    pub fn baselines(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.baselines = folder.into();
         self
     }
 
@@ -183,7 +193,7 @@ impl Harness {
         if let Some(id) = invocation::nextest_run(&invocation::env) {
             info.id = id;
         }
-        let context = Arc::new(Context::new(
+        let mut context = Context::new(
             self.results,
             info,
             resolved(&suites),
@@ -191,7 +201,13 @@ impl Harness {
             self.virtual_time
                 .unwrap_or_else(|| invocation::env("PRONY_VIRTUAL").is_none_or(|v| v != "0")),
             interrupt,
-        ));
+        );
+        context.baselines = BaselineSettings {
+            folder: self.baselines,
+            ci: in_ci(),
+            ..BaselineSettings::default()
+        };
+        let context = Arc::new(context);
         let mut tests: Vec<Test> = broken
             .into_iter()
             .map(|b| broken::test_of(b, &context, &ci))

@@ -1,19 +1,28 @@
 use std::borrow::Cow;
 
 use super::assemble::MeasuredPhase;
+use super::baselines::CaseBaseline;
+use super::context::Context;
 use super::live::shown;
 use super::noise::noise_of;
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of};
-use crate::plan::{Case, Evidence, Extended, PhasePlan, Role};
+use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of, swept};
+use crate::metrics::metric;
+use crate::plan::{Answer, Case, Evidence, Extended, Found, PhasePlan, Probe, Role};
 use crate::result::{
-    CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
-    RequestCounts, TokenLengths, Warning,
+    AnswerResult, CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics,
+    PhaseResult, ProbeResult, RequestCounts, TokenLengths, Warning,
 };
+use crate::stats::Bounds;
 use crate::suite::LoadShape;
 use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
-pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> CaseResult {
+pub fn judged(
+    case: &Case,
+    phases: &[MeasuredPhase],
+    evidence: &Evidence,
+    against: Option<(&CaseBaseline, &Context)>,
+) -> CaseResult {
     let mut result = blank(case, Verdict::Error);
     result.phases = phases.iter().map(MeasuredPhase::result).collect();
     if phases.iter().any(|p| p.interrupted) {
@@ -21,17 +30,33 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
             Some("interrupted: what was measured is kept, nothing was judged".to_owned());
         return result;
     }
-    let inputs: Vec<JudgePhase<'_>> = phases
-        .iter()
-        .map(|p| JudgePhase {
-            name: &p.name,
-            runs: &p.runs,
-            health: &p.health,
-            gpus: p.gpus,
-            interrupted: p.interrupted,
-        })
-        .collect();
-    let judged = judge_at(JudgeInput::new(case, &inputs), evidence.look);
+    let inputs: Vec<JudgePhase<'_>> = phases.iter().map(MeasuredPhase::judged).collect();
+    let swept = swept(case, &inputs);
+    let found = swept.as_ref().map(|s| &s.found).or(evidence.found.as_ref());
+    let found = found.map(|found| per_gpu(found, case.scenario.target.gpus));
+    let found = found.as_ref();
+    let input = JudgeInput {
+        knee: swept.as_ref().and_then(|s| s.knee.as_deref()),
+        found,
+        ..JudgeInput::new(case, &inputs)
+    };
+    let judged = match against {
+        Some((baseline, context)) => {
+            let model = |name: Option<&str>| model_of(case, phases, name);
+            let against = baseline.judge(input, context, evidence.look, model);
+            result.baseline = Some(against.baseline);
+            against.judged
+        }
+        None => judge_at(input, evidence.look),
+    };
+    if let Some(found) = found {
+        result.answers = found.answers.iter().filter_map(answer).collect();
+        result.path = found.path.iter().map(probe).collect();
+        result.notes.extend(found.notes.iter().cloned());
+    }
+    if let Some(knee) = swept.as_ref().and_then(|s| s.knee.as_ref()) {
+        result.notes.push(format!("the knee is `{knee}`"));
+    }
     for (phase, noise) in result
         .phases
         .iter_mut()
@@ -49,6 +74,62 @@ pub fn judged(case: &Case, phases: &[MeasuredPhase], evidence: &Evidence) -> Cas
         }
     }
     result
+}
+
+/// What was found, and the same for each GPU where their number is known.
+fn per_gpu(found: &Found, gpus: Option<u32>) -> Found {
+    let mut all = found.clone();
+    let pairs = [
+        ("capacity", "capacity_per_gpu"),
+        ("saturation", "saturation_per_gpu"),
+    ];
+    for (name, per_gpu) in pairs {
+        if let (Some(answer), Some(gpus)) = (found.answer(name), gpus) {
+            let by = |x: f64| x / f64::from(gpus);
+            all.answers.push(Answer {
+                name: per_gpu,
+                value: by(answer.value),
+                bounds: Bounds {
+                    lower: by(answer.bounds.lower),
+                    upper: by(answer.bounds.upper),
+                },
+            });
+        }
+    }
+    all
+}
+
+/// An answer of the whole case.
+fn answer(a: &Answer) -> Option<AnswerResult> {
+    let finite = |x: f64| Some(x).filter(|x| x.is_finite());
+    Some(AnswerResult {
+        name: a.name.to_owned(),
+        unit: metric(a.name)?.unit,
+        value: finite(a.value),
+        interval: [finite(a.bounds.lower), finite(a.bounds.upper)],
+    })
+}
+
+/// A load that a search tried.
+fn probe(p: &Probe) -> ProbeResult {
+    ProbeResult {
+        phase: p.phase.clone(),
+        level: p.level,
+        held: p.held.counts(),
+        decided: !p.held.is_open(),
+        runs: p.runs,
+        broke: p.broke.clone(),
+        throughput: p.throughput,
+    }
+}
+
+/// The model that the target called `name` was asked for.
+pub fn model_of(case: &Case, phases: &[MeasuredPhase], name: Option<&str>) -> Option<String> {
+    let at = |p: &&MeasuredPhase| {
+        let plan = case.phases.iter().find(|plan| plan.name == p.name);
+        plan.and_then(PhasePlan::target_name) == name
+    };
+    phases.iter().find(at).and_then(|p| p.model.clone())
 }
 
 /// That, and why, more was measured than planned.
@@ -232,6 +313,13 @@ pub fn redacted(mut result: CaseResult, redactor: &Redactor) -> CaseResult {
         clean(&mut extended.text);
         extended.because_of.iter_mut().for_each(clean);
     }
+    if let Some(baseline) = &mut result.baseline {
+        baseline.reason.iter_mut().for_each(clean);
+        baseline.identity.values_mut().for_each(clean);
+        for change in &mut baseline.changes {
+            change.reason.iter_mut().for_each(clean);
+        }
+    }
     for assertion in &mut result.assertions {
         clean(&mut assertion.text);
         assertion.reason.iter_mut().for_each(clean);
@@ -253,6 +341,8 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         yaml: case.scenario.yaml.clone(),
         phases: Vec::new(),
         assertions: Vec::new(),
+        answers: Vec::new(),
+        path: Vec::new(),
         baseline: None,
         notes: Vec::new(),
         extended: None,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use super::baselines::BaselineSettings;
 use super::folder::ResultsFolder;
 use super::interrupt::Interrupt;
 use super::launch::LaunchPool;
@@ -59,6 +60,8 @@ pub struct Context {
     pub interrupt: Arc<Interrupt>,
     /// When cases are no longer started.
     pub limits: Limits,
+    /// How accepted results are dealt with.
+    pub baselines: BaselineSettings,
     /// Targets that outlive a case.
     pub launched: LaunchPool,
     /// Hooks of whole suites.
@@ -88,6 +91,7 @@ impl Context {
             virtual_time,
             interrupt,
             limits: Limits::default(),
+            baselines: BaselineSettings::default(),
             launched: LaunchPool::default(),
             suites: SuiteGate::default(),
             ended: Mutex::new(Vec::new()),

@@ -127,6 +127,11 @@ fn say(
         text.push_str(&console::summary_line(result, style));
         text.push('\n');
     }
+    let own = result
+        .cases
+        .iter()
+        .filter(|case| ended.iter().any(|e| e.slug == case.slug));
+    text.push_str(&console::proposals(own));
     let report = folder.path().join("report.html");
     text.push_str(&format!("report: {}\n", report.display()));
     if outcome.json {

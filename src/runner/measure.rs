@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::select;
 
 use super::assemble::MeasuredPhase;
+use super::baselines::CaseBaseline;
 use super::case_result;
 use super::collected::Collected;
 use super::context::Context;
+use super::folder::ResultsFolder;
 use super::harness::exit_code;
 use super::live::{NotMeasured, RealWorld, VirtualWorld, World};
 use super::one_run::measure_one;
@@ -17,9 +19,11 @@ use super::sessions::Sessions;
 use super::time_limit::TimeLimit;
 use super::tokens::TokenModels;
 use crate::driver::{Driver, RealDriver, VirtualDriver};
-use crate::judge::{JudgeInput, Verdict, judge_at};
+use crate::exit;
+use crate::judge::{JudgeInput, Verdict, bounds_at, judge_at, swept};
 use crate::plan::{Case, Evidence, LookResult, MeasuredRun, Open, SoFar, Step};
 use crate::result::{AssertionKind, CaseResult, CaseSeries, PhaseSeries};
+use crate::suite::{Goal, KindPlan, Search};
 
 /// Measures a case from its first run to its verdict, and writes everything to the results folder.
 pub fn run_case(case: &Case, context: &Context) -> CaseResult {
@@ -48,45 +52,64 @@ pub fn run_case(case: &Case, context: &Context) -> CaseResult {
         }
     };
     let limit = TimeLimit::new(case, context);
-    let (mut result, series) = if context.is_virtual(case) {
+    let baseline = match CaseBaseline::of(case, context) {
+        Ok(baseline) => baseline,
+        Err(e) => {
+            context.note_internal(format!("cannot read baselines: {e}"));
+            let result = case_result::not_measured(case, &format!("cannot read baselines: {e}"));
+            context.note_ended(&result, exit_code(&result));
+            return result;
+        }
+    };
+    let kept = Kept {
+        case,
+        context,
+        folder,
+        limit: &limit,
+        baseline: baseline.as_ref(),
+    };
+    let (mut result, series, code) = if context.is_virtual(case) {
         let driver = VirtualDriver::new();
         let sessions = Sessions::<VirtualWorld>::new(case, context, folder);
-        let (mut result, series) = measured_by(sessions, case, &limit, |sessions| {
-            Ok(driver.block_on(measure_all(
-                driver.clone(),
-                case,
-                context,
-                &limit,
-                &records,
-                sessions,
-            )))
+        let (mut result, series, code) = measured_by(sessions, kept, |sessions| {
+            Ok(driver.block_on(measure_all(driver.clone(), kept, &records, sessions)))
         });
         result.duration_s = driver.now() as f64 / 1e9;
-        (result, series)
+        (result, series, code)
     } else {
         let sessions = Sessions::<RealWorld>::new(case, context, folder);
-        let (mut result, series) = measured_by(sessions, case, &limit, |sessions| {
-            RealDriver::run(|driver| measure_all(driver, case, context, &limit, &records, sessions))
+        let (mut result, series, code) = measured_by(sessions, kept, |sessions| {
+            RealDriver::run(|driver| measure_all(driver, kept, &records, sessions))
         });
         result.duration_s = began.elapsed().as_secs_f64();
-        (result, series)
+        (result, series, code)
     };
     case_result::note_known_issue(case, &mut result, context.today());
     let result = clean(result);
-    context.note_ended(&result, exit_code(&result));
+    context.note_ended(&result, exit::stronger(exit_code(&result), code));
     if let Err(e) = folder.end_case(&result, &series) {
         context.note_internal(format!("cannot write results: {e}"));
     }
     result
 }
 
-/// What came of a case that `measure` measures in `sessions`.
+/// What stays the same while a case is measured, whatever its world.
+#[derive(Clone, Copy)]
+struct Kept<'a> {
+    case: &'a Case,
+    context: &'a Context,
+    folder: &'a ResultsFolder,
+    limit: &'a TimeLimit,
+    baseline: Option<&'a CaseBaseline>,
+}
+
+/// What came of a case that `measure` measures in `sessions`, and the exit code that its baseline asks
+/// for by itself.
 fn measured_by<W: World>(
     mut sessions: Sessions<'_, W>,
-    case: &Case,
-    limit: &TimeLimit,
+    kept: Kept<'_>,
     measure: impl FnOnce(&mut Sessions<'_, W>) -> std::io::Result<Measured>,
-) -> (CaseResult, CaseSeries) {
+) -> (CaseResult, CaseSeries, i32) {
     // A panic is prony's own failure; what the case has started ends all the same, and `after` is done.
     let measured = catch_unwind(AssertUnwindSafe(|| measure(&mut sessions)));
     let after = sessions.finish();
@@ -100,8 +123,8 @@ fn measured_by<W: World>(
         Err(panic) => resume_unwind(panic),
     };
     let interrupted = measured.phases.iter().any(|p| p.interrupted);
-    let (mut result, series) = judged(case, measured);
-    if interrupted && let Some(used_up) = limit.used_up() {
+    let (mut result, series, code) = judged(kept, measured);
+    if interrupted && let Some(used_up) = kept.limit.used_up() {
         result.reason = Some(format!(
             "{used_up}: what was measured is kept, nothing was judged"
         ));
@@ -110,7 +133,7 @@ fn measured_by<W: World>(
         case_result::also_error(&mut result, reason);
     }
     result.notes.extend(sessions.notes());
-    (result, series)
+    (result, series, code)
 }
 
 /// What was measured of a case, and how that ended.
@@ -129,7 +152,8 @@ enum Ending {
     Failed(String),
 }
 
-fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
+fn judged(kept: Kept<'_>, measured: Measured) -> (CaseResult, CaseSeries, i32) {
+    let Kept { case, context, .. } = kept;
     let phases = measured.phases;
     let series = CaseSeries {
         slug: case.slug.clone(),
@@ -141,31 +165,37 @@ fn judged(case: &Case, measured: Measured) -> (CaseResult, CaseSeries) {
             })
             .collect(),
     };
-    let result = match measured.ending {
-        Ending::Regular => case_result::judged(case, &phases, &measured.evidence),
+    let against = kept.baseline.map(|baseline| (baseline, context));
+    let mut result = match measured.ending {
+        Ending::Regular => case_result::judged(case, &phases, &measured.evidence, against),
         Ending::Died(reason) => case_result::died(case, &phases, &reason),
         Ending::Failed(reason) => case_result::broken_off(case, &phases, &reason),
     };
-    (result, series)
+    let mut code = exit::OK;
+    if let Some(baseline) = kept.baseline {
+        let proposed = baseline.conclude(case, context, kept.folder, &phases, &mut result);
+        code = proposed.unwrap_or_else(|e| {
+            context.note_internal(format!("cannot write the proposed baseline: {e}"));
+            exit::OK
+        });
+    }
+    (result, series, code)
 }
 
 /// The one measuring loop: asks the procedure what to measure next until it is done, whatever the
 /// kind of case. What was measured before something went wrong is kept.
 async fn measure_all<W: World>(
     driver: W::Driver,
-    case: &Case,
-    context: &Context,
-    limit: &TimeLimit,
+    kept: Kept<'_>,
     records: &Path,
     sessions: &mut Sessions<'_, W>,
 ) -> Measured {
-    limit.start(&driver);
+    kept.limit.start(&driver);
+    let case = kept.case;
     let mut collected = Collected::default();
     let around = Around {
         driver,
-        case,
-        context,
-        limit,
+        kept,
         records,
     };
     let (evidence, ending) = measure_runs(&around, sessions, &mut collected)
@@ -184,9 +214,7 @@ async fn measure_all<W: World>(
 /// What stays the same while a case is measured.
 struct Around<'a, D> {
     driver: D,
-    case: &'a Case,
-    context: &'a Context,
-    limit: &'a TimeLimit,
+    kept: Kept<'a>,
     records: &'a Path,
 }
 
@@ -197,11 +225,15 @@ async fn measure_runs<W: World>(
 ) -> Result<(Evidence, Ending), NotMeasured> {
     let Around {
         driver,
+        kept,
+        records,
+    } = around;
+    let Kept {
         case,
         context,
         limit,
-        records,
-    } = around;
+        ..
+    } = *kept;
     let entries = prompts_of(&case.scenario.prompts.source)
         .map_err(|problem| NotMeasured(problem.message))?;
     let procedure = case.procedure();
@@ -212,7 +244,7 @@ async fn measure_runs<W: World>(
         let elapsed = Duration::from_nanos(driver.now().saturating_sub(began));
         let so_far = SoFar {
             runs: &collected.runs,
-            look: &|evidence| looks.at(evidence, || look(case, collected, evidence)),
+            look: &|evidence| looks.at(evidence, || look(*kept, collected, evidence, sessions)),
             elapsed,
             left: limit.left(elapsed, context),
         };
@@ -264,9 +296,48 @@ fn is_whole(evidence: &Evidence, runs: &[MeasuredRun]) -> bool {
 }
 
 /// What the judge says of `evidence`, as procedures want to know it.
-fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
+fn look<W: World>(
+    kept: Kept<'_>,
+    collected: &Collected,
+    evidence: &Evidence,
+    sessions: &Sessions<'_, W>,
+) -> LookResult {
+    let case = kept.case;
+    if let KindPlan::Search(Search {
+        goal: Goal::Capacity { subject_to },
+        ..
+    }) = &case.scenario.plan
+    {
+        let seen = collected.look(case, evidence, |phases| {
+            bounds_at(case, subject_to, phases, evidence.look)
+        });
+        return match seen {
+            Ok(bounds) => LookResult {
+                bounds,
+                ..LookResult::default()
+            },
+            Err(why) => LookResult {
+                invalid: Some(why),
+                ..LookResult::default()
+            },
+        };
+    }
     let judged = collected.look(case, evidence, |phases| {
-        judge_at(JudgeInput::new(case, phases), evidence.look)
+        let swept = swept(case, phases);
+        let input = JudgeInput {
+            knee: swept.as_ref().and_then(|s| s.knee.as_deref()),
+            found: swept.as_ref().map(|s| &s.found),
+            ..JudgeInput::new(case, phases)
+        };
+        match kept.baseline {
+            Some(baseline) => {
+                let model = |name: Option<&str>| sessions.about(name).1;
+                baseline
+                    .judge(input, kept.context, evidence.look, model)
+                    .judged
+            }
+            None => judge_at(input, evidence.look),
+        }
     });
     // What fails anyhow, or cannot be judged, is not helped by more data.
     let beyond_help = judged.assertions.iter().any(|a| {
@@ -287,6 +358,7 @@ fn look(case: &Case, collected: &Collected, evidence: &Evidence) -> LookResult {
     });
     LookResult {
         open: open.collect(),
+        ..LookResult::default()
     }
 }
 

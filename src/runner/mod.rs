@@ -3,6 +3,7 @@
 
 mod arguments;
 mod assemble;
+mod baselines;
 mod broken;
 mod cargo;
 mod case_result;
@@ -40,6 +41,9 @@ mod tokens;
 mod watch;
 
 pub use arguments::{ArgumentsRefused, TestArguments};
+pub use baselines::{
+    BaselineSettings, Candidates, Entry, Store, Update, candidates_of, full_slug, identity, in_ci,
+};
 pub use cargo::{Harness, harness};
 pub use ci::Ci;
 pub use context::{Context, Ended, Limits, Skip};

@@ -11,7 +11,7 @@ pub mod face;
 pub mod model;
 pub mod server;
 
-pub use config::{PRESETS, PresetInfo, SimConfig, SimConfigError};
+pub use config::{DEFAULT_PRESET, PRESETS, PresetInfo, SimConfig, SimConfigError};
 pub use face::{ExchangeId, Face, Head, Output, Piece};
 pub use model::{Engine, EngineEvent, EngineRequest, RequestId};
 pub use server::SimServer;

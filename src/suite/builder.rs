@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::diagnostic::Diagnostic;
+use super::kinds::{Goal, KindPlan, Search};
 use super::loader::{LoadOptions, SuiteInput, load};
 use super::model;
 use super::source::{Location, SourceFile, Span};
@@ -276,8 +277,18 @@ impl Suite {
             if let model::PromptSource::File { location, .. } = &mut scenario.prompts.source {
                 *location = written.place(location);
             }
-            for sla in &mut scenario.sla {
+            let bounds = match &mut scenario.plan {
+                KindPlan::Search(Search {
+                    goal: Goal::Capacity { subject_to },
+                    ..
+                }) => subject_to.as_mut_slice(),
+                _ => &mut [],
+            };
+            for sla in scenario.sla.iter_mut().chain(bounds) {
                 sla.location = written.place(&sla.location);
+            }
+            for rule in &mut scenario.baseline {
+                rule.location = written.place(&rule.location);
             }
         }
         suite
@@ -357,6 +368,31 @@ impl Scenario {
         Self::of(name, "throughput".into(), &call)
     }
 
+    /// Levels of a [`sweep`](Self::sweep) against each other.
+    #[track_caller]
+    pub fn scalability(name: impl Into<String>) -> Self {
+        let name = Json::from(name.into());
+        let call = Call::new(Caller::caller(), "Scenario::scalability", &[&name]);
+        Self::of(name, "scalability".into(), &call)
+    }
+
+    /// A cold against a warm prefix cache.
+    #[track_caller]
+    pub fn cache(name: impl Into<String>) -> Self {
+        let name = Json::from(name.into());
+        let call = Call::new(Caller::caller(), "Scenario::cache", &[&name]);
+        Self::of(name, "cache".into(), &call)
+    }
+
+    /// Two [`targets`](Self::targets) against each other, or long prompts against a steady load
+    /// ([`interference`](Self::interference)).
+    #[track_caller]
+    pub fn disaggregation(name: impl Into<String>) -> Self {
+        let name = Json::from(name.into());
+        let call = Call::new(Caller::caller(), "Scenario::disaggregation", &[&name]);
+        Self::of(name, "disaggregation".into(), &call)
+    }
+
     fn of(name: Json, kind: Json, call: &Call) -> Self {
         let entry = |key: &str, value| Entry {
             path: vec![key.to_owned()],
@@ -403,6 +439,37 @@ impl Scenario {
     #[track_caller]
     pub fn start(self, start: impl Into<Value>) -> Self {
         self.with("start", &["load", "start"], start.into())
+    }
+
+    /// Looks for a load, in kind `throughput`: a [`Value::map`] with `maximize` or `saturate`, `from`,
+    /// `to` and what else stands under `search:` in a suite.
+    #[must_use]
+    #[track_caller]
+    pub fn search(self, search: impl Into<Value>) -> Self {
+        self.with("search", &["search"], search.into())
+    }
+
+    /// Levels, in kind `scalability`: a [`Value::map`] with `concurrency`, `rate` or `replicas`, and
+    /// what else stands under `sweep:` in a suite.
+    #[must_use]
+    #[track_caller]
+    pub fn sweep(self, sweep: impl Into<Value>) -> Self {
+        self.with("sweep", &["sweep"], sweep.into())
+    }
+
+    /// Two targets, in kind `disaggregation`: a [`Value::map`] from the names of their phases.
+    #[must_use]
+    #[track_caller]
+    pub fn targets(self, targets: impl Into<Value>) -> Self {
+        self.with("targets", &["targets"], targets.into())
+    }
+
+    /// Long prompts beside the load, in kind `disaggregation`: a [`Value::map`] with `rate` and
+    /// `input_tokens`.
+    #[must_use]
+    #[track_caller]
+    pub fn interference(self, interference: impl Into<Value>) -> Self {
+        self.with("interference", &["interference"], interference.into())
     }
 
     /// The window ends after that many requests.
@@ -467,6 +534,23 @@ impl Scenario {
         let call = Call::new(Caller::caller(), "sla", &[&value]);
         self.sla.push((value, call));
         self
+    }
+
+    /// How much worse than the accepted results a metric may be: `baseline("ttft.p99", "15%")`,
+    /// `baseline("error_rate", "+1pt")`. Each call adds one.
+    #[must_use]
+    #[track_caller]
+    pub fn baseline(self, metric: impl Into<String>, tolerance: impl Into<Value>) -> Self {
+        let (metric, value) = (metric.into(), tolerance.into().0);
+        self.push(Entry {
+            call: Call::new(
+                Caller::caller(),
+                "baseline",
+                &[&Json::from(metric.clone()), &value],
+            ),
+            path: vec!["baseline".to_owned(), metric],
+            value,
+        })
     }
 
     /// The scenario asserts nothing.

@@ -16,14 +16,9 @@ pub(super) enum Place {
     Other,
 }
 
-const SEARCH: &str = "the search for the highest load";
-const BASELINES: &str = "the comparison with accepted results";
-
-const SETTINGS: [(&str, &str); 5] = [
-    ("baseline", BASELINES),
-    ("search", SEARCH),
-    ("sweep", "kind `scalability`"),
-    ("targets", "kind `disaggregation`"),
+const SETTINGS: [(&str, &str); 3] = [
+    ("cache", "kind `cache`"),
+    ("interference", "long prompts beside a steady load"),
     ("checks", "content checks"),
 ];
 
@@ -48,7 +43,6 @@ pub(super) fn stands_for(key: &str) -> Option<&'static str> {
     Some(match key {
         "search" | "sweep" | "trace" => "load",
         "targets" => "target",
-        "baseline" => "sla",
         _ => return None,
     })
 }
@@ -72,12 +66,16 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "tokenizer" => "in a scenario, under `defaults:` or under `target:`",
         "sla" | "load" | "prompts" | "requests" | "duration" | "warmup" | "drain" | "repeats"
         | "timeouts" | "kind" | "seed" | "confidence" | "undecided" | "allow_errors"
-        | "measure_only" | "client" | "restart" | "between" | "timeout" | "skip"
+        | "measure_only" | "client" | "baseline" | "restart" | "between" | "timeout" | "skip"
         | "known_issue" => "in a scenario or under `defaults:`",
         "name" | "matrix" => "in a scenario",
+        "maximize" | "saturate" | "subject_to" | "precision" | "budget" => "under `search:`",
+        "replicas" | "mode" | "order" | "idle" | "scale" => "under `sweep:`",
+        "flush" | "block_size" | "capacity" => "under `cache:`",
         "include" | "exclude" => "under `matrix:`",
         "until" => "under `known_issue:`",
-        "targets" | "profiles" => "in `prony.yaml`, beside the folder of suites",
+        "targets" => "in a scenario of kind `disaggregation`, or in `prony.yaml`",
+        "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
         "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" => "under `client:`",
@@ -104,9 +102,7 @@ pub(super) fn prompts(name: &str) -> Option<&'static str> {
 /// What a kind comes with, where this version does not run it.
 pub(super) fn kind(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::Latency | Kind::Throughput => None,
-        Kind::Scalability => Some("sweeps over load levels and replicas"),
         Kind::Cache => Some("cold and warm phases"),
-        Kind::Disaggregation => Some("scenarios of several targets"),
+        Kind::Latency | Kind::Throughput | Kind::Scalability | Kind::Disaggregation => None,
     }
 }

@@ -118,7 +118,7 @@ impl Load {
     }
 }
 
-fn count(node: &Node, problems: &mut Problems) -> Option<Placed<u32>> {
+pub(super) fn count(node: &Node, problems: &mut Problems) -> Option<Placed<u32>> {
     let count = problems.typed::<u32>(node)?;
     in_range(count.value, count.span(), problems)?;
     Some(count)
@@ -148,7 +148,7 @@ fn rate_in_range(rate: f64, span: Span, problems: &mut Problems) -> Option<()> {
     None
 }
 
-fn positive_rate(node: &Node, problems: &mut Problems) -> Option<f64> {
+pub(super) fn positive_rate(node: &Node, problems: &mut Problems) -> Option<f64> {
     let rate = problems.typed::<Rate>(node)?;
     rate_in_range(rate.value.0, rate.span(), problems)?;
     if rate.value.0 == 0.0 {
@@ -162,7 +162,7 @@ fn positive_rate(node: &Node, problems: &mut Problems) -> Option<f64> {
     Some(rate.value.0)
 }
 
-fn arrivals(node: &Node, problems: &mut Problems) -> Option<Arrivals> {
+pub(super) fn arrivals(node: &Node, problems: &mut Problems) -> Option<Arrivals> {
     let text = problems.text_of(node)?;
     if let Some(inside) = text
         .value

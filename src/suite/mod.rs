@@ -2,6 +2,7 @@
 //! and column. No I/O: files are handed in as bytes, variables through a function.
 
 pub mod assertion;
+mod baseline_setting;
 pub mod builder;
 mod client_setting;
 mod compose;
@@ -16,6 +17,7 @@ mod histogram;
 mod hooks;
 mod hooks_setting;
 mod interpolate;
+mod kinds;
 mod later;
 mod launch;
 mod launch_setting;
@@ -50,12 +52,17 @@ mod units;
 mod yaml;
 mod yaml_help;
 
+pub use baseline_setting::{BaselineRule, Tolerance};
 pub use compose::{AD_HOC, AdHoc, Composed};
 pub use diagnostic::{Diagnostic, render_all};
 pub use edit::{Edit, edited};
 pub use evidence::{AssumedNoise, Extend, NoiseOf};
 pub use histogram::{Bin, Histogram};
 pub use hooks::{Hook, HookAction, HookMethod, HookTarget, HookUrl, Hooks, SuiteHooks};
+pub use kinds::{
+    Axis, Budget, CachePlan, Disaggregation, Flush, Goal, Interference, KindPlan, Replicas, Scale,
+    Scaling, Search, Sweep, SweepLevels, SweepOrder,
+};
 pub use launch::{CommandLine, Launch, Probe, Ready, Restart};
 pub use loader::{
     LoadOptions, ReadFile, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name,

@@ -2,10 +2,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::assertion::Assertion;
+use super::assertion::{Assertion, Operand};
+use super::baseline_setting::BaselineRule;
 use super::evidence::{AssumedNoise, Extend};
 use super::histogram::Histogram;
 use super::hooks::{Hooks, SuiteHooks};
+use super::kinds::KindPlan;
 use super::launch::{Launch, Ready, Restart};
 use super::scrape_setting::Scrape;
 use super::source::Location;
@@ -44,9 +46,11 @@ pub struct Scenario {
     pub yaml: String,
     /// What kind of test it is.
     pub kind: Kind,
-    /// Where requests go.
+    /// What it measures beside one load on one target.
+    pub plan: KindPlan,
+    /// Where requests go; of several targets the first.
     pub target: Target,
-    /// How they are sent.
+    /// How they are sent; of several levels the lowest.
     pub load: Load,
     /// The window ends after that many requests.
     pub requests: Option<u64>,
@@ -66,6 +70,8 @@ pub struct Scenario {
     pub prompts: Prompts,
     /// Assertions as written, in order.
     pub sla: Vec<SlaAssertion>,
+    /// How much worse than the accepted results metrics may be.
+    pub baseline: Vec<BaselineRule>,
     /// The case may have no assertion.
     pub measure_only: bool,
     /// One-sided confidence per decision, 0.5 to 1 exclusive.
@@ -92,6 +98,14 @@ pub struct Scenario {
     pub skip: Option<String>,
     /// A failure that people know of.
     pub known_issue: Option<KnownIssue>,
+}
+
+impl Scenario {
+    /// Whether it is compared with accepted results.
+    pub fn has_baseline(&self) -> bool {
+        let speaks = |a: &SlaAssertion| a.assertion.operands().iter().any(Operand::is_baseline);
+        !self.baseline.is_empty() || self.sla.iter().any(speaks)
+    }
 }
 
 /// From where on the client itself counts as the limit, all as shares (`docs/verdicts.md`).

@@ -236,7 +236,7 @@ impl Problems {
 }
 
 /// Longest message or help, in characters: they quote what stands in the file, which may be long.
-const LONGEST_TEXT: usize = 400;
+const LONGEST_TEXT: usize = 600;
 
 fn clip(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::assertion::AssertionContext;
+use super::assertion::Operand;
+use super::baseline_setting::{self, FEWEST_REPEATS};
 use super::hooks::{Hook, Hooks};
 use super::hooks_setting::HookList;
+use super::kinds::{self, Planned};
 use super::later::{self, Place};
 use super::launch::Restart;
 use super::launch_setting::PORT;
@@ -18,6 +20,7 @@ use super::set_flag::Overrides;
 use super::settings::{Settings, Surroundings};
 use super::sla;
 use super::source::Span;
+use super::target_setting::TargetLayer;
 use super::yaml::Node;
 
 /// Values where no layer says anything.
@@ -34,7 +37,7 @@ pub(super) mod builtin {
     pub const FIRST_TOKEN: Duration = Duration::from_secs(120);
     pub const TOTAL: Duration = Duration::from_secs(300);
     pub const REPEATS: u32 = 1;
-    /// Where measured phases are compared.
+    /// Where measured phases are compared, with each other or with accepted results.
     pub const REPEATS_TO_COMPARE: u32 = 5;
     pub const EXTEND: Extend = Extend::Factor(2.0);
     pub const SEED: u64 = 0;
@@ -75,7 +78,9 @@ pub(super) fn scenario(
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
     fields.take("matrix");
-    if let Some(kind) = later_kind(&mut fields, layers.below, problems) {
+    if !around.all_kinds
+        && let Some(kind) = later_kind(&mut fields, layers.below, problems)
+    {
         return refuse_kind(node, name, kind, problems);
     }
     let mut own = Settings::read(&mut fields, around, problems);
@@ -187,7 +192,7 @@ fn refuse_kind(
 }
 
 /// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 33] = [
+pub(super) const KEYS: [&str; 37] = [
     "name",
     "matrix",
     "timeout",
@@ -196,6 +201,9 @@ pub(super) const KEYS: [&str; 33] = [
     "kind",
     "target",
     "load",
+    "search",
+    "sweep",
+    "targets",
     "requests",
     "duration",
     "warmup",
@@ -205,6 +213,7 @@ pub(super) const KEYS: [&str; 33] = [
     "seed",
     "prompts",
     "sla",
+    "baseline",
     "measure_only",
     "confidence",
     "undecided",
@@ -224,20 +233,25 @@ pub(super) const KEYS: [&str; 33] = [
 ];
 
 fn hidden(settings: &Settings) -> Vec<(String, String)> {
-    let of_target = settings.target.iter().flat_map(|t| &t.value.headers);
-    of_target
+    let of_targets = targets(settings).flat_map(|t| &t.value.headers);
+    let of_cache = settings.cache.iter().map(|c| &c.value.hidden);
+    of_targets
         .chain(&settings.headers)
         .flat_map(secrets::Header::hidden)
-        .chain(settings.target.iter().flat_map(|t| t.value.hidden.clone()))
+        .chain(targets(settings).flat_map(|t| t.value.hidden.clone()))
+        .chain(of_cache.flatten().cloned())
         .chain(hook_lists(settings).flat_map(|list| list.value.hidden.clone()))
         .chain(settings.scrape.iter().flat_map(|s| s.value.hidden()))
-        .chain(
-            settings
-                .target
-                .iter()
-                .flat_map(|t| t.value.target.scrape.hidden()),
-        )
+        .chain(targets(settings).flat_map(|t| t.value.target.scrape.hidden()))
         .collect()
+}
+
+/// Every target that the settings name.
+fn targets(settings: &Settings) -> impl Iterator<Item = &Placed<TargetLayer>> {
+    let named = settings.targets.iter().flat_map(|t| &t.value.0);
+    let of_sweep = settings.sweep.iter().flat_map(|s| s.value.targets());
+    let own = settings.target.iter();
+    own.chain(named.map(|(_, target)| target)).chain(of_sweep)
 }
 
 fn hook_lists(settings: &Settings) -> impl Iterator<Item = &Placed<HookList>> {
@@ -292,14 +306,14 @@ fn build(
             "write `kind: latency` or `kind: throughput`",
         );
     }
-    if settings.target.is_none() && missing("target") {
+    if settings.target.is_none() && missing("target") && !settings.brings_targets() {
         problems.add(
             at,
             format!("there is no target for the scenario `{}`", name.value),
             "write `target: { url: \"http://localhost:8000/v1\" }` at the top of the suite, or `sim://` for the embedded engine",
         );
     }
-    if settings.load.is_none() && missing("load") {
+    if settings.load.is_none() && missing("load") && !settings.brings_load() {
         problems.add(
             at,
             format!("the scenario `{}` has no `load`", name.value),
@@ -314,22 +328,19 @@ fn build(
         );
     }
     check_sla_present(name, &settings, problems);
-    if let Some(target) = &settings.target {
+    for target in targets(&settings) {
         for unset in &target.value.unset {
             let at = target.location.clone();
             problems.push(unset.clone().related(at, "the target is named here"));
         }
     }
-    let target = settings
-        .target
-        .as_ref()
-        .map(|t| target(&t.value, &settings));
-    check_assertions(&settings, target.as_ref(), problems);
-    check_restart(&settings, target.as_ref(), problems);
+    kinds::check_kind_keys(&settings, problems);
+    let planned = kinds::plan(name, &settings, problems);
+    check_assertions(&settings, planned.as_ref(), problems);
+    check_restart(&settings, planned.as_ref().map(|p| &p.target), problems);
     let timeouts = timeouts(&settings, own, at, problems);
-    let load = settings.load.as_ref().map(|l| l.value.clone());
     let duration = window(&settings, problems);
-    let target = target?;
+    let planned = planned?;
     Some(Scenario {
         name: name.value.clone(),
         case: name.value.clone(),
@@ -337,18 +348,19 @@ fn build(
         location: problems.location(at),
         yaml: lines_of(node, problems),
         kind: settings.kind.as_ref()?.value,
+        plan: planned.plan,
         scrape: settings
             .scrape
             .as_ref()
             .map_or_else(Scrape::default, |scrape| scrape.value.clone()),
-        target,
-        load: load?,
+        target: planned.target,
+        load: planned.load,
         requests: settings.requests.as_ref().map(|r| r.value),
         duration,
         warmup: or(&settings.warmup, builtin::WARMUP),
         drain: or(&settings.drain, timeouts.total),
         timeouts,
-        repeats: or(&settings.repeats, default_repeats(&settings)),
+        repeats: repeats(&settings, at, problems),
         seed: or(&settings.seed, builtin::SEED),
         prompts: settings.prompts.as_ref()?.value.clone(),
         sla: settings
@@ -356,6 +368,7 @@ fn build(
             .iter()
             .flat_map(|sla| sla.value.iter().map(|w| w.0.clone()))
             .collect(),
+        baseline: settings.baseline.clone().map_or_else(Vec::new, |b| b.value),
         measure_only: or(&settings.measure_only, false),
         confidence: or(&settings.confidence, builtin::CONFIDENCE),
         undecided: or::<Undecided>(&settings.undecided, builtin::UNDECIDED),
@@ -375,14 +388,34 @@ fn build(
     })
 }
 
-/// Repeats where no layer says how many.
-fn default_repeats(settings: &Settings) -> u32 {
-    let mut sla = settings.sla.iter().flat_map(|sla| &sla.value);
-    if sla.any(|written| written.0.assertion.is_relative()) {
+/// How many runs. Against accepted results one run decides nothing.
+fn repeats(settings: &Settings, at: Span, problems: &mut Problems) -> u32 {
+    let rules = settings.baseline.as_ref().filter(|b| !b.value.is_empty());
+    let sla = || settings.sla.iter().flat_map(|sla| &sla.value);
+    let against = |w: &sla::Written| w.0.assertion.operands().iter().any(Operand::is_baseline);
+    let accepted = rules.is_some() || sla().any(against);
+    let default = if accepted || sla().any(|w| w.0.assertion.is_relative()) {
         builtin::REPEATS_TO_COMPARE
     } else {
         builtin::REPEATS
+    };
+    let repeats = or(&settings.repeats, default);
+    if accepted && repeats < FEWEST_REPEATS {
+        let place = settings
+            .repeats
+            .as_ref()
+            .map_or_else(|| problems.location(at), |r| r.location.clone());
+        let runs = if repeats == 1 { "run" } else { "runs" };
+        problems.add_at(
+            &place,
+            format!("{repeats} {runs} cannot be compared with a baseline"),
+            format!(
+                "ask for {FEWEST_REPEATS} at least; {} are the default",
+                builtin::REPEATS_TO_COMPARE
+            ),
+        );
     }
+    repeats
 }
 
 fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
@@ -391,8 +424,20 @@ fn or<T: Copy>(value: &Option<Placed<T>>, otherwise: T) -> T {
 
 fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut Problems) {
     let measure_only = or(&settings.measure_only, false);
+    let compared = settings
+        .baseline
+        .as_ref()
+        .is_some_and(|b| !b.value.is_empty());
     let asserted = settings.sla.as_ref().is_some_and(|s| !s.value.is_empty());
-    if measure_only && asserted {
+    if measure_only && compared && !asserted {
+        if let Some(at) = &settings.measure_only {
+            problems.add_at(
+                &at.location,
+                "a scenario with `measure_only` has no assertions, and this one has a `baseline`",
+                "keep one of the two",
+            );
+        }
+    } else if measure_only && asserted {
         if let Some(at) = &settings.measure_only {
             problems.add_at(
                 &at.location,
@@ -400,16 +445,22 @@ fn check_sla_present(name: &Placed<String>, settings: &Settings, problems: &mut 
                 "keep one of the two",
             );
         }
-    } else if !measure_only && !asserted && !settings.broken.contains(&"sla") {
+    } else if !measure_only
+        && !asserted
+        && !compared
+        && !settings.broken.contains(&"sla")
+        && !settings.broken.contains(&"baseline")
+    {
         problems.add_at(
             &name.location,
             format!("the scenario `{}` asserts nothing", name.value),
-            "write an `sla:` such as `- ttft.p99 < 500ms`, or `measure_only: true`",
+            "write an `sla:` such as `- ttft.p99 < 500ms`, a `baseline:`, or `measure_only: true`",
         );
     }
 }
 
-fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Target {
+/// A target with what the settings say over it.
+pub(super) fn target(layer: &TargetLayer, settings: &Settings) -> Target {
     let mut target = layer.target.clone();
     let mut headers = layer.headers.clone();
     for header in &settings.headers {
@@ -429,32 +480,23 @@ fn target(layer: &super::target_setting::TargetLayer, settings: &Settings) -> Ta
 }
 
 /// How the counters of `target` are read: what the settings say wins.
-fn scrape(settings: &Settings, target: &Target) -> Scrape {
+pub(super) fn scrape(settings: &Settings, target: &Target) -> Scrape {
     match &settings.scrape {
         Some(scrape) => scrape.value.over(&target.scrape),
         None => target.scrape.clone(),
     }
 }
 
-fn check_assertions(settings: &Settings, target: Option<&Target>, problems: &mut Problems) {
-    let (Some(kind), Some(target), Some(load), Some(sla)) =
-        (&settings.kind, target, &settings.load, &settings.sla)
-    else {
+fn check_assertions(settings: &Settings, planned: Option<&Planned>, problems: &mut Problems) {
+    let (Some(kind), Some(planned)) = (&settings.kind, planned) else {
         return;
     };
-    let context = AssertionContext {
-        kind: kind.value,
-        stream: target.stream,
-        open_loop: load.value.is_open_loop(),
-        labels: settings
-            .prompts
-            .as_ref()
-            .map_or(&[], |p| p.value.source.labels()),
-        gpus: target.gpus.is_some(),
-        scrape: scrape(settings, target).interval().is_some(),
-    };
-    for written in &sla.value {
+    let context = kinds::context(kind.value, planned, settings);
+    for written in settings.sla.iter().flat_map(|sla| &sla.value) {
         sla::check(&written.0, &context, problems);
+    }
+    for rule in settings.baseline.iter().flat_map(|b| &b.value) {
+        baseline_setting::check(rule, &context, problems);
     }
 }
 
@@ -488,8 +530,9 @@ fn timeouts(settings: &Settings, own: &Settings, at: Span, problems: &mut Proble
 
 /// How long the window lasts at most.
 fn window(settings: &Settings, problems: &mut Problems) -> Option<Duration> {
-    let load = settings.load.as_ref()?;
-    if let LoadShape::Stages { stages, .. } = &load.value.shape {
+    if let Some(load) = &settings.load
+        && let LoadShape::Stages { stages, .. } = &load.value.shape
+    {
         if let Some(duration) = &settings.duration {
             problems.add_at(
                 &duration.location,

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::baseline_setting;
 use super::client_setting;
 use super::de;
 use super::evidence_setting;
 use super::hooks::SuiteHooks;
 use super::hooks_setting;
+use super::kinds;
 use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
     Api, Arrivals, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix, PromptSource,
@@ -26,21 +28,13 @@ pub(super) fn resolved_yaml(
 ) -> String {
     let mut suite = Map::new();
     suite.insert("suite".into(), json!(name));
-    let mut written: Vec<Json> = scenarios.iter().map(scenario).collect();
+    let mut written: Vec<Json> = scenarios.iter().map(|s| scenario(s, secrets)).collect();
     for scenario in &mut written {
         for place in [
-            "/target/url",
-            "/target/model",
-            "/target/sim",
-            "/target/body",
-            "/target/ca",
-            "/target/launch",
-            "/target/scrape/url",
             "/scrape/url",
             "/before",
             "/after",
             "/between",
-            "/target/tokenizer",
             "/prompts/path",
             "/prompts/input_tokens/histogram",
             "/prompts/output_tokens/histogram",
@@ -81,15 +75,14 @@ fn put_suite_hooks(
     }
 }
 
-fn scenario(s: &Scenario) -> Json {
+fn scenario(s: &Scenario, secrets: &[(String, String)]) -> Json {
     let mut out = Map::new();
+    out.insert("name".into(), json!(s.case));
+    out.insert("kind".into(), json!(s.kind.name()));
+    kinds::put(&mut out, s, secrets);
     let mut put = |key: &str, value: Json| {
         out.insert(key.to_owned(), value);
     };
-    put("name", json!(s.case));
-    put("kind", json!(s.kind.name()));
-    put("target", target(&s.target));
-    put("load", load(&s.load));
     if let Some(requests) = s.requests {
         put("requests", json!(requests));
     }
@@ -113,9 +106,14 @@ fn scenario(s: &Scenario) -> Json {
     put("prompts", prompts(&s.prompts));
     if s.measure_only {
         put("measure_only", json!(true));
-    } else {
+    } else if !s.sla.is_empty() {
         let texts: Vec<_> = s.sla.iter().map(|a| plain(&a.assertion.text)).collect();
         put("sla", json!(texts));
+    }
+    if !s.baseline.is_empty() {
+        let rules = s.baseline.iter();
+        let rules = rules.map(|r| (plain(&r.text), baseline_setting::written(r)));
+        put("baseline", Json::Object(rules.collect()));
     }
     put("confidence", json!(s.confidence));
     let undecided = match s.undecided {
@@ -182,7 +180,27 @@ pub(super) fn plain_json(value: &Json) -> Json {
     }
 }
 
-fn target(t: &Target) -> Json {
+/// A target, `${NAME}` for secret values.
+pub(super) fn target(t: &Target, secrets: &[(String, String)]) -> Json {
+    let mut out = target_as_is(t);
+    for key in [
+        "url",
+        "model",
+        "sim",
+        "body",
+        "ca",
+        "launch",
+        "tokenizer",
+        "scrape",
+    ] {
+        if let Some(value) = out.get_mut(key) {
+            hide(value, secrets);
+        }
+    }
+    Json::Object(out)
+}
+
+fn target_as_is(t: &Target) -> Map<String, Json> {
     let mut out = Map::new();
     out.insert("url".into(), json!(plain(&t.url.shown())));
     if let TargetUrl::Sim(engine) = &t.url
@@ -239,7 +257,7 @@ fn target(t: &Target) -> Json {
         );
         out.insert("launch".into(), Json::Object(inner));
     }
-    Json::Object(out)
+    out
 }
 
 /// Headers as they are shown.
@@ -299,7 +317,7 @@ pub(super) fn put_command(
     }
 }
 
-fn load(l: &Load) -> Json {
+pub(super) fn load(l: &Load) -> Json {
     let mut out = Map::new();
     let arrivals = match &l.shape {
         LoadShape::Concurrency(n) => {
@@ -329,12 +347,7 @@ fn load(l: &Load) -> Json {
         }
     };
     if let Some(arrivals) = arrivals {
-        let name = match arrivals {
-            Arrivals::Constant => "constant".to_owned(),
-            Arrivals::Poisson => "poisson".to_owned(),
-            Arrivals::Gamma(shape) => format!("gamma({shape})"),
-        };
-        out.insert("arrivals".into(), json!(name));
+        out.insert("arrivals".into(), arrivals_name(arrivals));
     }
     if let Some(max) = l.max_concurrency {
         out.insert("max_concurrency".into(), json!(max));
@@ -343,6 +356,15 @@ fn load(l: &Load) -> Json {
         out.insert("start".into(), json!("together"));
     }
     Json::Object(out)
+}
+
+/// Arrivals as suites write them.
+pub(super) fn arrivals_name(arrivals: &Arrivals) -> Json {
+    match arrivals {
+        Arrivals::Constant => json!("constant"),
+        Arrivals::Poisson => json!("poisson"),
+        Arrivals::Gamma(shape) => json!(format!("gamma({shape})")),
+    }
 }
 
 fn level_key(level: StageLevel) -> &'static str {
@@ -416,7 +438,7 @@ fn prefix(prefix: &Prefix) -> Json {
     })
 }
 
-fn length(length: &Length) -> Json {
+pub(super) fn length(length: &Length) -> Json {
     let (shape, min, max) = match length {
         Length::Fixed(n) => return json!(n),
         Length::Drawn { shape, min, max } => (shape, min, max),
@@ -437,7 +459,7 @@ fn length(length: &Length) -> Json {
 }
 
 /// Puts `${NAME}` for every secret value.
-fn hide(value: &mut Json, secrets: &[(String, String)]) {
+pub(super) fn hide(value: &mut Json, secrets: &[(String, String)]) {
     match value {
         Json::String(text) => {
             for (name, secret) in secrets {

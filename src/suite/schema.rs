@@ -4,7 +4,9 @@
 //! bounds, defaults) comes from the loader's own constants, and tests ask the loader for every key
 //! it knows (`tests/schema.rs`), so that neither can go its own way.
 
+mod baseline;
 mod cases;
+mod kinds;
 mod launch;
 mod prompts;
 
@@ -137,6 +139,7 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("env", launch::env()),
         ("hook", launch::hook(false)),
         ("hook_between", launch::hook(true)),
+        ("tolerance", baseline::tolerance()),
         ("skip", cases::skip_mapping()),
         ("scrape", cases::scrape_mapping()),
         ("known_issue", cases::known_issue_mapping()),
@@ -144,6 +147,10 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("noise", noise()),
         ("noise_levels", noise_levels()),
         ("stage", stage()),
+        ("search", kinds::search()),
+        ("sweep", kinds::sweep()),
+        ("cache", kinds::cache()),
+        ("interference", kinds::interference()),
         ("prompts", prompts::prompts()),
         ("length", prompts::length()),
         ("tokenizer", prompts::tokenizer()),
@@ -242,7 +249,7 @@ fn settings_keys(keys: &mut Keys) {
         .collect();
     keys.add(
         "kind",
-        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load.",
+        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `disaggregation`: two `targets` against each other.",
         one_of(&kinds),
     );
     keys.add(
@@ -251,6 +258,7 @@ fn settings_keys(keys: &mut Keys) {
         target_or_name(),
     );
     keys.add("load", "How requests are sent.", reference("load"));
+    kinds::keys(keys);
     keys.add("prompts", "What is asked.", reference("prompts"));
     keys.add(
         "sla",
@@ -260,6 +268,11 @@ fn settings_keys(keys: &mut Keys) {
             "items": { "type": "string", "pattern": "[<>]|\\$\\{", "examples": ASSERTIONS },
             "examples": [[ASSERTIONS[0]]],
         }),
+    );
+    keys.add(
+        "baseline",
+        "How much worse than the accepted results metrics may be: `{ ttft.p50: 10%, ttft.p99: 15% }`. `false` takes back what a layer below says.",
+        baseline::rules(),
     );
     keys.add_with("measure_only", "Measure, assert nothing.", boolean(), false);
     keys.add(
@@ -536,7 +549,7 @@ fn target() -> Json {
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
     keys.add(
         "transport",
-        "What carries the requests: `lean` (straight on TCP, the most exact; no TLS) or `reqwest`. Left out, prony takes `lean` wherever it can.",
+        "What carries the requests: `lean` (straight on TCP or TLS, the most exact) or `reqwest`. Left out, prony takes `lean` wherever it can.",
         one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
     );
     keys.add(
@@ -598,10 +611,7 @@ fn load() -> Json {
     keys.add_with(
         "arrivals",
         "Open loop: `constant`, `poisson`, or `gamma(SHAPE)` (below 1 burstier than Poisson, above 1 smoother).",
-        json!({ "anyOf": [
-            { "enum": ["constant", "poisson", "gamma(0.5)"] },
-            text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
-        ] }),
+        arrivals(),
         "poisson",
     );
     keys.add(
@@ -622,6 +632,13 @@ fn load() -> Json {
         { "required": ["stages"] },
     ]);
     out
+}
+
+fn arrivals() -> Json {
+    json!({ "anyOf": [
+        { "enum": ["constant", "poisson", "gamma(0.5)"] },
+        text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
+    ] })
 }
 
 fn stage() -> Json {

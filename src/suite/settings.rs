@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::baseline_setting::{self, BaselineRule};
 use super::client_setting::ClientLayer;
 use super::evidence::{AssumedNoise, Extend};
 use super::hooks_setting::{self, HookList};
 use super::interpolate::Env;
+use super::kinds::{self, Interference, Search, SweepLayer, TargetsLayer};
 use super::later::Place;
 use super::launch::Restart;
 use super::model::{Kind, KnownIssue, Load, LoadShape, Prompts, TokenizerChoice, Undecided};
@@ -47,6 +49,11 @@ pub(super) struct Settings {
     pub kind: Option<Placed<Kind>>,
     pub target: Option<Placed<TargetLayer>>,
     pub load: Option<Placed<Load>>,
+    pub search: Option<Placed<Search>>,
+    pub sweep: Option<Placed<SweepLayer>>,
+    pub cache: Option<Placed<kinds::CacheLayer>>,
+    pub targets: Option<Placed<TargetsLayer>>,
+    pub interference: Option<Placed<Interference>>,
     pub requests: Option<Placed<u64>>,
     pub duration: Option<Placed<Duration>>,
     pub warmup: Option<Placed<Duration>>,
@@ -58,6 +65,7 @@ pub(super) struct Settings {
     pub seed: Option<Placed<u64>>,
     pub prompts: Option<Placed<Prompts>>,
     pub sla: Option<Placed<Vec<sla::Written>>>,
+    pub baseline: Option<Placed<Vec<BaselineRule>>>,
     pub measure_only: Option<Placed<bool>>,
     pub confidence: Option<Placed<f64>>,
     pub undecided: Option<Placed<Undecided>>,
@@ -106,6 +114,8 @@ pub(super) struct Surroundings<'a> {
     pub ignore_targets: bool,
     /// Targets that have a name.
     pub targets: &'a NamedTargets,
+    /// Scenarios of kinds that this version does not run are read, too.
+    pub all_kinds: bool,
 }
 
 impl Settings {
@@ -137,6 +147,7 @@ impl Settings {
             s.load_from = Some(origin(node, problems));
             s.note_broken("load", s.load.is_none());
         }
+        s.read_kind_keys(fields, around, problems);
         if let Some(node) = fields.take("requests") {
             s.requests = positive(problems.typed(node), "requests", problems)
                 .and_then(|requests| at_most(MOST_REQUESTS, requests, "requests", problems));
@@ -178,6 +189,11 @@ impl Settings {
             let (sla, broken) = sla::read(node, problems);
             s.sla = sla;
             s.note_broken("sla", broken);
+        }
+        if let Some(node) = fields.take("baseline") {
+            let (baseline, broken) = baseline_setting::read(node, problems);
+            s.baseline = baseline;
+            s.note_broken("baseline", broken);
         }
         s.measure_only = fields.typed("measure_only", problems);
         s.confidence = fields
@@ -229,6 +245,47 @@ impl Settings {
         s
     }
 
+    /// Reads what single kinds have of their own.
+    fn read_kind_keys(
+        &mut self,
+        fields: &mut Fields<'_>,
+        around: &Surroundings<'_>,
+        problems: &mut Problems,
+    ) {
+        if let Some(node) = fields.take("search") {
+            self.search = kinds::read_search(node, problems);
+            self.note_broken("search", self.search.is_none());
+        }
+        if let Some(node) = fields.take("sweep") {
+            self.sweep = kinds::read_sweep(node, around, problems);
+            self.note_broken("sweep", self.sweep.is_none());
+        }
+        if around.all_kinds
+            && let Some(node) = fields.take("cache")
+        {
+            self.cache = kinds::read_cache(node, around, problems);
+            self.note_broken("cache", self.cache.is_none());
+        }
+        if let Some(entry) = fields.entry("targets") {
+            if around.ignore_targets {
+                problems.add(
+                    entry.key_span,
+                    "`--target` stands in for one target, and here several are compared",
+                    "leave `--target` out, or select other cases",
+                );
+            } else {
+                self.targets = kinds::read_targets(&entry.value, around, problems);
+            }
+            self.note_broken("targets", self.targets.is_none());
+        }
+        if around.all_kinds
+            && let Some(node) = fields.take("interference")
+        {
+            self.interference = kinds::read_interference(node, around, problems);
+            self.note_broken("interference", self.interference.is_none());
+        }
+    }
+
     /// Reads `target:`, or looks up the target that it names.
     pub fn read_target(&mut self, node: &Node, around: &Surroundings<'_>, problems: &mut Problems) {
         let read = match around.targets.named_by(node) {
@@ -258,6 +315,15 @@ impl Settings {
         {
             self.duration = None;
         }
+        if above.search.is_some() || above.sweep.as_ref().is_some_and(|s| s.value.brings_load()) {
+            self.load = None;
+            self.load_from = None;
+        }
+        let targets = |s: &Placed<SweepLayer>| s.value.targets().next().is_some();
+        if above.targets.is_some() || above.sweep.as_ref().is_some_and(targets) {
+            self.target = None;
+            self.target_from = None;
+        }
         macro_rules! replace {
             ($($field:ident),*) => {
                 $(if above.$field.is_some() {
@@ -269,6 +335,11 @@ impl Settings {
             kind,
             target,
             load,
+            search,
+            sweep,
+            cache,
+            targets,
+            interference,
             requests,
             duration,
             warmup,
@@ -280,6 +351,7 @@ impl Settings {
             seed,
             prompts,
             sla,
+            baseline,
             measure_only,
             confidence,
             undecided,

@@ -52,3 +52,36 @@ fn series_are_as_the_schema_says() {
     let instance = serde_json::to_value(sample::series(&sample::every_verdict())).expect("JSON");
     assert!(validator.is_valid(&instance));
 }
+
+#[test]
+fn baselines_are_as_the_schema_says() {
+    let schema = fresh::<prony::baseline::BaselineFile>("baseline.schema.json");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let written = serde_json::json!({
+        "schema": 1,
+        "suite": "chat",
+        "case": "steady",
+        "subject": { "engine": "0.9.1" },
+        "phases": [{
+            "name": "main",
+            "identity": { "model": "llama-70b" },
+            "sessions": [0, 0, 1],
+            "requests": [100, 100, 100],
+            "metrics": {
+                "ttft": { "unit": "ms", "p99": [41.5, 42.0, null] },
+                "throughput": { "unit": "1/s", "value": [20, 20.1, 19.9] }
+            },
+            "history": {
+                "runs": [5], "sessions": [1],
+                "spread": { "ttft.p99": { "runs": [0.03], "sessions": [null] } }
+            }
+        }]
+    });
+    let problems: Vec<_> = validator
+        .iter_errors(&written)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(problems.is_empty(), "{problems:?}");
+    assert!(prony::baseline::read(&written.to_string()).is_ok());
+    assert!(!validator.is_valid(&serde_json::json!({ "schema": 1, "phases": [] })));
+}

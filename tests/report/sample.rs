@@ -80,6 +80,8 @@ pub fn case(name: &str, verdict: Verdict) -> CaseResult {
             goodput(0.9962),
             error_rate(0.002),
         ],
+        answers: Vec::new(),
+        path: Vec::new(),
         baseline: None,
         notes: vec![],
         extended: None,
@@ -223,8 +225,19 @@ pub fn repeated() -> CaseResult {
         ratio: Some(ratio),
         interval: [Some(ratio * 0.96), Some(ratio * 1.05)],
         tolerance: Some(0.1),
+        floor: None,
+        unit: None,
+        accepted: None,
+        observed: None,
+        accepted_runs: Vec::new(),
+        observed_runs: Vec::new(),
+        reason: None,
     };
     case.baseline = Some(BaselineResult {
+        standing: BaselineStanding::Compared,
+        reason: None,
+        file: None,
+        candidate: None,
         identity: BTreeMap::from([("model".to_owned(), "llama-70b".to_owned())]),
         changes: vec![
             change("warm.ttft.p99", ChangeKind::Regressed, 1.31),
@@ -312,6 +325,10 @@ pub fn hostile() -> CaseResult {
     case.assertions[0].reason = Some(HOSTILE.into());
     case.assertions[0].source.text = Some(HOSTILE.into());
     case.baseline = Some(BaselineResult {
+        standing: BaselineStanding::Compared,
+        reason: None,
+        file: None,
+        candidate: None,
         identity: BTreeMap::from([("model".to_owned(), HOSTILE.to_owned())]),
         changes: vec![Change {
             metric: HOSTILE.into(),
@@ -319,6 +336,13 @@ pub fn hostile() -> CaseResult {
             ratio: Some(1.2),
             interval: [Some(1.1), Some(1.3)],
             tolerance: Some(0.1),
+            floor: None,
+            unit: None,
+            accepted: None,
+            observed: None,
+            accepted_runs: Vec::new(),
+            observed_runs: Vec::new(),
+            reason: None,
         }],
     });
     case

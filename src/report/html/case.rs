@@ -248,16 +248,15 @@ fn change_view(change: &Change) -> ChangeView {
         Some(r) if r.is_finite() => format!("×{}", significant(r, 3)),
         _ => MISSING.to_owned(),
     };
-    let (word, class) = match change.change {
-        ChangeKind::Regressed => ("regressed", "fail"),
-        ChangeKind::Improved => ("improved", "pass"),
-        ChangeKind::WithinTolerance => ("within tolerance", "pass"),
-        ChangeKind::Undecided => ("undecided", "undecided"),
-        ChangeKind::NotComparable => ("not comparable", "skipped"),
+    let class = match change.change {
+        ChangeKind::Regressed => "fail",
+        ChangeKind::Improved | ChangeKind::WithinTolerance => "pass",
+        ChangeKind::Undecided => "undecided",
+        ChangeKind::NotComparable => "skipped",
     };
     ChangeView {
         metric: clean(&change.metric),
-        change: word,
+        change: change.change.name(),
         class,
         ratio: ratio(change.ratio),
         interval: format!(

@@ -2,77 +2,153 @@
 
 use std::collections::BTreeSet;
 
-use super::ast::{Assertion, BoundMetric, ExprKind, Function, PhaseRef, TextSpan};
+use super::against::against_baseline;
+use super::ast::{
+    Assertion, BoundMetric, Expr, ExprKind, Function, Level, MetricRef, PhaseRef, TextSpan,
+};
+use super::context::{AssertionContext, Levels, MAIN_PHASE};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
 use crate::metrics::{Availability, MetricDef, Provenance};
-use crate::suite::model::Kind;
 use crate::suite::names::nearest;
 use crate::suite::reader::list;
-
-/// What a scenario measures, as far as it matters here.
-#[derive(Clone, Copy, Debug)]
-pub struct AssertionContext {
-    /// Kind of the scenario.
-    pub kind: Kind,
-    /// Answers are streamed.
-    pub stream: bool,
-    /// Requests have times at which they are due.
-    pub open_loop: bool,
-    /// The target says how many GPUs it has.
-    pub gpus: bool,
-    /// Labels that its requests bear, each with its values where they are few.
-    pub labels: &'static [(&'static str, &'static [&'static str])],
-    /// Somebody looks at the target's own counters.
-    pub scrape: bool,
-}
-
-/// The one phase of kinds `latency` and `throughput`.
-pub const MAIN_PHASE: &str = "main";
 
 /// Everything in `assertion` that a scenario like `context` cannot answer.
 pub fn check(assertion: &Assertion, context: &AssertionContext) -> Vec<AssertionError> {
     let mut found = Vec::new();
-    let operands = [&assertion.lhs, &assertion.rhs].map(|side| side.operands_with_spans());
-    for (operand, span) in operands.iter().flatten() {
-        if let Some(phase) = operand.phase()
-            && let Err(problem) = check_phase(phase, context, span)
-        {
+    if let Some(Err(mixed)) = against_baseline(assertion) {
+        found.push(mixed);
+    }
+    for side in [&assertion.lhs, &assertion.rhs] {
+        found.extend(check_value(side, &assertion.text, context));
+    }
+    found
+}
+
+/// Everything in the expression that a scenario like `context` cannot answer; it is a part of `text`.
+pub(in crate::suite) fn check_value(
+    value: &Expr,
+    text: &str,
+    context: &AssertionContext,
+) -> Vec<AssertionError> {
+    let mut found = Vec::new();
+    for (operand, span) in &value.operands_with_spans() {
+        let problem = match operand.phase() {
+            Some(phase) => check_phase(phase, context, span).err(),
+            None => check_no_phase(operand, context, span).err(),
+        };
+        if let Some(problem) = problem {
             found.push(problem);
             continue;
         }
         match operand {
             Operand::Metric(reference) => {
-                let result = check_metric(reference.metric, context, span).and_then(|()| {
-                    let of_server = reference.metric.provenance == Provenance::Server;
-                    let replicas = reference.labels.iter().all(|(l, _)| l == "replica");
-                    if of_server && replicas {
-                        Ok(())
-                    } else if of_server {
-                        Err(error(
-                            span.clone(),
-                            "what the server counts has one label: `replica`",
-                            format!("write `{}{{replica=0}}`", reference.metric.name),
-                        ))
-                    } else {
-                        check_labels(&reference.labels, context, span)
-                    }
-                });
+                let result = check_metric(reference.metric, context, span)
+                    .and_then(|()| check_answer(reference, context, span))
+                    .and_then(|()| check_labels(reference, context, span));
                 found.extend(result.err());
             }
             Operand::Call { function, .. } => {
-                found.extend(check_function(function, context, span, &assertion.text));
+                found.extend(check_function(function, context, span, text));
             }
         }
     }
     found
 }
 
-fn check_labels(
-    labels: &[(String, String)],
+/// Whether a value that names no phase says enough.
+fn check_no_phase(
+    operand: &Operand<'_>,
     context: &AssertionContext,
     span: &TextSpan,
 ) -> Result<(), AssertionError> {
+    if context.phase_may_be_left_out() {
+        return Ok(());
+    }
+    let examples = context.examples();
+    let (name, shown) = match operand {
+        Operand::Metric(r) if matches!(r.metric.availability, Availability::Answer(_)) => {
+            return Ok(());
+        }
+        Operand::Metric(r) => (r.metric.name, format!("{r}")),
+        Operand::Call { function, .. } => match function {
+            Function::Efficiency(_) | Function::Speedup(_) | Function::Check(_) => return Ok(()),
+            Function::Goodput(_) => ("goodput", "goodput(…)".to_owned()),
+            Function::GoodputRate(_) => ("goodput_rate", "goodput_rate(…)".to_owned()),
+        },
+    };
+    let kind = context.kind.name();
+    if let Some(first) = examples.first() {
+        return Err(error(
+            span.clone(),
+            format!("it is not said of which phase this `{name}` is"),
+            format!(
+                "write `{first}{shown}`; the phases of this scenario are {}",
+                listed(examples.iter().map(|e| e.trim_end_matches('.')))
+            ),
+        ));
+    }
+    Err(error(
+        span.clone(),
+        format!("a search measures many loads, and `{name}` is of one"),
+        format!(
+            "bounds of every load stand under `subject_to`; a scenario of kind `{kind}` with `search` answers {}",
+            listed(context.answers.iter().copied())
+        ),
+    ))
+}
+
+/// Whether an answer of the whole case is one of this scenario.
+fn check_answer(
+    reference: &MetricRef,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    let name = reference.metric.name;
+    let Availability::Answer(of) = reference.metric.availability else {
+        return Ok(());
+    };
+    if !context.answers.contains(&name) {
+        let help = if context.answers.is_empty() || of.contains("gpus") {
+            format!("it comes with {of}")
+        } else {
+            format!(
+                "it comes with {of}; this scenario answers {}",
+                listed(context.answers.iter().copied())
+            )
+        };
+        return Err(error(
+            span.clone(),
+            format!("`{name}` is no answer of this scenario"),
+            help,
+        ));
+    }
+    if reference.phase.is_some() && context.phases.is_empty() {
+        return Err(error(
+            span.clone(),
+            format!("`{name}` is of the whole case, not of a phase"),
+            format!("write `{name}`"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_labels(
+    reference: &MetricRef,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    let labels = &reference.labels;
+    if reference.metric.provenance == Provenance::Server {
+        if labels.iter().all(|(label, _)| label == "replica") {
+            return Ok(());
+        }
+        return Err(error(
+            span.clone(),
+            "what the server counts has one label: `replica`",
+            format!("write `{}{{replica=0}}`", reference.metric.name),
+        ));
+    }
     for (name, value) in labels {
         let names = context.labels.iter().map(|(name, _)| *name);
         let Some((_, values)) = context.labels.iter().find(|(known, _)| known == name) else {
@@ -87,7 +163,7 @@ fn check_labels(
                 ),
                 None => (
                     format!("requests of this scenario bear no label `{name}`"),
-                    format!("they bear {}", list(&names.collect::<Vec<_>>())),
+                    format!("they bear {}", listed(names)),
                 ),
             };
             return Err(error(span.clone(), what, help));
@@ -101,6 +177,10 @@ fn check_labels(
         }
     }
     Ok(())
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    list(&names.collect::<Vec<_>>())
 }
 
 fn comes(span: &TextSpan, what: &str, with: &str) -> AssertionError {
@@ -118,40 +198,126 @@ fn check_phase(
 ) -> Result<(), AssertionError> {
     let kind = context.kind.name();
     match phase {
-        PhaseRef::Named(name) if name == MAIN_PHASE => Ok(()),
+        PhaseRef::Named(name) if context.phases.contains(name) => Ok(()),
         PhaseRef::Named(name) => {
             let span = span.start..span.start + name.len();
-            match name.as_str() {
-                "cold" | "warm" => Err(comes(
-                    &span,
-                    &format!("a scenario of kind `{kind}` has no phase `{name}`: it comes"),
-                    "kind `cache`",
-                )),
-                "aggregated" | "disaggregated" => Err(comes(
-                    &span,
-                    &format!("a scenario of kind `{kind}` has no phase `{name}`: it comes"),
-                    "kind `disaggregation`",
-                )),
-                _ => {
-                    let help = nearest(name, [MAIN_PHASE]).map_or_else(
-                        || format!("its only phase is `{MAIN_PHASE}`, which may be left out"),
-                        |n| format!("did you mean `{n}`?"),
-                    );
-                    Err(error(
-                        span,
-                        format!("a scenario of kind `{kind}` has no phase `{name}`"),
-                        help,
-                    ))
+            let known = || context.phases.iter().map(String::as_str);
+            let help = match nearest(name, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if context.phase_may_be_left_out() => {
+                    format!("its only phase is `{MAIN_PHASE}`, which may be left out")
                 }
-            }
+                None => {
+                    let examples = context.examples();
+                    let examples = examples.iter().map(|e| e.trim_end_matches('.'));
+                    match examples.len() {
+                        0 => "its answers stand without a phase".to_owned(),
+                        _ => format!("its phases are {}", listed(examples)),
+                    }
+                }
+            };
+            Err(error(
+                span,
+                format!("a scenario of kind `{kind}` has no phase `{name}`"),
+                help,
+            ))
         }
-        PhaseRef::At(_) => Err(comes(
-            span,
-            &format!("a scenario of kind `{kind}` has no levels: `at(…)` comes"),
-            "kind `scalability`",
-        )),
-        PhaseRef::Baseline(_) => Err(comes(span, "`baseline.` comes", "baselines")),
+        PhaseRef::At(level) => check_level(level, context, span),
+        PhaseRef::Baseline(None) => Ok(()),
+        PhaseRef::Baseline(Some(inner)) => {
+            let behind = "baseline.".len();
+            check_phase(inner, context, &(span.start + behind..span.end))
+        }
     }
+}
+
+fn check_level(
+    level: &Level,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Result<(), AssertionError> {
+    let wrong = |message: String, help: String| Err(error(span.clone(), message, help));
+    let levels = |shown: Vec<String>| format!("its levels are {}", shown.join(", "));
+    match (&context.levels, level) {
+        (Levels::None, _) => {
+            let kind = context.kind.name();
+            let help = match context.phases.as_slice() {
+                [] => "its answers stand without a phase".to_owned(),
+                phases => format!(
+                    "its phases are {}",
+                    listed(phases.iter().map(String::as_str))
+                ),
+            };
+            wrong(
+                format!("a scenario of kind `{kind}` has no levels, unless it has a `sweep`"),
+                help,
+            )
+        }
+        (_, Level::Name(_)) => Ok(()),
+        (Levels::Counts(known), Level::Count(n)) => {
+            if known.contains(n) {
+                return Ok(());
+            }
+            wrong(
+                format!("this sweep has no level {n}"),
+                levels(known.iter().map(u64::to_string).collect()),
+            )
+        }
+        (Levels::Counts(known), Level::Rate(_)) => wrong(
+            "the levels of this sweep are no rates".to_owned(),
+            levels(known.iter().map(u64::to_string).collect()),
+        ),
+        (Levels::Rates(known), Level::Rate(rate)) => {
+            if known.contains(rate) {
+                return Ok(());
+            }
+            wrong(
+                format!("this sweep has no level {rate}/s"),
+                levels(known.iter().map(|r| format!("{r}/s")).collect()),
+            )
+        }
+        (Levels::Rates(known), Level::Count(n)) => wrong(
+            format!("the levels of this sweep are rates, and `{n}` has no unit"),
+            levels(known.iter().map(|r| format!("{r}/s")).collect()),
+        ),
+        (Levels::Unknown, _) => wrong(
+            "which rates are measured is not known before".to_owned(),
+            "write `at(first)`, `at(last)` or `at(knee)`, or a list of rates in place of `auto`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Whether there is a level of that number to compare with the lowest one.
+fn check_scaled(
+    name: &str,
+    n: f64,
+    context: &AssertionContext,
+    span: &TextSpan,
+) -> Option<AssertionError> {
+    let (message, help) = match &context.levels {
+        Levels::Counts(known) => {
+            let shown: Vec<String> = known.iter().map(u64::to_string).collect();
+            if known.iter().any(|&k| k as f64 == n) {
+                return None;
+            }
+            (
+                format!("this sweep has no level {n}"),
+                format!("its levels are {}", shown.join(", ")),
+            )
+        }
+        Levels::Rates(_) | Levels::Unknown => (
+            format!(
+                "`{name}(…)` compares numbers of requests in flight or of replicas, and this sweep is of rates"
+            ),
+            "compare throughputs: `at(last).throughput > 3 * at(first).throughput`".to_owned(),
+        ),
+        Levels::None => (
+            format!("`{name}(…)` compares the levels of a sweep, and this scenario has none"),
+            "it comes with kind `scalability`: `sweep: { concurrency: [1, 2, 4, 8] }`".to_owned(),
+        ),
+    };
+    Some(error(span.clone(), message, help))
 }
 
 fn check_metric(
@@ -169,7 +335,7 @@ fn check_metric(
                 "say how many the target has: `gpus: 8` under `target:`",
             ));
         }
-        Availability::NeedsGpus | Availability::Here => {}
+        Availability::NeedsGpus | Availability::Answer(_) | Availability::Here => {}
     }
     if !context.scrape && metric.provenance == Provenance::Server {
         return Err(error(
@@ -221,8 +387,8 @@ fn check_function(
                 check_metric(metric, context, &at).err()
             })
         }
-        Function::Efficiency(_) => Some(comes(span, "`efficiency(…)` comes", "kind `scalability`")),
-        Function::Speedup(_) => Some(comes(span, "`speedup(…)` comes", "kind `scalability`")),
+        Function::Efficiency(n) => check_scaled("efficiency", *n, context, span),
+        Function::Speedup(n) => check_scaled("speedup", *n, context, span),
         Function::Check(_) => Some(comes(span, "`check(…)` comes", "content checks")),
     }
 }

@@ -5,7 +5,7 @@ use winnow::error::ErrMode;
 use winnow::token::{any, take_while};
 use winnow::{Parser, stream::LocatingSlice};
 
-use super::ast::{Assertion, BinaryOp, CmpOp, Expr, ExprKind};
+use super::ast::{Assertion, BinaryOp, CmpOp, Expr, ExprKind, Quantity};
 use super::lexical::{
     AssertionError, Input, Parsed, eat, error, fail, here, next_word, quantity, white,
 };
@@ -40,6 +40,50 @@ impl Assertion {
         types::check_units(&assertion)?;
         Ok(assertion)
     }
+}
+
+/// Reads a metric or a function by itself, such as `ttft.p99` or `goodput(ttft < 1s)`.
+///
+/// # Errors
+/// The first thing that is wrong, with its place in `text`.
+pub(in crate::suite) fn parse_value(text: &str) -> Result<Expr, AssertionError> {
+    const EXAMPLE: &str = "write a metric such as `ttft.p99`";
+    if text.len() > MAX_LENGTH {
+        return Err(error(0..0, "this is too long for a metric", EXAMPLE));
+    }
+    let mut input = LocatingSlice::new(text);
+    let mut read = || {
+        white(&mut input)?;
+        let start = here(&input);
+        let kind = reference::reference(&mut input)?;
+        let end = here(&input);
+        white(&mut input)?;
+        let (word, span) = next_word(&mut input)?;
+        if word.is_empty() {
+            Ok(Expr {
+                kind,
+                span: start..end,
+            })
+        } else {
+            fail(
+                span.start..text.len(),
+                "more than one metric stands here",
+                EXAMPLE,
+            )
+        }
+    };
+    read().map_err(|e| match e {
+        ErrMode::Cut(e) | ErrMode::Backtrack(e) => e,
+        ErrMode::Incomplete(_) => error(0..text.len(), "this is no metric", EXAMPLE),
+    })
+}
+
+/// A number with its unit, and nothing else.
+pub(in crate::suite) fn parse_quantity(text: &str) -> Option<Quantity> {
+    let mut input = LocatingSlice::new(text);
+    let read = quantity(&mut input).ok()?;
+    white(&mut input).ok()?;
+    input.is_empty().then_some(read)
 }
 
 fn assertion(input: &mut Input<'_>, text: &str) -> Parsed<Assertion> {

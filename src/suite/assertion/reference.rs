@@ -30,7 +30,8 @@ const STATISTICS: [&str; 9] = [
     "mean", "stddev", "min", "max", "median", "p50", "p90", "p95", "p99",
 ];
 
-fn is_function(name: &str) -> bool {
+/// Whether assertions know a function called `name`.
+pub(crate) fn is_function(name: &str) -> bool {
     FUNCTIONS.iter().any(|(f, _)| *f == name)
 }
 

@@ -191,7 +191,7 @@ pub(super) fn hooks_keys(keys: &mut Keys, what: &str) {
     );
 }
 
-fn command(examples: &[Json]) -> Json {
+pub(super) fn command(examples: &[Json]) -> Json {
     json!({
         "anyOf": [shell(), { "type": "array", "items": scalar(), "minItems": 1 }],
         "examples": examples,

@@ -1,0 +1,191 @@
+//! A proposed baseline beside the accepted one, as a person reads it.
+
+use std::collections::BTreeMap;
+
+use super::file::{BaselineFile, Measurement, MetricRuns, PhaseBaseline};
+use super::identity::differences;
+use super::values::{VALUE, joined};
+use crate::metrics::{METRICS, Unit};
+use crate::result::ChangeKind;
+use crate::text::{MISSING, number, printable, significant};
+
+/// Statistics that a person is shown of a distribution.
+const SHOWN: [&str; 3] = ["p50", "p95", "p99"];
+
+/// What accepting `proposed` would change, line by line. Ends with a line break.
+pub fn review(accepted: Option<&BaselineFile>, proposed: &BaselineFile) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(printable(&text).trim_end());
+        out.push('\n');
+    };
+    let why = proposed.proposal.as_ref().map(|p| p.why.name());
+    let variant = proposed.variant.as_ref().map(|v| format!(" on {v}"));
+    line(format!(
+        "{}{}{}",
+        proposed.full_name(),
+        variant.unwrap_or_default(),
+        why.map_or(String::new(), |w| format!(": {w}"))
+    ));
+    let several = proposed.phases.len() > 1;
+    for phase in &proposed.phases {
+        let before = accepted.and_then(|a| a.phase(&phase.name));
+        if several {
+            line(format!("  phase {}", phase.name));
+        }
+        for difference in
+            before.map_or_else(Vec::new, |b| differences(&b.identity, &phase.identity))
+        {
+            let side = |s: Option<String>| s.unwrap_or_else(|| "unknown".to_owned());
+            line(format!(
+                "  {}: {} → {}",
+                difference.key,
+                side(difference.baseline),
+                side(difference.now)
+            ));
+        }
+        for row in table(before, phase, proposed) {
+            line(format!("  {row}"));
+        }
+        line(format!("  {}", sample(before, phase)));
+    }
+    if let Some(accepted) = accepted {
+        let gone = accepted
+            .phases
+            .iter()
+            .filter(|p| proposed.phase(&p.name).is_none());
+        for phase in gone {
+            line(format!("  phase {} is there no more", phase.name));
+        }
+    }
+    let none = BTreeMap::new();
+    for (what, before, now) in [
+        (
+            "",
+            accepted.map_or(&none, |a| &a.subject),
+            &proposed.subject,
+        ),
+        (
+            "",
+            accepted.map_or(&none, |a| &a.context),
+            &proposed.context,
+        ),
+    ] {
+        for (key, value) in now {
+            let text = match before.get(key) {
+                Some(old) if old != value => format!("{old} → {value}"),
+                _ => value.clone(),
+            };
+            line(format!("  {what}{key}: {text}"));
+        }
+    }
+    out
+}
+
+fn sample(before: Option<&PhaseBaseline>, now: &PhaseBaseline) -> String {
+    let count = |m: &Measurement| {
+        let (runs, sessions) = (m.runs(), m.session_count());
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        format!("{runs} run{} in {sessions} session{}", s(runs), s(sessions))
+    };
+    match before.map(|b| count(&b.accepted)) {
+        Some(old) if old != count(&now.accepted) => format!("{old} → {}", count(&now.accepted)),
+        _ => count(&now.accepted),
+    }
+}
+
+/// Rows `metric accepted proposed change`, in the order of the metric table.
+fn table(before: Option<&PhaseBaseline>, now: &PhaseBaseline, file: &BaselineFile) -> Vec<String> {
+    let changes: BTreeMap<&str, ChangeKind> = file
+        .proposal
+        .iter()
+        .flat_map(|p| &p.changes)
+        .map(|c| (c.metric.as_str(), c.change))
+        .collect();
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for (metric, runs) in in_order(&now.accepted.metrics) {
+        for (statistic, values) in &runs.statistics {
+            let key = joined(metric, statistic);
+            let qualified = format!("{}.{key}", now.name);
+            let change = changes
+                .get(key.as_str())
+                .or_else(|| changes.get(qualified.as_str()));
+            if statistic != VALUE && !SHOWN.contains(&statistic.as_str()) && change.is_none() {
+                continue;
+            }
+            let old = before.and_then(|b| b.accepted.values(metric, statistic));
+            rows.push(row(&key, old, values, runs.unit, change.copied()));
+        }
+    }
+    let mut width = [0; 4];
+    for row in &rows {
+        for (w, cell) in width.iter_mut().zip(row) {
+            *w = (*w).max(cell.chars().count());
+        }
+    }
+    let pad = |text: &str, to: usize| " ".repeat(to.saturating_sub(text.chars().count()));
+    rows.iter()
+        .map(|[metric, old, new, change]| {
+            format!(
+                "{metric}{}  {}{old}  {}{new}  {change}",
+                pad(metric, width[0]),
+                pad(old, width[1]),
+                pad(new, width[2])
+            )
+        })
+        .collect()
+}
+
+fn row(
+    key: &str,
+    old: Option<&[Option<f64>]>,
+    new: &[Option<f64>],
+    unit: Unit,
+    change: Option<ChangeKind>,
+) -> [String; 4] {
+    let (old, new) = (old.and_then(typical), typical(new));
+    let by = match (old, new) {
+        (Some(old), Some(new)) if old != 0.0 => {
+            let percent = (new / old - 1.0) * 100.0;
+            let sign = if percent > 0.0 { "+" } else { "" };
+            format!("{sign}{} %", significant(percent, 2))
+        }
+        _ => String::new(),
+    };
+    let change = change.map_or("", ChangeKind::name);
+    [
+        key.to_owned(),
+        old.map_or(MISSING.to_owned(), |v| number(Some(v), unit)),
+        new.map_or(MISSING.to_owned(), |v| number(Some(v), unit)),
+        format!("{by}  {change}").trim().to_owned(),
+    ]
+}
+
+/// The geometric mean of the runs, or the arithmetic one where a value is not positive; `None` where a
+/// run has none.
+fn typical(values: &[Option<f64>]) -> Option<f64> {
+    let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
+    let n = values.len() as f64;
+    if values.is_empty() {
+        None
+    } else if values.iter().all(|v| *v > 0.0) {
+        Some((values.iter().map(|v| v.ln()).sum::<f64>() / n).exp())
+    } else {
+        Some(values.iter().sum::<f64>() / n)
+    }
+}
+
+fn in_order(metrics: &BTreeMap<String, MetricRuns>) -> Vec<(&str, &MetricRuns)> {
+    let rank = |name: &str| {
+        METRICS
+            .iter()
+            .position(|m| m.name == name)
+            .unwrap_or(METRICS.len())
+    };
+    let mut all: Vec<_> = metrics
+        .iter()
+        .map(|(name, runs)| (name.as_str(), runs))
+        .collect();
+    all.sort_by_key(|(name, _)| rank(name));
+    all
+}

@@ -1,0 +1,102 @@
+use super::args::CompareArgs;
+use crate::exit;
+use crate::judge::{ResultsRule, compare_results};
+use crate::metrics::Unit;
+use crate::result::{Change, ChangeKind, RunResult};
+use crate::runner::{find_run, print, rebuild, tell};
+use crate::text::{MISSING, number, significant};
+
+/// One-sided confidence of each decision.
+const CONFIDENCE: f64 = 0.95;
+
+/// `prony compare`: two results folders; a regression is exit code 101.
+pub fn compare(args: &CompareArgs) -> i32 {
+    let open = |run: &std::path::Path| -> Result<RunResult, String> {
+        let folder = find_run(run, &args.results).ok_or_else(|| {
+            format!(
+                "no results folder {}; give its path, or its name under {}",
+                run.display(),
+                args.results.display()
+            )
+        })?;
+        rebuild(&folder)
+            .map(|(result, _)| result)
+            .map_err(|e| e.to_string())
+    };
+    let (base, candidate) = match (open(&args.base), open(&args.candidate)) {
+        (Ok(base), Ok(candidate)) => (base, candidate),
+        (Err(e), _) | (_, Err(e)) => return fail(exit::USAGE, &e),
+    };
+    let pairs: Vec<_> = candidate
+        .cases
+        .iter()
+        .filter_map(|now| {
+            let name = now.full_name();
+            let then = base.cases.iter().find(|c| c.full_name() == name)?;
+            Some((then, now))
+        })
+        .collect();
+    if pairs.is_empty() {
+        return fail(exit::NOTHING_SELECTED, "the two have no case in common");
+    }
+    let rule = ResultsRule {
+        tolerance: args.tolerance,
+        session: args.noise,
+        confidence: CONFIDENCE,
+        cases: u32::try_from(pairs.len()).unwrap_or(u32::MAX),
+    };
+    let mut code = exit::OK;
+    let mut out = String::new();
+    for (then, now) in pairs {
+        out.push_str(&format!("{}\n", now.full_name()));
+        match compare_results(then, now, rule) {
+            Ok(changes) => {
+                if changes.iter().any(|c| c.change == ChangeKind::Regressed) {
+                    code = exit::FAILED;
+                }
+                for change in &changes {
+                    out.push_str(&format!("  {}\n", line(change)));
+                }
+                if changes.is_empty() {
+                    out.push_str("  nothing was measured on both sides\n");
+                }
+            }
+            Err(why) => out.push_str(&format!("  {why}\n")),
+        }
+    }
+    if args.noise.is_none() {
+        out.push_str("server starts are assumed to differ by 3 % where a side has fewer than three (`--noise`, `prony calibrate`)\n");
+    }
+    print(out);
+    code
+}
+
+fn line(change: &Change) -> String {
+    let unit = change.unit.unwrap_or(Unit::Count);
+    let percent = |x: f64| {
+        let percent = (x - 1.0) * 100.0;
+        let sign = if percent > 0.0 { "+" } else { "" };
+        format!("{sign}{} %", significant(percent, 3))
+    };
+    let by = change.ratio.map_or_else(|| MISSING.to_owned(), percent);
+    let interval = match change.interval {
+        [Some(lo), Some(hi)] => format!(" ({} to {})", percent(lo), percent(hi)),
+        _ => String::new(),
+    };
+    let reason = change
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |r| format!(" ({r})"));
+    format!(
+        "{:<22} {:>12} → {:<12} {by}{interval}: {}{reason}",
+        change.metric,
+        number(change.accepted, unit),
+        number(change.observed, unit),
+        change.change.name()
+    )
+}
+
+fn fail(code: i32, what: &str) -> i32 {
+    tell(format_args!("error: {what}"));
+    code
+}

@@ -1,0 +1,16 @@
+//! A case against its accepted baseline: values run by run on both sides → changes → verdicts.
+
+mod claims;
+mod input;
+mod judging;
+mod results;
+mod values;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use input::{AcceptedInput, NoBaseline};
+pub use judging::{JudgedAgainst, judge_against};
+pub use results::{ResultsRule, compare_results};
+pub use values::asserted_values;

@@ -1,0 +1,177 @@
+use crate::judge::compare::{Noise, Pairing, Rule, RunValue, Scale, Side, compare};
+use crate::judge::{Known, Look};
+use crate::metrics::{Direction, Unit, metric};
+use crate::result::{CaseResult, Change, ChangeKind, MetricSummary, PhaseResult, RunPart};
+
+/// What two results are compared by where nobody says otherwise: the level and the tail of what users
+/// feel, and how much is served.
+const COMPARED: [(&str, &str); 9] = [
+    ("ttft", "p50"),
+    ("ttft", "p95"),
+    ("ttft", "p99"),
+    ("tpot", "p50"),
+    ("itl", "p95"),
+    ("e2e_latency", "p50"),
+    ("e2e_latency", "p95"),
+    ("throughput", ""),
+    ("tokens_per_second", ""),
+];
+
+/// How two results are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResultsRule {
+    /// How much worse is tolerated, as a share.
+    pub tolerance: f64,
+    /// What starts of the server differ by, where it is known; else it is assumed.
+    pub session: Option<f64>,
+    /// One-sided, per decision.
+    pub confidence: f64,
+    /// How many cases are compared in all.
+    pub cases: u32,
+}
+
+/// What changed from `base` to `candidate`, two results of one case, metric by metric. Why nothing can be
+/// said, where that is so.
+///
+/// # Errors
+/// What is not the same on both sides, in words.
+pub fn compare_results(
+    base: &CaseResult,
+    candidate: &CaseResult,
+    rule: ResultsRule,
+) -> Result<Vec<Change>, String> {
+    let mut changes = Vec::new();
+    let m = rule.cases.max(1).saturating_mul(COMPARED.len() as u32);
+    for now in &candidate.phases {
+        let Some(then) = base.phases.iter().find(|p| p.name == now.name) else {
+            return Err(format!(
+                "not comparable (phase `{}` is only in one)",
+                now.name
+            ));
+        };
+        same(then, now)?;
+        for (name, statistic) in COMPARED {
+            let Some(def) = metric(name) else { continue };
+            let sides = (values(then, name, statistic), values(now, name, statistic));
+            let (Some(base_runs), Some(candidate_runs)) = sides else {
+                continue;
+            };
+            let whole = if statistic.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name}.{statistic}")
+            };
+            let several = candidate.phases.len() > 1;
+            let whole = if several {
+                format!("{}.{whole}", now.name)
+            } else {
+                whole
+            };
+            changes.push(change(
+                whole,
+                def.unit,
+                def.direction,
+                &base_runs,
+                &candidate_runs,
+                rule,
+                m,
+            ));
+        }
+    }
+    Ok(changes)
+}
+
+fn same(then: &PhaseResult, now: &PhaseResult) -> Result<(), String> {
+    let load = |p: &PhaseResult| (p.load.text.clone(), p.model.clone());
+    let ((load_then, model_then), (load_now, model_now)) = (load(then), load(now));
+    if model_then != model_now {
+        let shown = |m: Option<String>| m.unwrap_or_else(|| "unknown".to_owned());
+        return Err(format!(
+            "not comparable (model: {} → {})",
+            shown(model_then),
+            shown(model_now)
+        ));
+    }
+    if load_then != load_now {
+        return Err(format!("not comparable (load: {load_then} → {load_now})"));
+    }
+    Ok(())
+}
+
+fn values(phase: &PhaseResult, name: &str, statistic: &str) -> Option<Vec<RunValue>> {
+    let of = |run: &RunPart| -> Option<RunValue> {
+        let value = match run.metrics.get(name)? {
+            MetricSummary::Value(v) => v.value,
+            MetricSummary::Distribution(d) => {
+                let (q, value) = match statistic {
+                    "p50" => (0.5, d.p50),
+                    "p95" => (0.95, d.p95),
+                    _ => (0.99, d.p99),
+                };
+                let unbounded = d.beyond.is_some_and(|b| q >= b);
+                value.unwrap_or(if unbounded { f64::INFINITY } else { f64::NAN })
+            }
+        };
+        Some(RunValue {
+            session: run.session,
+            value,
+            sampling_var: f64::NAN,
+        })
+    };
+    phase.runs.iter().map(of).collect()
+}
+
+fn change(
+    name: String,
+    unit: Unit,
+    direction: Direction,
+    base: &[RunValue],
+    candidate: &[RunValue],
+    rule: ResultsRule,
+    m: u32,
+) -> Change {
+    let noise = Noise {
+        session: rule.session.map(|sd| Known {
+            sd,
+            freedom: f64::INFINITY,
+        }),
+        ..Noise::default()
+    };
+    let side = |runs| Side { runs, noise };
+    let found = compare(
+        &side(base),
+        &side(candidate),
+        &Rule {
+            direction,
+            tolerance: rule.tolerance,
+            absolute_floor: None,
+            scale: Scale::Ratio,
+            pairing: Pairing::None,
+            m,
+            confidence: rule.confidence,
+            look: Look::default(),
+        },
+    );
+    let shown = |runs: &[RunValue]| -> Vec<Option<f64>> {
+        let all = runs.iter().map(|r| Some(r.value).filter(|v| v.is_finite()));
+        all.collect()
+    };
+    let settle = super::words::to_settle(&found);
+    Change {
+        metric: name,
+        change: found.change,
+        ratio: found.ratio,
+        interval: found.interval,
+        tolerance: Some(rule.tolerance),
+        floor: None,
+        unit: Some(unit),
+        accepted: found.base,
+        observed: found.candidate,
+        accepted_runs: shown(base),
+        observed_runs: shown(candidate),
+        reason: match found.change {
+            ChangeKind::Undecided => found.reason.or(settle),
+            _ => found.reason,
+        },
+    }
+}
