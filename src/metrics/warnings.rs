@@ -1,5 +1,5 @@
 use crate::record::{RunRecords, TokenSource};
-use crate::result::Warning;
+use crate::result::{AskedAndGot, Warning};
 use crate::stats::{EXACT_VALUES, RELATIVE_ERROR};
 
 use super::lengths::token_lengths;
@@ -76,7 +76,7 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
         );
     }
     let lengths = token_lengths(&samples);
-    if let Some(input) = lengths.input
+    if let Some(input) = &lengths.input
         && input.differ > 0
         && !input.estimated
     {
@@ -90,7 +90,7 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "name the model's own tokenizer (`tokenizer: {file: tokenizer.json}`), or let the server count (`tokenizer: server`); a template that depends on the day or on tools cannot be planned for",
         );
     }
-    if let Some(input) = lengths.input
+    if let Some(input) = &lengths.input
         && input.estimated
         && input.asked.abs_diff(input.got) * 10 > input.asked
     {
@@ -102,15 +102,16 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
             "name the model's tokenizer (`tokenizer: {file: tokenizer.json}` or `{tiktoken: o200k_base}`), which makes prompts exactly as long as asked",
         );
     }
-    if let Some(output) = lengths.output
+    if let Some(output) = &lengths.output
         && output.differ * 20 > output.n
     {
         warn(
             format!(
-                "{} answers were not as long as asked ({} output tokens of {})",
+                "{} answers were not as long as asked ({} output tokens of {}){}",
                 share(output.differ as usize, output.n as usize),
                 output.got,
-                output.asked
+                output.asked,
+                ended(output)
             ),
             "set `body: {ignore_eos: true}` where the server knows it, or choose output lengths that the model fills",
         );
@@ -155,6 +156,18 @@ pub fn phase_warnings(runs: &[RunRecords], interrupted: bool) -> Vec<Warning> {
     }
     warnings.extend(server_warnings(runs, &samples));
     warnings
+}
+
+/// How the answers ended that are too short, in words; empty where none is.
+fn ended(output: &AskedAndGot) -> String {
+    let short = output.endings.iter().filter(|e| e.shorter > 0);
+    let of: Vec<String> = short
+        .map(|e| format!("{} by `{}`", e.shorter, e.finish))
+        .collect();
+    match of.is_empty() {
+        true => String::new(),
+        false => format!("; too short ended {}", of.join(", ")),
+    }
 }
 
 /// How far counts of the same answers by the server and by a tokenizer here may lie apart. A text does

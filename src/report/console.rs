@@ -1,7 +1,8 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, lengths, quantile, requests, server_line};
+use super::facts::{Facts, quantile, requests, server_line};
 use super::headline::Headline;
+use super::lengths;
 use super::noise;
 use super::order::{in_table_order, rank};
 use super::rerun::rerun_command;
@@ -300,11 +301,10 @@ pub fn case_table(case: &CaseResult, style: Style) -> String {
             1 => String::new(),
             _ => format!("{}: ", one_line(&phase.name)),
         };
-        if let Some(line) = server_line(phase) {
-            out.push(format!(
-                "  {}",
-                style.dim(&format!("{of}{}", one_line(&line)))
-            ));
+        let lines = [server_line(phase), lengths::differences(phase)];
+        for line in lines.into_iter().flatten() {
+            let line = format!("{of}{}", one_line(&line));
+            out.push(format!("  {}", style.dim(&line)));
         }
     }
     if let Some(extended) = &case.extended {
@@ -356,8 +356,19 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
         one_line(&phase.load.text),
         requests(phase)
     ));
-    if let Some(lengths) = lengths(phase) {
-        out.push(format!("tokens: {lengths}"));
+    for line in lengths::lines(phase) {
+        out.push(format!("tokens: {}", one_line(&line)));
+    }
+    let rows = lengths::rows(phase);
+    if !rows.is_empty() {
+        let columns = lengths::HEADINGS.map(|heading| (heading, !heading.is_empty()));
+        let mut table = Table::new(&columns);
+        for row in rows {
+            table.row(row.into());
+        }
+        for row in table.lines(style.width.saturating_sub(2)) {
+            out.push(format!("  {}", row.join("  ").trim_end()));
+        }
     }
     let mut table = Table::new(&[
         ("metric", false),

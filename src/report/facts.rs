@@ -1,7 +1,5 @@
 use crate::judge::Verdict;
-use crate::result::{
-    AskedAndGot, AssertionKind, AssertionResult, Distribution, MetricSummary, PhaseResult,
-};
+use crate::result::{AssertionKind, AssertionResult, Distribution, MetricSummary, PhaseResult};
 use crate::text::{beside, count, exact, margin, minutes, number};
 
 /// One assertion in words. All reports say it alike.
@@ -140,27 +138,6 @@ pub(super) fn server_line(p: &PhaseResult) -> Option<String> {
     .flatten()
     .collect();
     (!parts.is_empty()).then(|| format!("server ({engine}): {}", parts.join(", ")))
-}
-
-/// Tokens asked for against tokens counted, in one line; `None`: nobody counted.
-pub(super) fn lengths(p: &PhaseResult) -> Option<String> {
-    let line = |what: &str, sum: &AskedAndGot| {
-        let about = if sum.estimated { "about " } else { "" };
-        match sum.differ {
-            0 => format!("{what} {} as asked", count(sum.got)),
-            n => format!(
-                "{what} {} of {about}{} asked ({} of {} differ)",
-                count(sum.got),
-                count(sum.asked),
-                count(n),
-                count(sum.n)
-            ),
-        }
-    };
-    let input = p.tokens.input.as_ref().map(|sum| line("prompts", sum));
-    let output = p.tokens.output.as_ref().map(|sum| line("answers", sum));
-    let parts: Vec<String> = input.into_iter().chain(output).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Length of a window.

@@ -1,11 +1,12 @@
 use super::console::{self, Pointers, Style, one_line};
 use super::facts::{quantile, server_line};
 use super::headline::Headline;
+use super::lengths;
 use super::noise;
 use super::order::by_attention;
 use super::seam::{Report, ReportError, ReportInput};
 use crate::judge::Verdict;
-use crate::result::{CaseResult, MetricSummary, RunResult};
+use crate::result::{CaseResult, MetricSummary, PhaseResult, RunResult};
 use crate::text::{MISSING, minutes, number, printable};
 
 /// Rows of the table of cases at most; GitHub refuses comments over 65,536 characters.
@@ -53,7 +54,12 @@ fn render(result: &RunResult) -> String {
         ));
     }
 
-    out.push_str(&servers(&cases));
+    out.push_str(&folded(
+        &cases,
+        "What the server counted of itself",
+        |phase| server_line(phase).into_iter().collect(),
+    ));
+    out.push_str(&folded(&cases, "Lengths, asked for and got", lengths_of));
     let open: Vec<_> = cases
         .iter()
         .filter(|c| !matches!(c.verdict, Verdict::Pass | Verdict::Skipped))
@@ -82,33 +88,38 @@ fn render(result: &RunResult) -> String {
     out
 }
 
-/// What the servers counted of themselves, folded away.
-fn servers(cases: &[&CaseResult]) -> String {
-    let lines: Vec<String> = cases
-        .iter()
-        .take(DETAILS)
-        .flat_map(|case| {
-            case.phases.iter().filter_map(|phase| {
-                let of = match case.phases.len() {
-                    1 => String::new(),
-                    _ => format!(" {}", code(&phase.name)),
-                };
-                let line = server_line(phase)?;
-                Some(format!(
-                    "- {}{of}: {}\n",
-                    code(&case.full_name()),
-                    prose(&line)
-                ))
-            })
-        })
-        .collect();
-    if lines.is_empty() {
-        return String::new();
+/// Lines about the phases of cases under a title, folded away.
+fn folded(
+    cases: &[&CaseResult],
+    title: &str,
+    lines: impl Fn(&PhaseResult) -> Vec<String>,
+) -> String {
+    let mut list = String::new();
+    for case in cases.iter().take(DETAILS) {
+        for phase in &case.phases {
+            let of = match case.phases.len() {
+                1 => String::new(),
+                _ => format!(" {}", code(&phase.name)),
+            };
+            for line in lines(phase) {
+                let case = code(&case.full_name());
+                list.push_str(&format!("- {case}{of}: {}\n", prose(&line)));
+            }
+        }
     }
-    format!(
-        "\n<details><summary>What the server counted of itself</summary>\n\n{}\n</details>\n",
-        lines.concat()
-    )
+    if list.is_empty() {
+        return list;
+    }
+    format!("\n<details><summary>{title}</summary>\n\n{list}\n</details>\n")
+}
+
+/// How long prompts and answers were asked for, and how long they were.
+fn lengths_of(phase: &PhaseResult) -> Vec<String> {
+    let rows = lengths::rows(phase);
+    let quantiles = rows.iter().map(|[name, _, mean, min, p50, p90, p99, max]| {
+        format!("{name}: mean {mean} (p50 {p50}, p90 {p90}, p99 {p99}, from {min} to {max})")
+    });
+    lengths::lines(phase).into_iter().chain(quantiles).collect()
 }
 
 fn row(case: &CaseResult) -> String {

@@ -9,6 +9,7 @@ mod headline;
 mod html;
 mod json;
 mod junit;
+mod lengths;
 mod markdown;
 mod noise;
 mod order;

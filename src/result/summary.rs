@@ -437,7 +437,7 @@ pub struct RunPart {
 
 /// Tokens asked for against tokens counted, over the successes of the windows. Absent where nothing was
 /// asked for, or nobody counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenLengths {
     /// Prompts: planned, and counted by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -454,8 +454,8 @@ impl TokenLengths {
     }
 }
 
-/// Sums over requests of what was asked for and what was got.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What was asked for and what was got, over requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedAndGot {
     /// Requests.
     pub n: u64,
@@ -465,9 +465,52 @@ pub struct AskedAndGot {
     pub got: u64,
     /// Requests where the two differ.
     pub differ: u64,
+    /// Requests that got fewer than asked for. Absent in results of older versions, like all that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shorter: Option<u64>,
+    /// Requests that got more than asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longer: Option<u64>,
+    /// How the lengths asked for are distributed, in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_lengths: Option<LengthSummary>,
+    /// How those that came are, in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub got_lengths: Option<LengthSummary>,
+    /// How answers ended whose length is not the one asked for; of prompts empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endings: Vec<Ending>,
     /// What was asked for is an estimate: no tokenizer was at hand.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimated: bool,
+}
+
+/// Lengths in tokens; quantiles by linear interpolation (type 7).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LengthSummary {
+    /// Mean.
+    pub mean: f64,
+    /// The shortest.
+    pub min: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90 % are this long at most.
+    pub p90: f64,
+    /// 99 % are this long at most.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// How many answers of another length than asked for ended with one finish reason.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ending {
+    /// The server's finish reason, such as `stop` (by itself) or `length` (at a limit).
+    pub finish: String,
+    /// Shorter than asked for.
+    pub shorter: u64,
+    /// Longer than asked for.
+    pub longer: u64,
 }
 
 /// Failures of one kind.

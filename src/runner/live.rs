@@ -23,7 +23,8 @@ use crate::load::Signal;
 use crate::plan::{Case, PhasePlan};
 use crate::sim::{Face, SimConfig, SimServer};
 use crate::suite::{
-    Api, Probe, PromptSource, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl, Timeouts,
+    Api, PageUrl, Probe, PromptSource, Restart, Scrape, Secret, SimOverrides, Target, TargetUrl,
+    Timeouts,
 };
 use crate::telemetry::server::ScrapeSource;
 use crate::text::seconds;
@@ -374,7 +375,7 @@ pub fn scrape_source<T>(live: &LiveTarget<T>, setting: &Scrape) -> Option<Scrape
     let settings = live.settings.clone()?;
     let urls = match &setting.urls {
         Some(urls) => urls.clone(),
-        None => vec![settings.beside("/metrics")],
+        None => vec![PageUrl::plain(settings.beside("/metrics"))],
     };
     Some(ScrapeSource { settings, urls })
 }

@@ -74,7 +74,7 @@ pub use model::{
     TokenizerChoice, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
-pub use scrape_setting::Scrape;
+pub use scrape_setting::{PageUrl, Scrape};
 pub use snippet::{Snippet, render_snippet};
 pub use source::{Location, SourceFile, Span};
 pub use units::{show_duration, written_duration};

@@ -241,6 +241,8 @@ fn hidden(settings: &Settings) -> Vec<(String, String)> {
         .chain(targets(settings).flat_map(|t| t.value.hidden.clone()))
         .chain(of_cache.flatten().cloned())
         .chain(hook_lists(settings).flat_map(|list| list.value.hidden.clone()))
+        .chain(settings.scrape.iter().flat_map(|s| s.value.hidden()))
+        .chain(targets(settings).flat_map(|t| t.value.target.scrape.hidden()))
         .collect()
 }
 

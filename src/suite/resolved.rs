@@ -31,6 +31,7 @@ pub(super) fn resolved_yaml(
     let mut written: Vec<Json> = scenarios.iter().map(|s| scenario(s, secrets)).collect();
     for scenario in &mut written {
         for place in [
+            "/scrape/url",
             "/before",
             "/after",
             "/between",
@@ -185,7 +186,16 @@ pub(super) fn plain_json(value: &Json) -> Json {
 /// A target, `${NAME}` for secret values.
 pub(super) fn target(t: &Target, secrets: &[(String, String)]) -> Json {
     let mut out = target_as_is(t);
-    for key in ["url", "model", "sim", "body", "ca", "launch", "tokenizer"] {
+    for key in [
+        "url",
+        "model",
+        "sim",
+        "body",
+        "ca",
+        "launch",
+        "tokenizer",
+        "scrape",
+    ] {
         if let Some(value) = out.get_mut(key) {
             hide(value, secrets);
         }

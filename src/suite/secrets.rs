@@ -8,7 +8,7 @@ use super::yaml::Node;
 
 /// Shortest value of a header that is looked for in outputs: `X-Team: ml` must not turn every
 /// `html` into `ht${TEAM}`. The header itself is never shown, however short.
-const SHORTEST: usize = 6;
+pub(super) const SHORTEST: usize = 6;
 
 /// Shown for a value that is written out in the suite.
 pub(super) const MASK: &str = "***";

@@ -14,16 +14,20 @@ fn with_key(server: &Server, scenarios: &str) -> String {
 
 /// Asserts that no form of the key is in any file of the results or in the output.
 fn nowhere(place: &Place, ended: &Ended) {
-    let json = serde_json::Value::from(KEY).to_string();
+    nowhere_is(KEY, place, ended);
+}
+
+fn nowhere_is(key: &str, place: &Place, ended: &Ended) {
+    let json = serde_json::Value::from(key).to_string();
     let mut forms = vec![
-        KEY.to_owned(),
+        key.to_owned(),
         json.trim_matches('"').to_owned(),
-        KEY.replace('"', "&quot;"),
-        KEY.replace('"', "&#34;"),
-        KEY.replace('"', "&quot;").replace('&', "&amp;"),
+        key.replace('"', "&quot;"),
+        key.replace('"', "&#34;"),
+        key.replace('"', "&quot;").replace('&', "&amp;"),
     ];
     // The head of it is enough to recognise it by, however the rest is escaped.
-    forms.push(KEY[..7].to_owned());
+    forms.push(key[..7].to_owned());
     let mut texts = vec![
         ("stdout".to_owned(), ended.stdout.clone()),
         ("stderr".to_owned(), ended.stderr.clone()),
@@ -127,6 +131,97 @@ fn the_command_line_and_labels_are_cleaned_too() {
         .prony_with(["run", "--label", &label], &[("KEY", KEY)])
         .exits(0);
     nowhere(&place, &ended);
+}
+
+/// A page of metrics that wants a password and repeats what it was asked; what it was sent.
+fn guarded_page(answers: usize) -> (std::net::SocketAddr, std::thread::JoinHandle<Vec<String>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let seen = std::thread::spawn(move || {
+        let mut seen = Vec::new();
+        for _ in 0..answers {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = [0; 4096];
+            let n = stream.read(&mut request).unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..n]).into_owned();
+            // The first answer has counters, whose replica has the key for a name.
+            let page = format!("vllm:num_requests_waiting{{engine=\"{KEY_IN_URL}\"}} 1\n");
+            let (status, body) = match seen.is_empty() {
+                true => ("200 OK", page),
+                false => ("403 Forbidden", format!("not with {request}")),
+            };
+            seen.push(request);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+        seen
+    });
+    (address, seen)
+}
+
+const KEY_IN_URL: &str = "sk-5abcdef";
+
+#[test]
+fn the_address_of_metrics_may_hold_a_secret() {
+    for (written, shown) in [
+        (
+            "http://reader:${KEY}@ADDRESS/metrics",
+            "http://***:${KEY}@ADDRESS/metrics",
+        ),
+        (
+            "http://ADDRESS/${KEY}/metrics?key=${KEY}",
+            "http://ADDRESS/${KEY}/metrics?key=${KEY}",
+        ),
+        (
+            "http://reader:sk-5abcdef@ADDRESS/metrics",
+            "http://***:***@ADDRESS/metrics",
+        ),
+    ] {
+        let (address, page) = guarded_page(2);
+        let place = |url: &str| url.replace("ADDRESS", &address.to_string());
+        let server = Server::start(|conn, _| conn.answer());
+        let scrape = format!(
+            "api: chat, scrape: {{ interval: 1m, url: \"{}\" }}",
+            place(written)
+        );
+        let text = suite(&server.url(), &easy("steady"))
+            .replace("suite: chat", "suite: chat\nsecrets: [KEY]")
+            .replace("api: chat", &scrape);
+        let suites = Place::with_suite(&text);
+        let ended = suites.prony_with(["run"], &[("KEY", KEY_IN_URL)]).exits(0);
+        let seen = page.join().expect("looks");
+        if written.contains('@') {
+            // Basic authentication of `reader:sk-5abcdef`.
+            let sent = seen[0].to_lowercase();
+            assert!(
+                sent.contains("authorization: basic cmvhzgvyonnrltvhymnkzwy="),
+                "{sent}"
+            );
+        } else {
+            assert!(
+                seen[0].starts_with("GET /sk-5abcdef/metrics?key=sk-5abcdef "),
+                "{seen:?}"
+            );
+        }
+        nowhere_is(KEY_IN_URL, &suites, &ended);
+        let run = suites.run();
+        assert!(
+            run.text("suite.yaml").contains(&place(shown)),
+            "{}",
+            run.text("suite.yaml")
+        );
+        suites
+            .prony_with(["report", "--format", "html", "-o", "-"], &[])
+            .exits(0);
+        let listed = suites
+            .prony_with(["check"], &[("KEY", KEY_IN_URL)])
+            .exits(0);
+        nowhere_is(KEY_IN_URL, &suites, &listed);
+    }
 }
 
 #[test]

@@ -214,6 +214,47 @@ fn a_tokenizer_that_is_needed_and_missing_is_an_error() {
 }
 
 #[test]
+fn how_answers_of_another_length_ended_stands_in_every_report() {
+    let scenario = scenario("auto")
+        .replace("requests: 6", "requests: 40")
+        .replace("    sla:", "    prompts: { type: synthetic, input_tokens: 24, output_tokens: { min: 5, max: 30 } }\n    body: { ignore_eos: false }\n    sla:");
+    let text =
+        sim_suite(&scenario).replace("api: chat", "api: chat, sim: { stop_mean_tokens: 12 }");
+    let place = Place::with_suite(&text);
+    place
+        .prony(["run", "--virtual", "--html", "report.html"])
+        .exits(0);
+    let run = place.run();
+    let window = run.window("chat::steady");
+    let asked = |r: &prony::record::RequestRecord| -> u64 {
+        r.labels["asked_output_tokens"].parse().expect("a number")
+    };
+    let short = window.iter().filter(|r| r.output_tokens < Some(asked(r)));
+    let short: Vec<_> = short.collect();
+    assert!(short.len() > 5, "{} ended early", short.len());
+    assert!(short.iter().all(|r| r.finish.as_deref() == Some("stop")));
+    let output = &run.case("chat::steady")["phases"][0]["tokens"]["output"];
+    assert_eq!(output["shorter"], short.len());
+    assert_eq!(output["longer"], 0);
+    let ended = serde_json::json!([{"finish": "stop", "shorter": short.len(), "longer": 0}]);
+    assert_eq!(output["endings"], ended);
+    let mean = window.iter().map(asked).sum::<u64>() as f64 / window.len() as f64;
+    let told = output["asked_lengths"]["mean"].as_f64().expect("a mean");
+    assert!((told - mean).abs() < 1e-9, "{told} {mean}");
+    let said = format!("of 40 shorter ({} `stop`)", short.len());
+    for format in ["html", "markdown", "junit"] {
+        place
+            .prony(["report", "--format", format, "-o", "-"])
+            .exits(0)
+            .out_has(if format == "markdown" {
+                "Lengths, asked for and got"
+            } else {
+                &said
+            });
+    }
+}
+
+#[test]
 fn the_embedded_engine_counts_what_was_asked_for() {
     for (api, virtually) in [("chat", true), ("completions", true), ("chat", false)] {
         let text = sim_suite(&scenario("auto")).replace("api: chat", &format!("api: {api}"));

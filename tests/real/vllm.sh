@@ -42,23 +42,7 @@ fi
 [ -s "$model/config.json" ] || "$venv/bin/python" "$here/vllm_model.py" "$model" >&2
 
 export VLLM_CPU_KVCACHE_SPACE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 HF_HUB_OFFLINE=1 VLLM_WORKER_MULTIPROC_METHOD=spawn
-setsid "$venv/bin/vllm" serve "$model" --served-model-name small --host 127.0.0.1 --port "$port" --dtype bfloat16 \
-  --max-model-len 2048 --block-size 32 --enable-prefix-caching --enable-prompt-tokens-details --enforce-eager "$@" \
-  >"$log" 2>&1 </dev/null &
-pid=$!
-deadline=$((SECONDS + 300))
-while [ "$SECONDS" -lt "$deadline" ]; do
-  if ! kill -0 "$pid" 2>/dev/null; then
-    tail -n 30 "$log" >&2
-    echo "vllm.sh: the server ended before it was ready" >&2
-    exit 1
-  fi
-  if [ "$(curl -s -o /dev/null -m 2 -w '%{http_code}' "http://127.0.0.1:$port/health")" = 200 ]; then
-    echo "$pid"
-    exit 0
-  fi
-  sleep 0.5
-done
-kill "$pid"
-echo "vllm.sh: not ready within 300 s; its log is $log" >&2
-exit 1
+. "$here/serve.sh"
+serve "$port" "$log" 300 "$venv/bin/vllm" serve "$model" --served-model-name small --host 127.0.0.1 --port "$port" \
+  --dtype bfloat16 --max-model-len 2048 --block-size 32 --enable-prefix-caching --enable-prompt-tokens-details \
+  --enforce-eager "$@"

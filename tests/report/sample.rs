@@ -572,7 +572,37 @@ fn phase(slower: f64) -> PhaseResult {
                 asked: 199_431,
                 got: 198_950,
                 differ: 31,
-                ..AskedAndGot::default()
+                shorter: Some(30),
+                longer: Some(1),
+                asked_lengths: Some(LengthSummary {
+                    mean: 200.232,
+                    min: 51.0,
+                    p50: 199.0,
+                    p90: 264.5,
+                    p99: 318.0,
+                    max: 366.0,
+                }),
+                got_lengths: Some(LengthSummary {
+                    mean: 199.749,
+                    min: 7.0,
+                    p50: 199.0,
+                    p90: 264.0,
+                    p99: 318.0,
+                    max: 366.0,
+                }),
+                endings: vec![
+                    Ending {
+                        finish: "stop".into(),
+                        shorter: 28,
+                        longer: 0,
+                    },
+                    Ending {
+                        finish: "length".into(),
+                        shorter: 2,
+                        longer: 1,
+                    },
+                ],
+                estimated: false,
             }),
         },
         errors: vec![ErrorCount {

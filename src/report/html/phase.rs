@@ -4,7 +4,8 @@ use super::page::clean;
 use super::pictures::{PictureView, pictures};
 use super::server::{ServerView, of_server, server_view};
 use crate::metrics::metric;
-use crate::report::facts::{lengths, quantile, requests};
+use crate::report::facts::{quantile, requests};
+use crate::report::lengths;
 use crate::report::noise;
 use crate::report::order::in_table_order;
 use crate::result::{
@@ -31,6 +32,7 @@ pub(super) struct PhaseView {
     pub noise: Vec<RunView>,
     pub noise_headings: [&'static str; 6],
     pub errors: Vec<ErrorView>,
+    pub lengths: Option<LengthsView>,
     pub client: Vec<(String, String)>,
     pub server: Option<ServerView>,
     pub warnings: Vec<WarningView>,
@@ -62,6 +64,15 @@ pub(super) struct ValueView {
 #[derive(Serialize)]
 pub(super) struct RunView {
     pub cells: Vec<String>,
+}
+
+/// Tokens asked for and got.
+#[derive(Serialize)]
+pub(super) struct LengthsView {
+    pub headings: [&'static str; 8],
+    pub rows: Vec<RunView>,
+    /// What differs, in words.
+    pub lines: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -123,11 +134,8 @@ pub(super) fn phase_view(
                 example: clean(&e.example),
             })
             .collect(),
-        client: lengths(phase)
-            .map(|lengths| ("Tokens".to_owned(), lengths))
-            .into_iter()
-            .chain(client(&phase.client))
-            .collect(),
+        lengths: lengths_view(phase),
+        client: client(&phase.client),
         server: server_view(phase),
         warnings: phase
             .warnings
@@ -146,6 +154,18 @@ fn distribution<'a>(phase: &'a PhaseResult, name: &str) -> Option<&'a Distributi
         Some(MetricSummary::Distribution(d)) => Some(d),
         _ => None,
     }
+}
+
+fn lengths_view(phase: &PhaseResult) -> Option<LengthsView> {
+    let lines: Vec<String> = lengths::lines(phase).iter().map(|l| clean(l)).collect();
+    let row = |cells: [String; 8]| RunView {
+        cells: cells.into(),
+    };
+    (!lines.is_empty()).then(|| LengthsView {
+        headings: lengths::HEADINGS,
+        rows: lengths::rows(phase).into_iter().map(row).collect(),
+        lines,
+    })
 }
 
 fn tiles(phase: &PhaseResult) -> Vec<TileView> {

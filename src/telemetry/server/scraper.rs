@@ -15,6 +15,7 @@ use url::Url;
 use super::read::{Reading, read_page};
 use crate::endpoint::HttpSettings;
 use crate::record::{ReplicaScrape, Scrape};
+use crate::suite::PageUrl;
 
 /// Most bytes read of a page.
 const MAX_BYTES: usize = 8 << 20;
@@ -28,7 +29,7 @@ pub struct ScrapeSource {
     /// How the target is reached. Its headers go to its own origin and nowhere else.
     pub settings: HttpSettings,
     /// Pages of metrics: one, or one for each server behind the target.
-    pub urls: Vec<Url>,
+    pub urls: Vec<PageUrl>,
 }
 
 /// What is looked at during one run, and when.
@@ -209,7 +210,7 @@ pub fn log_scrape(file: &mut File, scrape: &Scrape) -> io::Result<()> {
 
 /// The pages, each with a client of its own.
 struct Pages {
-    pages: Vec<(Url, Result<Client, String>)>,
+    pages: Vec<(PageUrl, Result<Client, String>)>,
     wait: Duration,
 }
 
@@ -248,16 +249,19 @@ impl Pages {
             settings.plain_client().map_err(|e| e.to_string())
         };
         Pages {
-            pages: urls.iter().map(|url| (url.clone(), client(url))).collect(),
+            pages: urls
+                .iter()
+                .map(|page| (page.clone(), client(&page.url)))
+                .collect(),
             wait: plan.every.clamp(SHORTEST_WAIT, LONGEST_WAIT),
         }
     }
 
     async fn look(&self) -> Look {
         let before = Instant::now();
-        let asked = self.pages.iter().map(|(url, client)| async {
+        let asked = self.pages.iter().map(|(page, client)| async {
             match client {
-                Ok(client) => get(client, url, self.wait).await,
+                Ok(client) => get(client, page, self.wait).await,
                 Err(why) => Err(NoPage {
                     why: why.clone(),
                     hopeless: true,
@@ -280,7 +284,8 @@ impl Pages {
             hopeless: true,
         };
         let several = self.pages.len() > 1;
-        for ((url, _), answer) in self.pages.iter().zip(answers) {
+        for ((page, _), answer) in self.pages.iter().zip(answers) {
+            let url = &page.url;
             let problem = match answer {
                 Ok((_, reading)) => {
                     // Another engine may have names once it has answered something.
@@ -329,7 +334,11 @@ impl Look {
             took_us: u64::try_from(self.took.as_micros()).ok(),
             every_us: u64::try_from(plan.every.as_micros()).unwrap_or(u64::MAX),
             engine: self.engine.map(str::to_owned),
-            replicas: self.replicas,
+            replicas: self
+                .replicas
+                .into_iter()
+                .map(|(name, replica)| ((plan.redact)(&name), replica))
+                .collect(),
             error: self.error.map(|why| (plan.redact)(&why)),
         }
     }
@@ -349,14 +358,18 @@ fn place(url: &Url) -> String {
 }
 
 /// A page, and when its head came.
-async fn get(client: &Client, url: &Url, wait: Duration) -> Result<(Instant, Reading), NoPage> {
+async fn get(
+    client: &Client,
+    page: &PageUrl,
+    wait: Duration,
+) -> Result<(Instant, Reading), NoPage> {
     let may_pass = |why: String| NoPage {
         why,
         hopeless: false,
     };
     let asked = async {
         let response = client
-            .get(url.clone())
+            .get(page.url.clone())
             .send()
             .await
             .map_err(|e| may_pass(in_words(&e)))?;
@@ -364,7 +377,7 @@ async fn get(client: &Client, url: &Url, wait: Duration) -> Result<(Instant, Rea
         let status = response.status();
         if !status.is_success() {
             return Err(NoPage {
-                why: refused(url, status.as_u16()),
+                why: refused(page.shown_path(), status.as_u16()),
                 hopeless: status.is_client_error() || status.as_u16() == 501,
             });
         }
@@ -381,8 +394,7 @@ async fn get(client: &Client, url: &Url, wait: Duration) -> Result<(Instant, Rea
     }
 }
 
-fn refused(url: &Url, status: u16) -> String {
-    let path = url.path();
+fn refused(path: &str, status: u16) -> String {
     let hint = match status {
         401 | 403 => "; it wants a key of its own",
         501 => "; llama.cpp's server wants `--metrics`",
