@@ -6,6 +6,7 @@ use crate::suite::{KindPlan, LoadShape, Location, SlaAssertion, Undecided};
 
 use super::answers::{is_about_answers, judge_answers};
 use super::assertion::{Outcome, Policy, judge};
+use super::cached::not_cold;
 use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
 use super::input::{JudgeInput, JudgePhase, Judged};
@@ -237,7 +238,10 @@ fn condition(
 ) -> Condition {
     let phase = &prepared[index];
     let invalid = with_asserted(input, look, claims, prepared, index, |asserted| {
-        invalid(phase, asserted)
+        invalid(phase, asserted).or_else(|| match input.case.scenario.plan {
+            KindPlan::Cache(_) => not_cold(phase.phase, input.phases),
+            _ => None,
+        })
     });
     let shape = shape_of(input.case, phase.phase.name);
     let constant_rate = matches!(shape, LoadShape::Rate { .. });

@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod binary;
+mod cache;
 mod calibrate;
 mod prefix;
 mod procedures;

@@ -76,6 +76,7 @@ impl World {
                 window: outcome.window,
                 records: records.take(),
                 scrapes: Vec::new(),
+                cache: None,
             }
         }
     }
