@@ -64,6 +64,13 @@ impl<D: Driver + Send + Sync> Transport for HttpCarrier<D> {
         }
     }
 
+    fn keeps_until_due(&self) -> bool {
+        match self {
+            HttpCarrier::Lean(lean) => lean.keeps_until_due(),
+            HttpCarrier::Reqwest(http) => http.keeps_until_due(),
+        }
+    }
+
     fn stale_connections(&self) -> u32 {
         match self {
             HttpCarrier::Lean(lean) => lean.stale_connections(),

@@ -1,6 +1,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures_util::future::{FutureExt, select};
 
@@ -11,7 +13,8 @@ use crate::endpoint::Transport;
 use crate::record::Part;
 use crate::workload::Schedule;
 
-/// Sends each request when it is due, however many are in flight, until the run is over. Past
+/// Sends each request when it is due, however many are in flight, until the run is over: it is taken up a
+/// moment before, and kept ready to be written. Past
 /// `max_concurrency` due requests wait their turn, and their waiting is recorded. Takes over a
 /// [`Run::hold`] of the window: nothing that is due in it is left out, however late the client is.
 pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule: Schedule) {
@@ -27,7 +30,7 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
         }
         let at = run.epoch.saturating_add(due);
         let ready = run.prepare_for(Some(at));
-        let time = run.driver.at(at);
+        let time = run.driver.nearly(at);
         select(Box::pin(time), ended(&run)).await;
         if !run.wants_more() {
             break;
@@ -47,6 +50,8 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
             free => {
                 slots.free.set(free - 1);
                 run.driver.spawn(carry(run.clone(), slots.clone(), job));
+                // It goes out before the next one is made ready.
+                others_first().await;
             }
         }
     }
@@ -61,6 +66,19 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, schedule:
         };
         run.never_sent(&job.ready, job.part, job.due);
     }
+}
+
+/// Completes once everything that could go on has had its turn.
+async fn others_first() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Completes when nothing more may be sent.
@@ -86,9 +104,8 @@ async fn carry<D: Driver, T: Transport>(run: Rc<Run<D, T>>, slots: Rc<Slots>, jo
         let Some(job) = slots.waiting.borrow_mut().pop_front() else {
             break;
         };
-        let wait = run.now().saturating_sub(job.due);
-        run.send(job.ready, job.part, Some(job.due), Some(wait))
-            .await;
+        let wait = run.now().checked_sub(job.due);
+        run.send(job.ready, job.part, Some(job.due), wait).await;
     }
     slots.free.set(slots.free.get().saturating_add(1));
 }

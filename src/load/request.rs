@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use super::prepare::Ready;
 use super::state::{CUT, Run};
 use crate::driver::{Driver, Nanos};
-use crate::endpoint::{Transport, perform_until};
+use crate::endpoint::{Transport, WireRequest, perform_until};
 use crate::metrics::{ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS};
 use crate::record::{ErrorKind, Part, RequestError, RequestRecord, TokenSource};
 
@@ -29,17 +29,20 @@ impl<D: Driver, T: Transport> Run<D, T> {
         ahead.unwrap_or_else(|| self.maker.make(id))
     }
 
-    /// Sends one request and records what came of it. `due` is absent in a closed loop; `wait` is how
-    /// long it waited for `max_concurrency`.
+    /// Sends one request, when it is due, and records what came of it. `due` is absent in a closed loop;
+    /// `wait` is how long it waited for `max_concurrency`.
     pub async fn send(&self, ready: Ready, part: Part, due: Option<Nanos>, wait: Option<Nanos>) {
         self.progress.sent.fetch_add(1, Ordering::Relaxed);
         let mut record = self.blank(&ready, part, due);
         record.wait_us = wait.map(|w| w / 1000);
+        let protocol = &*self.maker.protocol;
+        let mut request = WireRequest::new(protocol.path(), ready.body);
+        request.not_before = due.map_or(0, |due| self.epoch.saturating_add(due));
         let seen = perform_until(
             &self.driver,
             &self.transport,
-            &*self.maker.protocol,
-            ready.body,
+            protocol,
+            request,
             self.plan.timeouts,
             self.over.reached(CUT),
         )

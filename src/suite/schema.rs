@@ -545,7 +545,7 @@ fn target() -> Json {
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
     keys.add(
         "transport",
-        "What carries the requests: `lean` (straight on TCP, the most exact; no TLS) or `reqwest`. Left out, prony takes `lean` wherever it can.",
+        "What carries the requests: `lean` (straight on TCP or TLS, the most exact) or `reqwest`. Left out, prony takes `lean` wherever it can.",
         one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
     );
     keys.add(
