@@ -129,7 +129,9 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
             })
             .collect(),
         several_phases: case.phases.len() > 1,
-        pictures: cold_and_warm(case, &format!("{slug}-cache")).into_iter().collect(),
+        pictures: cold_and_warm(case, &format!("{slug}-cache"))
+            .into_iter()
+            .collect(),
         changes: case
             .baseline
             .iter()
