@@ -154,6 +154,7 @@ pub fn measure(transport: &str, name: &str, address: &str) {
             window: outcome.window,
             records,
             scrapes: Vec::new(),
+            cache: None,
         };
         let part = summarize_run(&run, None, false);
         let phase = summarize_phase(std::slice::from_ref(&run), None, false);

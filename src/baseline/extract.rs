@@ -143,7 +143,7 @@ pub fn is_kept(metric: &MetricDef) -> bool {
         && metric.provenance == Provenance::Client
         && !matches!(
             metric.availability,
-            Availability::Comes(_) | Availability::Answer(_)
+            Availability::Comes(_) | Availability::Answer(_) | Availability::OfKind(_)
         )
         && !OF_THE_CLIENT.contains(&metric.name)
 }

@@ -33,6 +33,7 @@ pub fn runs(runs: u32, slower: f64, sessions: bool) -> Vec<RunRecords> {
                 })
                 .collect(),
             scrapes: Vec::new(),
+            cache: None,
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use crate::suite::{KindPlan, LoadShape, Location, SlaAssertion, Undecided};
 use super::answers::{is_about_answers, judge_answers};
 use super::asserted::{Asserted, counts_from_sending, tightest_bound};
 use super::assertion::{Outcome, Policy, judge};
+use super::cached::not_cold;
 use super::compare::{Known, Look, Noise};
 use super::expression::{Measured, compile};
 use super::input::{JudgeInput, JudgePhase, Judged};
@@ -238,7 +239,10 @@ fn condition(
 ) -> Condition {
     let phase = &prepared[index];
     let invalid = with_asserted(input, look, claims, prepared, index, |asserted| {
-        invalid(phase, asserted)
+        invalid(phase, asserted).or_else(|| match input.case.scenario.plan {
+            KindPlan::Cache(_) => not_cold(phase.phase, input.phases),
+            _ => None,
+        })
     });
     let shape = shape_of(input.case, phase.phase.name);
     let constant_rate = matches!(shape, LoadShape::Rate { .. });

@@ -1,4 +1,5 @@
-use crate::metrics::{PhaseSamples, Unit, metric};
+use crate::metrics::{Availability, PhaseSamples, Unit, metric};
+use crate::plan::WARM;
 use crate::suite::assertion::{
     Assertion, BinaryOp, Expr, ExprKind, Function, Level, LevelName, MetricRef, PhaseRef, Quantity,
 };
@@ -20,7 +21,12 @@ pub(super) fn resolved(assertion: &Assertion, input: &JudgeInput<'_>) -> Result<
 fn rewrite(expr: &mut Expr, input: &JudgeInput<'_>) -> Result<(), String> {
     let written_out = match &mut expr.kind {
         ExprKind::Number(_) => return Ok(()),
-        ExprKind::Metric(m) => return place(&mut m.phase, input),
+        ExprKind::Metric(m) => {
+            if m.phase.is_none() && matches!(m.metric.availability, Availability::OfKind(_)) {
+                m.phase = Some(PhaseRef::Named(WARM.to_owned()));
+            }
+            return place(&mut m.phase, input);
+        }
         ExprKind::Neg(x) => return rewrite(x, input),
         ExprKind::Binary { lhs, rhs, .. } => {
             rewrite(lhs, input)?;

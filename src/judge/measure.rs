@@ -1,7 +1,8 @@
 use crate::metrics::{
     Availability, PhaseRates, PhaseSamples, Provenance, Sample, Shape, Unit, cached_tokens,
-    chunk_values, column, request_value, visit,
+    chunk_values, column, efficiency_by_counters, ideal_tokens, request_value, transferred, visit,
 };
+use crate::plan::WARM;
 use crate::record::RequestRecord;
 use crate::stats::{Batch, BlockedBuilder, Moments, effective_sample_size};
 use crate::suite::assertion::{Bound, Function, MetricRef, Statistic};
@@ -224,6 +225,9 @@ fn phase_leaf(
     }
     let blocks = &phase.blocks;
     if name == "cached_token_ratio" {
+        if transferred(samples) {
+            return Err(Missing::NotMeasured(TRANSFERRED.to_owned()));
+        }
         let tokens = cached_tokens(samples).ok_or_else(|| {
             Missing::NotMeasured(
                 "not every answer of the window told its `cached_tokens` (vLLM wants `--enable-prompt-tokens-details`)"
@@ -242,6 +246,9 @@ fn phase_leaf(
             requests: samples.len() as u64,
             data: LeafData::Ratio { blocks: batches },
         });
+    }
+    if let "ideal_cache_hit_ratio" | "cache_efficiency" = name {
+        return cache_leaf(m, phase, samples);
     }
     let rates = PhaseRates::new(samples, phase.phase.gpus, &m.labels);
     let seconds = blocks.seconds();
@@ -284,6 +291,59 @@ fn phase_leaf(
                 blocks: batches(sums, seconds),
             }
         },
+    })
+}
+
+/// Why what a server has cached says nothing.
+const TRANSFERRED: &str = "the server took prompts over that another one had computed, so that what it has cached itself says nothing; ask the one that computes them, or the whole";
+
+/// What a perfect prefix cache would find, or how much of that the server's did.
+fn cache_leaf(
+    m: &MetricRef,
+    phase: &Prepared<'_>,
+    samples: &PhaseSamples<'_>,
+) -> Result<Leaf, Missing> {
+    let missing = |why: &str| Missing::NotMeasured(why.to_owned());
+    let Some(ideal) = ideal_tokens(samples) else {
+        return Err(missing(if phase.phase.name == WARM {
+            "what a perfect cache would find is not known: the server counts other prompt tokens than prony, or none (name the model's `tokenizer`)"
+        } else {
+            "what a perfect cache would find is known of phase `warm` only"
+        }));
+    };
+    let blocks = &phase.blocks;
+    let mut parts = vec![Batch::default(); blocks.len()];
+    let data = if m.metric.name == "ideal_cache_hit_ratio" {
+        for t in &ideal {
+            let part = &mut parts[blocks.of(t.run, t.at_us)];
+            part.sum += t.ideal;
+            part.size += t.input;
+        }
+        LeafData::Ratio { blocks: parts }
+    } else if let Some(cached) = cached_tokens(samples) {
+        for (t, c) in ideal.iter().zip(&cached) {
+            let part = &mut parts[blocks.of(t.run, t.at_us)];
+            part.sum += c.cached;
+            part.size += t.ideal;
+        }
+        LeafData::Ratio { blocks: parts }
+    } else if transferred(samples) {
+        return Err(missing(TRANSFERRED));
+    } else {
+        let value = efficiency_by_counters(samples).ok_or_else(|| {
+            missing("neither the answers (`cached_tokens`; vLLM wants `--enable-prompt-tokens-details`) nor the server's counters tell what was cached")
+        })?;
+        LeafData::Told {
+            value,
+            between: None,
+            note: "by the server's counters: the answers do not tell".to_owned(),
+        }
+    };
+    Ok(Leaf {
+        unit: m.metric.unit,
+        n: ideal.len() as u64,
+        requests: samples.len() as u64,
+        data,
     })
 }
 

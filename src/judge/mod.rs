@@ -8,6 +8,7 @@ mod assertion;
 mod between_runs;
 mod blocks;
 mod bounds;
+mod cached;
 mod case;
 mod compare;
 mod decide;

@@ -4,6 +4,7 @@ use crate::result::{MetricSummary, Metrics};
 use crate::stats::{Usl, knee};
 use crate::suite::{KindPlan, SweepLevels};
 
+use super::cached::cached;
 use super::input::JudgePhase;
 use super::levels::level_of;
 
@@ -19,8 +20,12 @@ pub struct Swept {
     pub knee: Option<String>,
 }
 
-/// The answers of a sweep and its knee, from its measured phases; nothing for other cases.
+/// The answers of a sweep and its knee, or those of a cold and a warm cache, from the measured phases;
+/// nothing for other cases.
 pub fn swept(case: &Case, phases: &[JudgePhase<'_>]) -> Option<Swept> {
+    if let Some(found) = cached(case, phases) {
+        return Some(Swept { found, knee: None });
+    }
     let KindPlan::Sweep(sweep) = &case.scenario.plan else {
         return None;
     };

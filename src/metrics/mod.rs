@@ -27,7 +27,10 @@ pub use histogram::histogram;
 pub use lengths::{
     ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS, asked_input, token_lengths,
 };
-pub use rates::{CachedTokens, PhaseRates, Rate, cached_tokens, phase_value};
+pub use rates::{
+    CachedTokens, IdealTokens, PhaseRates, Rate, cached_tokens, efficiency_by_counters,
+    ideal_ratio, ideal_tokens, phase_value, transferred,
+};
 pub use samples::{
     Arrival, PhaseSamples, Row, RunSamples, Sample, chunk_values, column, counts_failures,
     quantile_of, request_value, visit,

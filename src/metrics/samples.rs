@@ -7,6 +7,8 @@ use crate::stats::ValueStore;
 /// passed through the windows whoever asked for it.
 #[derive(Debug)]
 pub struct PhaseSamples<'a> {
+    /// The records that they were taken from.
+    pub of: &'a [RunRecords],
     /// Run by run, in order.
     pub runs: Vec<RunSamples<'a>>,
 }
@@ -58,6 +60,7 @@ impl<'a> PhaseSamples<'a> {
         interrupted: bool,
         labels: &[(String, String)],
     ) -> Self {
+        let of = runs;
         let runs = runs
             .iter()
             .map(|run| {
@@ -79,7 +82,7 @@ impl<'a> PhaseSamples<'a> {
                 RunSamples { run, rows }
             })
             .collect();
-        PhaseSamples { runs }
+        PhaseSamples { of, runs }
     }
 
     /// Requests of all windows, run by run, in the order in which they were due or sent.

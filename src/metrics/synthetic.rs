@@ -70,6 +70,7 @@ pub fn run(start_us: u64, end_us: u64, records: Vec<RequestRecord>) -> RunRecord
         window: Window { start_us, end_us },
         records,
         scrapes: Vec::new(),
+        cache: None,
     }
 }
 

@@ -67,6 +67,9 @@ pub enum Availability {
     Here,
     /// Only where the target states `gpus`.
     NeedsGpus,
+    /// Phases of one kind of scenario have it; without a phase it is of the kind's main one. The text says
+    /// which kind.
+    OfKind(&'static str),
     /// A case answers it as a whole, where its kind does; the text says which.
     Answer(&'static str),
     /// The name is taken; the text says what it comes with.
@@ -83,7 +86,7 @@ impl MetricDef {
     pub fn is_of_a_phase(&self) -> bool {
         matches!(
             self.availability,
-            Availability::Here | Availability::NeedsGpus
+            Availability::Here | Availability::NeedsGpus | Availability::OfKind(_)
         )
     }
 
@@ -135,7 +138,7 @@ const TIMES: MetricDef = MetricDef {
 const CAPACITY: Availability = Availability::Answer("`search: { maximize: … }`");
 const SATURATION: Availability = Availability::Answer("`search: { saturate: … }`");
 const SWEEP: Availability = Availability::Answer("kind `scalability`");
-const CACHE: Availability = Availability::Answer("kind `cache`");
+const CACHE: Availability = Availability::OfKind("kind `cache`");
 
 /// Every metric that prony knows, in the order in which reports show them.
 pub static METRICS: &[MetricDef] = &[
@@ -495,8 +498,8 @@ pub static METRICS: &[MetricDef] = &[
         direction: Direction::Neutral,
         shape: Shape::Phase,
         can_be_zero: true,
-        meaning: "The share of prompt tokens that a perfect prefix cache would hold: prony made the prompts, and knows. Counted in whole blocks (`cache.block_size`, else as found out); for a cache that never forgets, or one of `cache.capacity` tokens that forgets what was used longest ago. Without a phase: of `warm`.",
-        formula: "blocks that stood in an earlier prompt · block size / prompt tokens",
+        meaning: "Kind `cache`: the share of prompt tokens that a perfect prefix cache would find. prony made the prompts, and knows. Counted in whole blocks (`cache.block_size`, else as found out); for a cache that never forgets, or one of `cache.capacity` tokens that forgets what was used longest ago. Without a phase: of `warm`.",
+        formula: "Σ ideal_cached_tokens / Σ usage.prompt_tokens, over successes; the last token of a prompt is always computed",
         availability: CACHE,
         ..BASE
     },
@@ -506,9 +509,20 @@ pub static METRICS: &[MetricDef] = &[
         direction: Direction::HigherIsBetter,
         shape: Shape::Phase,
         can_be_zero: true,
-        meaning: "How much of what a perfect prefix cache would hold the server's did. Without a phase: of `warm`.",
-        formula: "cached tokens / prompt tokens / ideal_cache_hit_ratio",
+        meaning: "Kind `cache`: how much of what a perfect prefix cache would find the server's did. By the answers' `cached_tokens`; where they do not tell, by the server's counters. Without a phase: of `warm`.",
+        formula: "Σ cached_tokens / Σ ideal_cached_tokens, over successes; else cache_hit_ratio / ideal_cache_hit_ratio",
         availability: CACHE,
+        ..BASE
+    },
+    MetricDef {
+        name: "ttft_saved_per_cached_token",
+        unit: Unit::Milliseconds,
+        direction: Direction::HigherIsBetter,
+        shape: Shape::Phase,
+        can_be_zero: true,
+        meaning: "By how much a cached token makes the first token come sooner: prompts of the same lengths, cold and warm.",
+        formula: "(mean ttft of cold − of warm) / (mean cached_tokens of warm − of cold)",
+        availability: Availability::Answer("kind `cache`"),
         ..BASE
     },
     MetricDef {

@@ -66,8 +66,23 @@ pub struct PhasePlan {
     /// Phases of one content have the same prompts, salt included, in runs of one index; each has its
     /// own where this is absent.
     pub content: Option<String>,
+    /// Which prompts are asked.
+    pub asks: Asks,
     /// What sets it apart from its case's other phases: `level: 8`, say. For reports.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Which prompts the requests of a phase hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asks {
+    /// Those that the scenario describes.
+    #[default]
+    Planned,
+    /// As long as those, and each with a content of its own from the first token on.
+    Apart,
+    /// What brings their prefixes into a cache, a request for each group, and then what shows the size of
+    /// the cache's blocks.
+    Prefixes,
 }
 
 /// What the runs of a phase are for.
@@ -110,6 +125,7 @@ impl PhasePlan {
             before: Vec::new(),
             idle: Duration::ZERO,
             content: None,
+            asks: Asks::Planned,
             labels: BTreeMap::new(),
         }
     }

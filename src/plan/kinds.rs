@@ -1,19 +1,20 @@
 //! What a scenario measures → the phases of its case, and what one repeat of them is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt;
 
-use super::case::{Case, NamedTarget, PhasePlan, Role};
+use super::case::{Asks, Case, NamedTarget, PhasePlan, Role};
 use super::procedure::{Measure, Procedure};
 use super::rounds::{Abba, OnePhase, Rounds};
 use super::search::LoadSearch;
 use crate::suite::assertion::MAIN_PHASE;
 use crate::suite::{
-    CachePlan, Disaggregation, Flush, Hook, HookAction, KindPlan, Load, LoadShape, Replicas, Scale,
-    Scaling, Scenario, Sweep, SweepLevels, SweepOrder,
+    Axis, CachePlan, Disaggregation, Flush, Hook, HookAction, KindPlan, Load, LoadShape,
+    PromptSource, Replicas, Scale, Scaling, Scenario, Sweep, SweepLevels, SweepOrder,
 };
-use crate::workload::stream;
+use crate::workload::{Priming, stream};
 
 /// The phases of a scenario as far as they are known before anything is measured, in the order of the
 /// report. A search knows only where it begins.
@@ -111,17 +112,29 @@ fn scaled(scale: &Scale, n: u32) -> Hook {
     }
 }
 
+/// The phase of kind `cache` whose prompts share nothing.
+pub const COLD: &str = "cold";
+/// The phase of kind `cache` whose prompts a cache can hold.
+pub const WARM: &str = "warm";
+/// What brings them there.
+pub const PRIMING: &str = "priming";
+
 fn cache(plan: &CachePlan, scenario: &Scenario) -> Vec<PhasePlan> {
     let flush: Vec<Hook> = match &plan.flush {
         Flush::Hook(hook) => vec![(**hook).clone()],
         Flush::None | Flush::Restart => Vec::new(),
     };
-    ["cold", "warm"]
+    [COLD, WARM]
         .map(|name| PhasePlan {
-            before: if name == "cold" {
+            before: if name == COLD {
                 flush.clone()
             } else {
                 Vec::new()
+            },
+            asks: if name == COLD {
+                Asks::Apart
+            } else {
+                Asks::Planned
             },
             labels: [("cache".to_owned(), name.to_owned())].into(),
             ..PhasePlan::new(name, scenario.load.clone())
@@ -168,6 +181,11 @@ impl Case {
                 cold: cold.clone(),
                 warm: warm.clone(),
                 flush: plan.flush.clone(),
+                groups: match &self.scenario.prompts.source {
+                    PromptSource::Synthetic { prefix, .. } => prefix.map_or(0, |p| p.groups),
+                    PromptSource::File { .. } => 0,
+                },
+                find_block_size: plan.block_size.is_none(),
                 session_each,
             }),
             (_, phases) => Box::new(OnePhase {
@@ -236,6 +254,10 @@ pub struct ColdWarm {
     pub warm: PhasePlan,
     /// How the cache is emptied.
     pub flush: Flush,
+    /// Groups of prompts that share a prefix.
+    pub groups: u32,
+    /// The first priming shows the size of the cache's blocks, too.
+    pub find_block_size: bool,
     /// Every repeat is a session of its own, rather than all of one.
     pub session_each: bool,
 }
@@ -243,11 +265,18 @@ pub struct ColdWarm {
 impl Rounds for ColdWarm {
     fn round(&self, round: u32) -> Vec<Measure> {
         let prime = PhasePlan {
-            name: "priming".to_owned(),
             role: Role::Prepares,
             content: Some(self.warm.content().to_owned()),
             before: self.cold.before.clone(),
-            ..self.warm.clone()
+            asks: Asks::Prefixes,
+            requests: Some(Priming::count(
+                self.groups,
+                self.find_block_size && round == 0,
+            )),
+            warmup: Some(Duration::ZERO),
+            at: self.warm.at.clone(),
+            // One after the other, so that it is known in which order the cache takes them up.
+            ..PhasePlan::new(PRIMING, Axis::Concurrency.load(1.0))
         };
         // Two phases to a restarted cache: the cold one, and the warm one with what warms it.
         let [cold, warm] = match (&self.flush, self.session_each) {

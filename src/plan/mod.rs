@@ -18,11 +18,11 @@ mod search_tests;
 mod sequential;
 
 pub use calibration::{Calibration, PAIR, PairRestart, Pairs, SIDE};
-pub use case::{Case, NamedTarget, PhasePlan, Role};
+pub use case::{Asks, Case, NamedTarget, PhasePlan, Role};
 pub use estimate::Estimate;
 pub use expand::expand;
 pub use found::{Answer, BoundSeen, Found, Held, Probe};
-pub use kinds::{ColdWarm, Levels};
+pub use kinds::{COLD, ColdWarm, Levels, PRIMING, WARM};
 pub use procedure::{
     Evidence, Extended, Look, LookResult, Measure, MeasuredRun, Open, PhaseEvidence, Procedure,
     SoFar, Step,

@@ -62,6 +62,9 @@ pub struct RequestRecord {
     /// Prompt tokens that the server says it took from its prefix cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u64>,
+    /// Prompt tokens that a perfect prefix cache would have found, where prony knows: kind `cache`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ideal_cached_tokens: Option<u64>,
     /// Where the token counts come from.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
     pub provenance: Provenance,

@@ -14,6 +14,30 @@ pub struct RunRecords {
     pub records: Vec<RequestRecord>,
     /// Looks at the target's own counters, in order of time. Empty: nobody looked.
     pub scrapes: Vec<Scrape>,
+    /// What is known of the target's prefix cache; of kind `cache`, in its warm phase.
+    pub cache: Option<CacheFacts>,
+}
+
+/// What the ideal of a prefix cache rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheFacts {
+    /// Tokens of a block; only whole blocks are found again.
+    pub block_tokens: u32,
+    /// How that is known.
+    pub block_from: BlockFrom,
+    /// Tokens that the server puts around every prompt.
+    pub template_tokens: u32,
+}
+
+/// How the size of a cache's blocks is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockFrom {
+    /// The suite says so.
+    Suite,
+    /// Prompts that were asked twice showed it.
+    FoundOut,
+    /// It is not: every token counts by itself.
+    Assumed,
 }
 
 /// A stretch of a run, in µs since its start; the end is exclusive.

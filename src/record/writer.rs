@@ -97,6 +97,17 @@ impl Recorded {
         note(&mut self.error, written);
     }
 
+    /// Has `change` write into the records, and their lines anew. For when no load is on; what goes wrong
+    /// leaves the file as it was, and is an [error](Recorded::error) of writing.
+    pub fn change<R>(&mut self, change: impl FnOnce(&mut [RequestRecord]) -> R) -> R {
+        let result = change(&mut self.records);
+        if self.error.is_none() {
+            let written = self.write_anew();
+            note(&mut self.error, written);
+        }
+        result
+    }
+
     /// Puts a file with the records as they are now in the place of the one with what they were. A
     /// process that is killed meanwhile leaves the old one.
     fn write_anew(&self) -> io::Result<()> {

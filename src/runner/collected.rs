@@ -79,6 +79,13 @@ impl Collected {
         self.phases.get(phase)?.records.get(place)
     }
 
+    /// The records of run `index` of the phase `name`.
+    pub fn run_of(&self, name: &str, index: u32) -> Option<&RunRecords> {
+        let phase = self.phases.iter().find(|p| p.name == name)?;
+        let place = phase.about.iter().position(|about| about.run == index)?;
+        phase.records.get(place)
+    }
+
     /// What `evidence` names, for the judge.
     pub fn look<R>(
         &self,

@@ -274,7 +274,7 @@ async fn measure_runs<W: World>(
         let asked = models.of(live, target, &case.scenario.prompts.source, driver);
         let prompts = (&entries, limit.during(asked).await??);
         let mut one = measure_one(
-            driver, case, context, limit, &measure, nth, live, ended, prompts, records,
+            driver, case, context, limit, &measure, nth, live, ended, prompts, records, collected,
         )
         .await?;
         one.warnings = models.warnings();

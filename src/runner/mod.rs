@@ -5,6 +5,7 @@ mod arguments;
 mod assemble;
 mod baselines;
 mod broken;
+mod cache;
 mod cargo;
 mod case_result;
 mod ci;

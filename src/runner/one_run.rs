@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 
+use super::cache::Asked;
+use super::collected::Collected;
 use super::context::Context;
 use super::crew::{Sink, Threads};
 use super::health::ClientOfRun;
@@ -15,12 +17,12 @@ use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
 use crate::load::{Member, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive, threads_for};
-use crate::plan::{Case, Measure};
+use crate::plan::{Asks, Case, Measure};
 use crate::record::{Recorder, RequestRecord, RunRecords};
 use crate::result::Warning;
-use crate::suite::{PromptSource, SaltMode};
+use crate::suite::{Length, PromptSource, SaltMode};
 use crate::telemetry::host::{HostSampler, current_thread};
-use crate::workload::{FileEntry, FromFile, RequestSource, Synthetic, TokenModel, salt};
+use crate::workload::{FileEntry, FromFile, Priming, RequestSource, Synthetic, TokenModel, salt};
 
 /// How long requests under way may take to end after an interrupt.
 const BRIEF_DRAIN: Duration = Duration::from_secs(2);
@@ -51,6 +53,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     ended: Signal,
     prompts: (&Arc<[FileEntry]>, Arc<TokenModel>),
     records: &Path,
+    earlier: &Collected,
 ) -> Result<OneRun, NotMeasured> {
     let scenario = &case.scenario;
     let recorder = Recorder::append(records)
@@ -89,6 +92,8 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     );
     let reads_before = live.transport.read_delays();
     let stop = Signal::new();
+    let tokens = prompts.1.clone();
+    let source = source(case, measure, salt.clone(), prompts);
     let (threads, crew) = crew_of(case, context, live, &plan, &recorder)?;
     let mut measuring: Vec<u32> = current_thread().into_iter().collect();
     measuring.extend(&threads.ids);
@@ -96,7 +101,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         plan,
         transport: live.transport.clone(),
         protocol: live.protocol.clone(),
-        source: source(case, measure, salt.clone(), prompts),
+        source: source.clone(),
         ahead: !context.is_virtual(case),
         sink: redacting(context, case, recorder.sink()),
         crew,
@@ -126,6 +131,13 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     drop(line);
     let mut recorded = recorder.finish();
     count_answers(measure.phase.target(case), &mut recorded);
+    let asked = Asked {
+        case,
+        measure,
+        salt: salt.as_deref(),
+        tokens: &tokens,
+    };
+    let cache = asked.note_ideal(&*source, &mut recorded, earlier);
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
     }
@@ -153,6 +165,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             window: outcome.window,
             records: recorded.records,
             scrapes,
+            cache,
         },
         client: ClientOfRun {
             transport: live.transport_name,
@@ -242,15 +255,14 @@ fn source(
 ) -> Arc<dyn RequestSource> {
     let scenario = &case.scenario;
     match &scenario.prompts.source {
-        PromptSource::Synthetic {
-            input_tokens,
-            output_tokens,
-            prefix,
-        } => {
-            let (input, output) = (input_tokens.clone(), output_tokens.clone());
-            let which = (scenario.seed, measure.run);
-            let source = Synthetic::new(which, salt.as_deref(), input, output, tokens);
-            Arc::new(source.with_prefix(*prefix))
+        PromptSource::Synthetic { prefix, .. } => {
+            let groups = prefix.map_or(0, |prefix| prefix.groups);
+            let source = synthetic(case, measure.run, salt.as_deref(), tokens);
+            match measure.phase.asks {
+                Asks::Planned => Arc::new(source),
+                Asks::Apart => Arc::new(source.apart()),
+                Asks::Prefixes => Arc::new(Priming::new(source, groups)),
+            }
         }
         PromptSource::File {
             output_tokens,
@@ -265,4 +277,24 @@ fn source(
             output_tokens: output_tokens.clone(),
         }),
     }
+}
+
+/// The made-up prompts of run `run`; of a scenario with others, prompts of no length.
+pub(super) fn synthetic(
+    case: &Case,
+    run: u32,
+    salt: Option<&str>,
+    tokens: Arc<TokenModel>,
+) -> Synthetic {
+    let none = (&Length::Fixed(0), &Length::Fixed(0), &None);
+    let (input, output, prefix) = match &case.scenario.prompts.source {
+        PromptSource::Synthetic {
+            input_tokens,
+            output_tokens,
+            prefix,
+        } => (input_tokens, output_tokens, prefix),
+        PromptSource::File { .. } => none,
+    };
+    let which = (case.scenario.seed, run);
+    Synthetic::new(which, salt, input.clone(), output.clone(), tokens).with_prefix(*prefix)
 }

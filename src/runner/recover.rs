@@ -94,5 +94,6 @@ fn run_records(records: Vec<RequestRecord>) -> RunRecords {
         window: Window { start_us, end_us },
         records,
         scrapes: Vec::new(),
+        cache: None,
     }
 }

@@ -1,7 +1,5 @@
 //! Names that are taken: what later versions bring is refused as such, not as a typing error.
 
-use super::model::Kind;
-
 /// A mapping of a suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -16,8 +14,7 @@ pub(super) enum Place {
     Other,
 }
 
-const SETTINGS: [(&str, &str); 3] = [
-    ("cache", "kind `cache`"),
+const SETTINGS: [(&str, &str); 2] = [
     ("interference", "long prompts beside a steady load"),
     ("checks", "content checks"),
 ];
@@ -45,11 +42,6 @@ pub(super) fn stands_for(key: &str) -> Option<&'static str> {
         "targets" => "target",
         _ => return None,
     })
-}
-
-/// All keys of scenarios that are taken.
-pub(super) fn setting_keys() -> impl Iterator<Item = &'static str> {
-    SETTINGS.iter().map(|(key, _)| *key)
 }
 
 /// Where a key belongs that people write in a wrong place.
@@ -99,12 +91,4 @@ pub(super) fn prompts(name: &str) -> Option<&'static str> {
         "command" => "prompts from a command",
         _ => return None,
     })
-}
-
-/// What a kind comes with, where this version does not run it.
-pub(super) fn kind(kind: Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Cache => Some("cold and warm phases"),
-        Kind::Latency | Kind::Throughput | Kind::Scalability | Kind::Disaggregation => None,
-    }
 }

@@ -7,11 +7,11 @@ use super::baseline_setting::{self, FEWEST_REPEATS};
 use super::hooks::{Hook, Hooks};
 use super::hooks_setting::HookList;
 use super::kinds::{self, Planned};
-use super::later::{self, Place};
+use super::later::Place;
 use super::launch::Restart;
 use super::launch_setting::PORT;
 use super::matrix::{Combination, split_case_name};
-use super::model::{Kind, LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
+use super::model::{LoadShape, Scenario, Target, TargetUrl, Timeouts, Undecided};
 use super::names::is_name;
 use super::reader::{Fields, Placed, Problems};
 use super::scrape_setting::Scrape;
@@ -78,11 +78,6 @@ pub(super) fn scenario(
     let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
     let name = name(&mut fields, problems);
     fields.take("matrix");
-    if !around.all_kinds
-        && let Some(kind) = later_kind(&mut fields, layers.below, problems)
-    {
-        return refuse_kind(node, name, kind, problems);
-    }
     let mut own = Settings::read(&mut fields, around, problems);
     own.broken.extend(fields.finish(Place::Scenario, problems));
     let name = name?;
@@ -146,91 +141,6 @@ fn first_line(span: Span, problems: &Problems) -> Span {
         end: span.start + length,
     }
 }
-
-/// The scenario's kind, when this version does not run it.
-fn later_kind(
-    fields: &mut Fields<'_>,
-    below: &Settings,
-    problems: &Problems,
-) -> Option<Placed<Kind>> {
-    let kind = match fields.take("kind") {
-        Some(node) => {
-            let text = &node.scalar()?.text;
-            problems.placed(*Kind::ALL.iter().find(|k| k.name() == text)?, node.span)
-        }
-        None => below.kind.clone()?,
-    };
-    later::kind(kind.value).map(|_| kind)
-}
-
-/// One problem for a scenario of a kind that comes: its keys are known, what they say is not read.
-fn refuse_kind(
-    node: &Node,
-    name: Option<Placed<String>>,
-    kind: Placed<Kind>,
-    problems: &mut Problems,
-) -> Option<Resolved> {
-    let mut fields = Fields::of(node, "- { name: steady, kind: latency, … }", problems)?;
-    for key in KEYS.into_iter().chain(later::setting_keys()) {
-        fields.take(key);
-    }
-    fields.finish(Place::Scenario, problems);
-    let with = later::kind(kind.value).unwrap_or("more kinds");
-    problems.add_at(
-        &kind.location,
-        format!(
-            "kind `{}` comes in a later version, with {with}",
-            kind.value.name()
-        ),
-        "use `latency` or `throughput`, or leave the scenario out until then",
-    );
-    name.map(|name| Resolved {
-        name,
-        scenario: None,
-        secrets: Vec::new(),
-    })
-}
-
-/// All keys of a scenario that are read.
-pub(super) const KEYS: [&str; 37] = [
-    "name",
-    "matrix",
-    "timeout",
-    "skip",
-    "known_issue",
-    "kind",
-    "target",
-    "load",
-    "search",
-    "sweep",
-    "targets",
-    "requests",
-    "duration",
-    "warmup",
-    "drain",
-    "timeouts",
-    "repeats",
-    "seed",
-    "prompts",
-    "sla",
-    "baseline",
-    "measure_only",
-    "confidence",
-    "undecided",
-    "extend",
-    "noise",
-    "allow_errors",
-    "client",
-    "restart",
-    "before",
-    "after",
-    "between",
-    "scrape",
-    "stream",
-    "tokenizer",
-    "headers",
-    "body",
-];
 
 fn hidden(settings: &Settings) -> Vec<(String, String)> {
     let of_targets = targets(settings).flat_map(|t| &t.value.headers);

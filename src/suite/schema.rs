@@ -18,7 +18,7 @@ use super::resolve::builtin;
 use super::scrape_setting::EVERY;
 use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
-use super::{client_setting, later, load_setting, settings};
+use super::{client_setting, load_setting, settings};
 
 /// JSON Schema's dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -242,14 +242,10 @@ fn settings_mapping() -> Json {
 }
 
 fn settings_keys(keys: &mut Keys) {
-    let kinds: Vec<_> = Kind::ALL
-        .into_iter()
-        .filter(|k| later::kind(*k).is_none())
-        .map(Kind::name)
-        .collect();
+    let kinds = Kind::ALL.map(Kind::name);
     keys.add(
         "kind",
-        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `disaggregation`: two `targets` against each other.",
+        "What kind of test it is. `latency`: latency at a stated load; `throughput`: throughput at a stated load, or with `search` the load that can be served; `scalability`: levels of a `sweep` against each other; `cache`: a cold prefix cache against a warm one; `disaggregation`: two `targets` against each other.",
         one_of(&kinds),
     );
     keys.add(

@@ -260,9 +260,7 @@ impl Settings {
             self.sweep = kinds::read_sweep(node, around, problems);
             self.note_broken("sweep", self.sweep.is_none());
         }
-        if around.all_kinds
-            && let Some(node) = fields.take("cache")
-        {
+        if let Some(node) = fields.take("cache") {
             self.cache = kinds::read_cache(node, around, problems);
             self.note_broken("cache", self.cache.is_none());
         }

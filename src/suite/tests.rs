@@ -568,9 +568,51 @@ mod any_bytes {
     }
 }
 
+/// All keys of a scenario that are read.
+const KEYS: [&str; 38] = [
+    "name",
+    "matrix",
+    "timeout",
+    "skip",
+    "known_issue",
+    "kind",
+    "target",
+    "load",
+    "search",
+    "sweep",
+    "cache",
+    "targets",
+    "requests",
+    "duration",
+    "warmup",
+    "drain",
+    "timeouts",
+    "repeats",
+    "seed",
+    "prompts",
+    "sla",
+    "baseline",
+    "measure_only",
+    "confidence",
+    "undecided",
+    "extend",
+    "noise",
+    "allow_errors",
+    "client",
+    "restart",
+    "before",
+    "after",
+    "between",
+    "scrape",
+    "stream",
+    "tokenizer",
+    "headers",
+    "body",
+];
+
 #[test]
 fn a_scenario_of_a_later_kind_knows_the_same_keys() {
-    for key in resolve::KEYS {
+    for key in KEYS {
         for kind in ["latency", "cache"] {
             let rest = if key == "kind" { "" } else { "kind: " };
             let kind_line = if rest.is_empty() {

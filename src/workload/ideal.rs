@@ -37,21 +37,44 @@ pub fn ideal_hits<P: AsRef<[u32]>>(
     prompts: impl IntoIterator<Item = (P, u32)>,
     cache: CacheShape,
 ) -> IdealHits {
-    let block = cache.block_tokens.max(1) as usize;
-    let mut pool = Pool::new(cache.capacity);
+    let mut ideal = IdealCache::new(cache);
     let mut found = IdealHits::default();
     for (prompt, output) in prompts {
         let prompt = prompt.as_ref();
-        let hashes = chain(prompt, block);
-        let most = prompt.len().saturating_sub(1) / block;
-        let hits = pool.leading(&hashes[..most.min(hashes.len())]);
-        found.hits += (hits * block) as u64;
+        found.hits += ideal.serve(prompt, output);
         found.tokens += prompt.len() as u64;
-        // The key and value of the last token generated are never needed.
-        let held = (prompt.len() + (output as usize).saturating_sub(1)).div_ceil(block);
-        pool.serve(&hashes, hits, held);
     }
     found
+}
+
+/// A perfect prefix cache, asked one prompt after the other; [`ideal_hits`] has its rules.
+#[derive(Debug)]
+pub struct IdealCache {
+    block: usize,
+    pool: Pool,
+}
+
+impl IdealCache {
+    /// An empty one.
+    pub fn new(cache: CacheShape) -> Self {
+        IdealCache {
+            block: cache.block_tokens.max(1) as usize,
+            pool: Pool::new(cache.capacity),
+        }
+    }
+
+    /// How many tokens of `prompt` it finds; then it holds what it can of the prompt and of `output`
+    /// tokens generated for it.
+    pub fn serve(&mut self, prompt: &[u32], output: u32) -> u64 {
+        let block = self.block;
+        let hashes = chain(prompt, block);
+        let most = prompt.len().saturating_sub(1) / block;
+        let hits = self.pool.leading(&hashes[..most.min(hashes.len())]);
+        // The key and value of the last token generated are never needed.
+        let held = (prompt.len() + (output as usize).saturating_sub(1)).div_ceil(block);
+        self.pool.serve(&hashes, hits, held);
+        (hits * block) as u64
+    }
 }
 
 /// The hash of every whole block of `tokens` and of all before it.
@@ -77,6 +100,7 @@ fn mix(x: u64) -> u64 {
 }
 
 /// Blocks in the order in which they are taken.
+#[derive(Debug)]
 struct Pool {
     /// Blocks that were never used; they are taken first. `None`: no end of them.
     untouched: Option<u64>,
@@ -107,6 +131,11 @@ impl Pool {
 
     /// A prompt comes and goes: its first `hits` blocks are found, and in the end it holds `held`.
     fn serve(&mut self, hashes: &[u64], hits: usize, held: usize) {
+        if self.untouched.is_none() {
+            // Nothing is ever taken away.
+            self.place.extend(hashes.iter().map(|hash| (*hash, 0)));
+            return;
+        }
         // In use, and so not to be taken.
         for hash in &hashes[..hits] {
             if let Some(at) = self.place.remove(hash) {

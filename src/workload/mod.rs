@@ -2,9 +2,11 @@
 //! seeded.
 
 mod arrivals;
+mod block_size;
 mod ideal;
 mod length;
 mod pieces;
+mod priming;
 mod request;
 mod salt;
 mod seed;
@@ -15,8 +17,10 @@ mod tokenizer;
 mod words;
 
 pub use arrivals::Schedule;
-pub use ideal::{CacheShape, IdealHits, ideal_hits};
+pub use block_size::{PROBES, block_size, telling_lengths};
+pub use ideal::{CacheShape, IdealCache, IdealHits, ideal_hits};
 pub use pieces::{NotLearned, Pieces, Reader};
+pub use priming::Priming;
 pub use request::{PlannedRequest, Prompt};
 pub use salt::{SALT_WORDS, salt};
 pub use seed::stream;

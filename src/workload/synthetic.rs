@@ -33,6 +33,8 @@ pub struct Synthetic {
     input_tokens: Length,
     output_tokens: Length,
     prefix: Option<Prefix>,
+    /// Nothing is shared, although prompts bear the labels of those that do.
+    apart: bool,
     tokens: Arc<TokenModel>,
     prefixes: Arc<[OnceLock<Text>]>,
 }
@@ -61,6 +63,7 @@ impl Synthetic {
             input_tokens,
             output_tokens,
             prefix: None,
+            apart: false,
             tokens,
             prefixes: Arc::new([]),
         }
@@ -75,6 +78,23 @@ impl Synthetic {
             self.prefixes = (0..prefix.groups).map(|_| OnceLock::new()).collect();
         }
         self
+    }
+
+    /// The same requests by length and labels, each with a content of its own from its first token on.
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
+    /// Tokens that prompts of a group share; 0 without groups.
+    pub fn prefix_tokens(&self) -> u32 {
+        self.prefix.map_or(0, |prefix| prefix.tokens)
+    }
+
+    /// A request of `tokens` tokens for a single one, which shares nothing with the run's; the same
+    /// for the same `index`.
+    pub fn alone(&self, index: u64, tokens: u32) -> PlannedRequest {
+        self.made(index, None, tokens, 1, "alone")
     }
 
     /// The group that request `id` shares its prefix with, of a prefix with `prefix`.
@@ -157,13 +177,15 @@ impl Synthetic {
             Some((prefix, group)) => {
                 asked = asked.saturating_add(prefix.tokens);
                 labels.insert(SHARED.to_owned(), group.is_some().to_string());
-                match group {
+                if let Some(group) = group {
+                    labels.insert(GROUP.to_owned(), group.to_string());
+                }
+                match group.filter(|_| !self.apart) {
                     None => {
                         let all = own.saturating_add(prefix.tokens);
                         pieces.write(all, first, &mut rng, &mut text);
                     }
                     Some(group) => {
-                        labels.insert(GROUP.to_owned(), group.to_string());
                         let shared = self.prefix_of(group, prefix.tokens);
                         // What a prefix lacks or has too much, the rest makes up for.
                         let rest = own + prefix.tokens - shared.tokens.min(own + prefix.tokens);
@@ -304,6 +326,24 @@ mod tests {
             let expected = 4000.0 / f64::from(k) / 2.45;
             let off = (f64::from(n) - expected).abs() / expected.sqrt();
             assert!(off < 5.0, "group {k}: {n}, expected {expected:.0}");
+        }
+    }
+
+    #[test]
+    fn apart_they_are_as_long_and_share_nothing() {
+        let together = synthetic(Some("s"), 4).with_prefix(Some(prefix(0.7, Popularity::Uniform)));
+        let apart = together.clone().apart();
+        let requests: Vec<_> = (0..40).map(|id| apart.request(id)).collect();
+        for (i, a) in requests.iter().enumerate() {
+            let b = together.request(i as u64);
+            assert_eq!(
+                (a.input_tokens, a.output_tokens),
+                (b.input_tokens, b.output_tokens)
+            );
+            assert_eq!(a.labels, b.labels);
+            assert_eq!(Some(tokens::count_chat([text(a)])), a.input_tokens);
+            let others = &requests[i + 1..];
+            assert!(others.iter().all(|other| words(other)[0] != words(a)[0]));
         }
     }
 

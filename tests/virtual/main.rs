@@ -3,7 +3,9 @@
 
 mod arrivals;
 mod binary;
+mod cache;
 mod calibrate;
+mod disaggregation;
 mod kinds;
 mod prefix;
 mod procedures;

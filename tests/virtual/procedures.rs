@@ -12,7 +12,9 @@ use prony::plan::{
 };
 use prony::result::{CaseResult, MetricSummary};
 use prony::runner::{Context, Interrupt, run_case, run_info};
-use prony::suite::{Hook, HookAction, HookMethod, HookUrl, LoadOptions, SuiteInput, Target, load};
+use prony::suite::{
+    Hook, HookAction, HookMethod, HookUrl, LoadOptions, SuiteInput, Target, load, render_all,
+};
 use serde_json::Value;
 
 /// The only case of a suite with `settings`, against an engine set by `sim`.
@@ -21,16 +23,22 @@ fn case(sim: &str, settings: &str) -> Case {
         "target: {{ url: \"sim://exact\", sim: {{ {sim} }} }}\nscenarios:\n  - {{ name: one, kind: latency, measure_only: true, warmup: 1s, \
          prompts: {{ type: synthetic, input_tokens: 200, output_tokens: 8 }}, {settings} }}\n"
     );
+    of_suite(&text)
+}
+
+/// The first case of the suite `text`.
+pub fn of_suite(text: &str) -> Case {
     let input = SuiteInput {
         path: "one.yaml".into(),
         bytes: text.into(),
     };
-    let suites = load(&[input], &LoadOptions::default()).unwrap();
+    let suites = load(&[input], &LoadOptions::default())
+        .unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
     expand(&suites).remove(0)
 }
 
 /// Carries `case` out in virtual time; its result, and its records.
-fn measured(case: &Case) -> (CaseResult, Vec<Value>) {
+pub fn measured(case: &Case) -> (CaseResult, Vec<Value>) {
     let dir = tempfile::tempdir().unwrap();
     let mut context = Context::new(
         dir.path().to_owned(),

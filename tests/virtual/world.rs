@@ -77,6 +77,7 @@ impl World {
                 window: outcome.window,
                 records: records.take(),
                 scrapes: Vec::new(),
+                cache: None,
             }
         }
     }

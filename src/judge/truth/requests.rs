@@ -74,6 +74,7 @@ impl Stream {
         }
         RunRecords {
             scrapes: Vec::new(),
+            cache: None,
             session: 0,
             open_loop: true,
             window: Window {

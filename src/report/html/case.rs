@@ -1,7 +1,9 @@
 use serde::Serialize;
 
+use super::cache::cold_and_warm;
 use super::page::clean;
 use super::phase::{PhaseView, phase_view};
+use super::pictures::PictureView;
 use crate::judge::Verdict;
 use crate::report::chart::{Head, MarginBar, margin_bar};
 use crate::report::facts::{Facts, quantile, unbounded};
@@ -33,6 +35,8 @@ pub(super) struct CaseView {
     pub file: String,
     pub phases: Vec<PhaseView>,
     pub several_phases: bool,
+    /// Over all phases.
+    pub pictures: Vec<PictureView>,
     pub changes: Vec<ChangeView>,
     pub identity: Vec<(String, String)>,
     /// More was measured than planned.
@@ -127,6 +131,9 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
             })
             .collect(),
         several_phases: case.phases.len() > 1,
+        pictures: cold_and_warm(case, &format!("{slug}-cache"))
+            .into_iter()
+            .collect(),
         changes: case
             .baseline
             .iter()

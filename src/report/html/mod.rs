@@ -1,5 +1,6 @@
 //! `report.html`: one self-contained file.
 
+mod cache;
 mod case;
 mod page;
 mod phase;

@@ -126,13 +126,29 @@ fn limits(assertions: &[AssertionResult], phase: &str, metric: &str) -> Vec<Mark
 
 /// Latency over the share of requests, the tail stretched.
 fn percentiles(phase: &PhaseResult, id: &str) -> Option<PictureView> {
+    let of = |name: &str| phase.metrics.get(name);
+    let head = Head {
+        id,
+        title: "Latency by percentile",
+        desc: "Time to first token and end-to-end latency over the share of requests.",
+    };
+    let drawn = [("ttft", of("ttft")), ("e2e latency", of("e2e_latency"))];
+    Some(PictureView {
+        title: "Latency by percentile".to_owned(),
+        caption: "Every further nine is as wide as the one before. Failed requests count as slower than all others.".to_owned(),
+        svg: by_percentile(head, &drawn)?,
+    })
+}
+
+/// Named distributions of latencies over the share of requests; `None` where there are too few values.
+pub(super) fn by_percentile(
+    head: Head<'_>,
+    named: &[(&str, Option<&MetricSummary>)],
+) -> Option<String> {
     let mut drawn = Vec::new();
     let mut reach: f64 = 0.0;
-    for (series, (name, label)) in [("ttft", "ttft"), ("e2e_latency", "e2e latency")]
-        .into_iter()
-        .enumerate()
-    {
-        let Some(MetricSummary::Distribution(d)) = phase.metrics.get(name) else {
+    for (series, (label, metric)) in (1..).zip(named) {
+        let Some(MetricSummary::Distribution(d)) = metric else {
             continue;
         };
         let Some(h) = &d.histogram else { continue };
@@ -141,8 +157,8 @@ fn percentiles(phase: &PhaseResult, id: &str) -> Option<PictureView> {
             reach = reach.max(1.0 - 1.0 / d.n as f64);
         }
         drawn.push(Line {
-            name: label.to_owned(),
-            series: series as u8 + 1,
+            name: (*label).to_owned(),
+            series,
             points,
             area: false,
         });
@@ -158,12 +174,8 @@ fn percentiles(phase: &PhaseResult, id: &str) -> Option<PictureView> {
         return None;
     }
     let y = Scale::log_if(values(), 1.3);
-    let svg = lines(&LineChart {
-        head: Head {
-            id,
-            title: "Latency by percentile",
-            desc: "Time to first token and end-to-end latency over the share of requests.",
-        },
+    lines(&LineChart {
+        head,
         x: Axis {
             scale: Scale::Tail {
                 hi: reach.min(0.999_99),
@@ -177,11 +189,6 @@ fn percentiles(phase: &PhaseResult, id: &str) -> Option<PictureView> {
         lines: drawn,
         shades: vec![],
         marks: vec![],
-    })?;
-    Some(PictureView {
-        title: "Latency by percentile".to_owned(),
-        caption: "Every further nine is as wide as the one before. Failed requests count as slower than all others.".to_owned(),
-        svg,
     })
 }
 

@@ -67,7 +67,12 @@ fn check_no_phase(
     }
     let examples = context.examples();
     let (name, shown) = match operand {
-        Operand::Metric(r) if matches!(r.metric.availability, Availability::Answer(_)) => {
+        Operand::Metric(r)
+            if matches!(
+                r.metric.availability,
+                Availability::Answer(_) | Availability::OfKind(_)
+            ) =>
+        {
             return Ok(());
         }
         Operand::Metric(r) => (r.metric.name, format!("{r}")),
@@ -105,7 +110,8 @@ fn check_answer(
     span: &TextSpan,
 ) -> Result<(), AssertionError> {
     let name = reference.metric.name;
-    let Availability::Answer(of) = reference.metric.availability else {
+    let (Availability::Answer(of) | Availability::OfKind(of)) = reference.metric.availability
+    else {
         return Ok(());
     };
     if !context.answers.contains(&name) {
@@ -123,7 +129,8 @@ fn check_answer(
             help,
         ));
     }
-    if reference.phase.is_some() && context.phases.is_empty() {
+    let whole = matches!(reference.metric.availability, Availability::Answer(_));
+    if reference.phase.is_some() && whole {
         return Err(error(
             span.clone(),
             format!("`{name}` is of the whole case, not of a phase"),
@@ -335,7 +342,10 @@ fn check_metric(
                 "say how many the target has: `gpus: 8` under `target:`",
             ));
         }
-        Availability::NeedsGpus | Availability::Answer(_) | Availability::Here => {}
+        Availability::NeedsGpus
+        | Availability::OfKind(_)
+        | Availability::Answer(_)
+        | Availability::Here => {}
     }
     if !context.scrape && metric.provenance == Provenance::Server {
         return Err(error(

@@ -2,7 +2,7 @@
 
 use crate::suite::assertion::{self, AssertionContext, ExprKind, Levels};
 use crate::suite::diagnostic::Diagnostic;
-use crate::suite::model::{Kind, Load, LoadShape, SlaAssertion, Target, TargetUrl};
+use crate::suite::model::{Kind, Load, LoadShape, PromptSource, SlaAssertion, Target, TargetUrl};
 use crate::suite::reader::{Placed, Problems};
 use crate::suite::resolve::{scrape, target as finished};
 use crate::suite::settings::Settings;
@@ -102,6 +102,10 @@ impl Settings {
     /// Whether some key besides `load` says what load there is.
     pub fn brings_load(&self) -> bool {
         own_load(self).is_some()
+            || self
+                .kind
+                .as_ref()
+                .is_some_and(|kind| kind.value == Kind::Cache)
             || ["search", "sweep"]
                 .iter()
                 .any(|key| self.broken.contains(key))
@@ -170,14 +174,38 @@ pub(in crate::suite) fn plan(
                     "add `launch: { command: … }` to the target, or empty its cache in another way: `flush: { post: /reset_prefix_cache }`",
                 );
             }
+            check_shared(settings, problems);
+            // Alone, so that nothing but the cache makes an answer come sooner.
+            let alone = || Axis::Concurrency.load(1.0);
             Some(Planned {
                 plan: KindPlan::Cache(plan),
                 target,
-                load: load?,
+                load: load.unwrap_or_else(alone),
             })
         }
         Kind::Disaggregation => disaggregation(name, settings, target, load, problems),
     }
+}
+
+/// A problem where a cache has nothing to find, or nobody knows what.
+fn check_shared(settings: &Settings, problems: &mut Problems) {
+    let Some(prompts) = &settings.prompts else {
+        return;
+    };
+    let message = match &prompts.value.source {
+        PromptSource::Synthetic {
+            prefix: Some(_), ..
+        } => return,
+        PromptSource::Synthetic { prefix: None, .. } => {
+            "these prompts share nothing that a cache could find"
+        }
+        PromptSource::File { .. } => "of prompts from a file prony does not know what they share",
+    };
+    problems.add_at(
+        &prompts.location,
+        message,
+        "let made-up ones begin alike: `prompts: { type: synthetic, prefix: { tokens: 1000, groups: 8 }, input_tokens: 100, output_tokens: 20 }`",
+    );
 }
 
 fn sweep(
@@ -394,7 +422,11 @@ pub(in crate::suite) fn context(
         },
         KindPlan::Cache(_) => AssertionContext {
             phases: named(&["cold", "warm"]),
-            answers: vec!["cache_efficiency", "ideal_cache_hit_ratio"],
+            answers: vec![
+                "cache_efficiency",
+                "ideal_cache_hit_ratio",
+                "ttft_saved_per_cached_token",
+            ],
             ..one
         },
         KindPlan::Disaggregation(plan) => {

@@ -191,9 +191,14 @@ fn caches() {
         (cache.block_size, cache.capacity),
         (Some(16), Some(200_000))
     );
-    let s = scenario("kind: cache\ncache: { flush: restart }\nmeasure_only: true");
+    let with = |lines: &str| {
+        format!(
+            "kind: cache\n{lines}measure_only: true\nprompts: {{ type: synthetic, prefix: {{ tokens: 800, groups: 4 }}, input_tokens: 100, output_tokens: 20 }}"
+        )
+    };
+    let s = scenario(&with("cache: { flush: restart }\n"));
     assert!(matches!(&s.plan, KindPlan::Cache(c) if c.flush == Flush::Restart));
-    let s = scenario("kind: cache\nmeasure_only: true");
+    let s = scenario(&with(""));
     assert!(matches!(&s.plan, KindPlan::Cache(c) if *c == CachePlan::default()));
 }
 
@@ -269,7 +274,6 @@ fn a_load_beside_a_search_is_refused_and_one_below_it_is_not() {
 #[test]
 fn what_does_not_run_yet_is_refused() {
     for lines in [
-        "kind: cache\nmeasure_only: true",
         "kind: disaggregation\ninterference: { rate: 1/s, input_tokens: 9 }\nmeasure_only: true",
         "kind: scalability\nsweep: { rate: auto }\nmeasure_only: true",
     ] {
