@@ -52,7 +52,7 @@ mod validity_tests;
 
 pub use against::{
     AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
-    judge_against,
+    compare_sides, judge_against,
 };
 pub use assertion::source_of;
 pub use bounds::bounds_at;
