@@ -1,6 +1,7 @@
 //! The reduced form of `examples/gate_power`: a small bank of runs of the embedded engine, judged as a gate
 //! judges. Bounds are wide enough for so few draws, and narrow enough to go red when the judge is spoilt.
 
+#[expect(dead_code, reason = "the example draws other effects too")]
 #[path = "../../examples/gate_power/bank.rs"]
 mod bank;
 #[path = "../../examples/gate_power/gates.rs"]
