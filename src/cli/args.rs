@@ -369,14 +369,33 @@ pub struct BaselinePrune {
 #[derive(Args, Debug)]
 pub struct CompareArgs {
     /// Results folder to compare with, or its name under the results folder
-    #[arg(value_name = "BASE")]
-    pub base: PathBuf,
-    /// Results folder that is compared
-    #[arg(value_name = "CANDIDATE", default_value = "latest")]
-    pub candidate: PathBuf,
-    /// How much worse is tolerated, as a percentage
-    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
-    pub tolerance: f64,
+    #[arg(value_name = "BASE", required_unless_present = "ab")]
+    pub base: Option<PathBuf>,
+    /// Results folder that is compared [default: latest]
+    #[arg(value_name = "CANDIDATE")]
+    pub candidate: Option<PathBuf>,
+    /// Measure two live targets by turns instead, the base first: URLs, or targets that prony.yaml
+    /// names. Where both are started by prony, they are started anew for each repeat
+    #[arg(long, num_args = 2, value_names = ["BASE", "CANDIDATE"], conflicts_with_all = ["base", "candidate"],
+        requires = "suite")]
+    pub ab: Vec<String>,
+    /// With --ab: suite file or folder of suites that both are measured with
+    #[arg(long, value_name = "PATH", requires = "ab")]
+    pub suite: Vec<PathBuf>,
+    /// With --ab: how often each target is measured [default: as the suite plans, 5 where it plans
+    /// fewer than 3]
+    #[arg(long, value_name = "N", requires = "ab", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeats: Option<u32>,
+    /// With --ab: run in virtual time; only for sim:// targets
+    #[arg(long = "virtual", requires = "ab")]
+    pub virtual_time: bool,
+    /// With --ab: set one setting of every scenario, such as load.rate=40/s; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", requires = "ab")]
+    pub set: Vec<String>,
+    /// How much worse is tolerated, as a percentage [default: with --ab what `baseline:` says of a
+    /// metric; else 10%]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub tolerance: Option<f64>,
     /// What starts of the server differ by, as a percentage [default: 3%, said to be assumed]
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub noise: Option<f64>,

@@ -1,5 +1,6 @@
 //! The command line: each command a thin file.
 
+mod ab;
 mod adhoc;
 mod args;
 mod baseline;

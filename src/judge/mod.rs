@@ -55,7 +55,7 @@ mod validity_tests;
 
 pub use against::{
     AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
-    judge_against,
+    compare_sides, judge_against,
 };
 pub use asked::{Asked, HeldAgainst, asked};
 pub use assertion::source_of;

@@ -158,6 +158,7 @@ mod tests {
             },
             records: records.collect(),
             scrapes: Vec::new(),
+            cache: None,
         };
         token_lengths(&PhaseSamples::new(&[run], false))
     }

@@ -16,6 +16,7 @@ mod search;
 #[cfg(test)]
 mod search_tests;
 mod sequential;
+mod side_by_side;
 
 pub use calibration::{Calibration, PAIR, PairRestart, Pairs, SIDE};
 pub use case::{Asks, Case, NamedTarget, PhasePlan, Role};
@@ -30,3 +31,4 @@ pub use procedure::{
 pub use rounds::{Abba, FixedRepeats, OnePhase, Rounds};
 pub use search::LoadSearch;
 pub use sequential::Sequential;
+pub use side_by_side::{SIDES, side_by_side};

@@ -1,5 +1,6 @@
 //! Accepted results through the built binary, in virtual time: proposed, reviewed, accepted, compared.
 
+mod ab;
 mod flow;
 mod own_suites;
 mod world;

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-/// What every scenario is held to, whatever it asserts itself.
+/// What every scenario of a suite is held to, whatever it asserts itself.
 const RULES: &str =
-    "baseline={ttft.p50: 10%, ttft.p95: 15%, tpot.p50: 10%, e2e_latency.p50: 10%, throughput: 10%}";
+    "{ttft.p50: 10%, ttft.p95: 15%, tpot.p50: 10%, e2e_latency.p50: 10%, throughput: 10%}";
+/// A sweep is held to its levels.
+const OF_LEVELS: &str =
+    "{at(1).ttft.p50: 10%, at(2).ttft.p50: 10%, at(last).tokens_per_second: 10%}";
 
-#[test]
-fn the_suites_of_this_repository_are_as_fast_as_was_accepted() {
+fn gated(args: &[&str], suites: &[&Path]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let results = tempfile::tempdir().unwrap();
     let mut command = Command::cargo_bin("prony").unwrap();
@@ -18,21 +20,37 @@ fn the_suites_of_this_repository_are_as_fast_as_was_accepted() {
         .env_remove("PRONY_TARGET")
         .env_remove("GITHUB_ACTIONS")
         .env_remove("NEXTEST_RUN_ID")
-        .args([
-            "run",
-            "suites/chat.yaml",
-            "suites/traffic.yaml",
-            "--virtual",
-            "--ci",
-            "--results",
-        ])
-        .arg(results.path())
-        .args(["--set", "measure_only=false", "--set", "repeats=5"])
-        .args(["--set", "restart=repeat", "--set", RULES]);
+        .arg("run")
+        .args(suites)
+        .args(["--virtual", "--ci", "--results"])
+        .arg(results.path());
     if std::env::var_os("PRONY_UPDATE").is_some() {
         command.arg("--update-baselines=all");
     }
-    let output = command.output().unwrap();
+    let output = command.args(args).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
+}
+
+#[test]
+fn the_suites_of_this_repository_are_as_fast_as_was_accepted() {
+    let suites = ["suites/chat.yaml", "suites/traffic.yaml"].map(Path::new);
+    let rules = format!("baseline={RULES}");
+    let set = ["measure_only=false", "repeats=5", "restart=repeat", &rules];
+    let args: Vec<&str> = set.iter().flat_map(|s| ["--set", s]).collect();
+    gated(&args, &suites);
+}
+
+#[test]
+fn levels_of_a_sweep_are_as_fast_as_was_accepted() {
+    // What holds for a sweep means nothing to the searches beside it, so the rules go into a copy.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("suites/scaling.yaml")).unwrap();
+    let plan = "    repeats: 3\n";
+    assert_eq!(text.matches(plan).count(), 1, "the sweep plans its repeats");
+    let gate = format!("    repeats: 5\n    restart: repeat\n    baseline: {OF_LEVELS}\n");
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("scaling.yaml");
+    std::fs::write(&copy, text.replace(plan, &gate)).unwrap();
+    gated(&["--", "scaling::concurrency"], &[&copy]);
 }

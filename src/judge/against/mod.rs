@@ -13,5 +13,5 @@ mod tests;
 pub(super) use claims::{Claim as BaselineClaim, claims as baseline_claims};
 pub use input::{AcceptedInput, NoBaseline};
 pub use judging::{JudgedAgainst, judge_against};
-pub use results::{ResultsRule, compare_results};
+pub use results::{ResultsRule, compare_results, compare_sides};
 pub use values::asserted_values;

@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use crate::judge::compare::{Noise, Pairing, Rule, RunValue, Scale, Side, compare};
 use crate::judge::{Known, Look};
-use crate::metrics::{Direction, Unit, metric};
+use crate::metrics::metric;
+use crate::plan::SIDES;
 use crate::result::{CaseResult, Change, ChangeKind, MetricSummary, PhaseResult, RunPart};
 
 /// What two results are compared by where nobody says otherwise: the level and the tail of what users
@@ -41,7 +44,6 @@ pub fn compare_results(
     rule: ResultsRule,
 ) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
-    let m = rule.cases.max(1).saturating_mul(COMPARED.len() as u32);
     for now in &candidate.phases {
         let Some(then) = base.phases.iter().find(|p| p.name == now.name) else {
             return Err(format!(
@@ -50,35 +52,44 @@ pub fn compare_results(
             ));
         };
         same(then, now)?;
-        for (name, statistic) in COMPARED {
-            let Some(def) = metric(name) else { continue };
-            let sides = (values(then, name, statistic), values(now, name, statistic));
-            let (Some(base_runs), Some(candidate_runs)) = sides else {
-                continue;
-            };
-            let whole = if statistic.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{name}.{statistic}")
-            };
-            let several = candidate.phases.len() > 1;
-            let whole = if several {
-                format!("{}.{whole}", now.name)
-            } else {
-                whole
-            };
-            changes.push(change(
-                whole,
-                def.unit,
-                def.direction,
-                &base_runs,
-                &candidate_runs,
-                rule,
-                m,
-            ));
-        }
+        let prefix = match candidate.phases.len() {
+            1 => String::new(),
+            _ => format!("{}.", now.name),
+        };
+        let comparing = Comparing {
+            rule,
+            tolerances: &BTreeMap::new(),
+            pairing: Pairing::None,
+        };
+        changes.extend(comparing.phases(then, now, &prefix));
     }
     Ok(changes)
+}
+
+/// What sets the candidate of a case apart that two targets served by turns ([`side_by_side`]): repeats
+/// are pairs. `tolerances`: of single metrics (`ttft.p99`), in place of the rule's.
+///
+/// # Errors
+/// What is not the same on both sides, or was not measured, in words.
+///
+/// [`side_by_side`]: crate::plan::side_by_side
+pub fn compare_sides(
+    result: &CaseResult,
+    rule: ResultsRule,
+    tolerances: &BTreeMap<String, f64>,
+) -> Result<Vec<Change>, String> {
+    let side = |name: &str| {
+        let found = result.phases.iter().find(|p| p.name == name);
+        found.ok_or_else(|| format!("nothing was measured of `{name}`"))
+    };
+    let (base, candidate) = (side(SIDES[0])?, side(SIDES[1])?);
+    same(base, candidate)?;
+    let comparing = Comparing {
+        rule,
+        tolerances,
+        pairing: Pairing::TwoServers,
+    };
+    Ok(comparing.phases(base, candidate, ""))
 }
 
 fn same(then: &PhaseResult, now: &PhaseResult) -> Result<(), String> {
@@ -121,57 +132,78 @@ fn values(phase: &PhaseResult, name: &str, statistic: &str) -> Option<Vec<RunVal
     phase.runs.iter().map(of).collect()
 }
 
-fn change(
-    name: String,
-    unit: Unit,
-    direction: Direction,
-    base: &[RunValue],
-    candidate: &[RunValue],
+/// How phases are compared.
+struct Comparing<'a> {
     rule: ResultsRule,
-    m: u32,
-) -> Change {
-    let noise = Noise {
-        session: rule.session.map(|sd| Known {
-            sd,
-            freedom: f64::INFINITY,
-        }),
-        ..Noise::default()
-    };
-    let side = |runs| Side { runs, noise };
-    let found = compare(
-        &side(base),
-        &side(candidate),
-        &Rule {
-            direction,
-            tolerance: rule.tolerance,
-            absolute_floor: None,
-            scale: Scale::Ratio,
-            pairing: Pairing::None,
-            m,
-            confidence: rule.confidence,
-            look: Look::default(),
-        },
-    );
-    let shown = |runs: &[RunValue]| -> Vec<Option<f64>> {
-        let all = runs.iter().map(|r| Some(r.value).filter(|v| v.is_finite()));
-        all.collect()
-    };
-    let settle = super::words::to_settle(&found);
-    Change {
-        metric: name,
-        change: found.change,
-        ratio: found.ratio,
-        interval: found.interval,
-        tolerance: Some(rule.tolerance),
-        floor: None,
-        unit: Some(unit),
-        accepted: found.base,
-        observed: found.candidate,
-        accepted_runs: shown(base),
-        observed_runs: shown(candidate),
-        reason: match found.change {
-            ChangeKind::Undecided => found.reason.or(settle),
-            _ => found.reason,
-        },
+    tolerances: &'a BTreeMap<String, f64>,
+    pairing: Pairing,
+}
+
+impl Comparing<'_> {
+    /// What changed from one phase to the other, by metric. Names get `prefix`.
+    fn phases(&self, then: &PhaseResult, now: &PhaseResult, prefix: &str) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (name, statistic) in COMPARED {
+            let whole = if statistic.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name}.{statistic}")
+            };
+            let sides = (values(then, name, statistic), values(now, name, statistic));
+            let (Some(def), (Some(base), Some(candidate))) = (metric(name), sides) else {
+                continue;
+            };
+            let tolerance = self.tolerances.get(&whole).copied();
+            let rule = Rule {
+                direction: def.direction,
+                tolerance: tolerance.unwrap_or(self.rule.tolerance),
+                absolute_floor: None,
+                scale: Scale::Ratio,
+                pairing: self.pairing,
+                m: self.rule.cases.max(1).saturating_mul(COMPARED.len() as u32),
+                confidence: self.rule.confidence,
+                look: Look::default(),
+            };
+            changes.push(Change {
+                metric: format!("{prefix}{whole}"),
+                unit: Some(def.unit),
+                ..self.change(&base, &candidate, &rule)
+            });
+        }
+        changes
+    }
+
+    fn change(&self, base: &[RunValue], candidate: &[RunValue], rule: &Rule) -> Change {
+        let noise = Noise {
+            session: self.rule.session.map(|sd| Known {
+                sd,
+                freedom: f64::INFINITY,
+            }),
+            ..Noise::default()
+        };
+        let side = |runs| Side { runs, noise };
+        let found = compare(&side(base), &side(candidate), rule);
+        let shown = |runs: &[RunValue]| -> Vec<Option<f64>> {
+            let all = runs.iter().map(|r| Some(r.value).filter(|v| v.is_finite()));
+            all.collect()
+        };
+        let settle = super::words::to_settle(&found);
+        Change {
+            metric: String::new(),
+            change: found.change,
+            ratio: found.ratio,
+            interval: found.interval,
+            tolerance: Some(rule.tolerance),
+            floor: None,
+            unit: None,
+            accepted: found.base,
+            observed: found.candidate,
+            accepted_runs: shown(base),
+            observed_runs: shown(candidate),
+            reason: match found.change {
+                ChangeKind::Undecided => found.reason.or(settle),
+                _ => found.reason,
+            },
+        }
     }
 }
