@@ -355,6 +355,6 @@ fn answers_shorter_than_asked_are_told() {
     let warnings = phase_warnings(&[run(0, S, records)], false);
     assert_eq!(
         warnings[0].text,
-        "40 of 40 answers were not as long as asked (200 output tokens of 2560)"
+        "40 of 40 answers were not as long as asked (200 output tokens of 2560); ended too early: 40 by `length`"
     );
 }

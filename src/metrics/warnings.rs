@@ -166,7 +166,7 @@ fn ended(output: &AskedAndGot) -> String {
         .collect();
     match of.is_empty() {
         true => String::new(),
-        false => format!("; too short ended {}", of.join(", ")),
+        false => format!("; ended too early: {}", of.join(", ")),
     }
 }
 
