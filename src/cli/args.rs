@@ -455,9 +455,9 @@ pub struct DoctorArgs {
 /// `--transport`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DoctorTransport {
-    /// prony's own, straight on TCP
+    /// prony's own, straight on TCP or TLS
     Lean,
-    /// reqwest, for proxies and TLS
+    /// reqwest
     Reqwest,
 }
 

@@ -181,7 +181,7 @@ async fn lateness(driver: &RealDriver, every_ns: u64, n: u32) -> Vec<f64> {
     let mut late = Vec::with_capacity(n as usize);
     for i in 0..u64::from(n) {
         let due = start + i * every_ns;
-        driver.at(due).await;
+        driver.at_exactly(due).await;
         late.push(driver.now().saturating_sub(due) as f64 / 1e6);
     }
     late

@@ -1,8 +1,10 @@
 //! The seam through which `load` knows time: real time and virtual time behind one trait.
 
+mod alarm;
+mod lead;
 mod real;
 mod seam;
-mod timer;
+mod sleepers;
 mod virtual_time;
 
 pub use real::RealDriver;

@@ -1,71 +1,78 @@
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::timer::{Timer, TimerEntry, fine_timers};
+use super::alarm::{Alarm, fine_timers};
+use super::lead::Lead;
+use super::sleepers::{Sleeper, Sleepers};
 use super::{Driver, Nanos};
-
-/// Bounds of how long before its time a sleeper is woken.
-const LEAD: std::ops::RangeInclusive<Nanos> = 20_000..=300_000;
-/// What the lead grows by when a sleeper came too late for its time, and shrinks by when it did not:
-/// it settles where 199 of 200 are in time.
-const LEAD_UP: Nanos = 19_900;
-const LEAD_DOWN: Nanos = 100;
 
 /// Polls of tasks between two looks at the network while there is no end of work. tokio's 61 cost a
 /// system call for every 61 tokens.
 const TURNS: u32 = 256;
 
-/// Real time on one thread: monotonic, in nanoseconds since the driver was made.
+/// Real time on one thread: monotonic, in nanoseconds since the driver's epoch.
 ///
-/// tokio's timers wake in whole milliseconds, too coarse for arrivals. Sleepers here are woken by a
-/// timer thread shortly before their time and spend what is left yielding to the other tasks of
-/// their thread, so that reading goes on meanwhile. How long before is learnt: the way from the timer
-/// thread to a sleeper's poll takes 30 µs on a busy core and over 100 µs on one that has gone to
-/// sleep, more where the core is a virtual one. Clones share all of it.
+/// tokio's timers wake in whole milliseconds, too coarse for arrivals. Here the thread waits for its
+/// sockets and for a timer of the kernel's at once, and wakes who is due. Who must not be late
+/// ([`Driver::nearly`], [`Driver::at_exactly`]) is woken before its time and spends what is left looking at the clock and at the
+/// network in turn. How long before is learnt. Clones share all of it.
 #[derive(Clone, Debug)]
 pub struct RealDriver {
-    epoch: Instant,
-    timer: Timer,
-    lead: Arc<AtomicU64>,
-    lying: Arc<Lying>,
+    inner: Arc<Inner>,
 }
 
-/// What [`Driver::may_lie`] said last.
-#[derive(Debug, Default)]
-struct Lying {
-    length: AtomicU64,
-    until: AtomicU64,
+#[derive(Debug)]
+struct Inner {
+    epoch: Instant,
+    sleepers: Sleepers,
+    /// Present while the driver runs.
+    alarm: OnceLock<Alarm>,
+    lead: Lead,
+    /// What [`Driver::may_lie`] said last: for how long, and until when that stands.
+    lie: AtomicU64,
+    lie_until: AtomicU64,
 }
 
 /// A park shorter than this costs more than it saves.
 const SHORTEST_REST: Nanos = 10_000;
 
+/// What is left of a wait when the thread had better not do anything else: the time that a look at
+/// the network takes, and that of a turn of all tasks where it is longer, up to the second bound.
+const LAST: Nanos = 3_000;
+const LAST_OF_BUSY: Nanos = 50_000;
+
 impl RealDriver {
-    /// A driver whose time begins now.
+    /// Runs `main` on this thread, in a runtime that `spawn` can be used in, until it ends; its time
+    /// begins now. Whatever was spawned and still runs then is dropped.
     ///
     /// # Errors
-    /// When the timer thread cannot be started.
-    pub fn new() -> std::io::Result<Self> {
-        Ok(RealDriver {
-            epoch: Instant::now(),
-            timer: Timer::start()?,
-            lead: Arc::new(AtomicU64::new(*LEAD.end())),
-            lying: Arc::default(),
-        })
+    /// When the runtime or its timer cannot be started.
+    pub fn run<F: Future>(main: impl FnOnce(RealDriver) -> F) -> std::io::Result<F::Output> {
+        RealDriver::run_from(Instant::now(), main)
     }
 
-    /// Runs `main` on this thread, in a runtime that `spawn` can be used in, until it ends. Whatever
-    /// was spawned and still runs then is dropped.
+    /// The same with time that began at `epoch`, so that several threads may have one time.
     ///
     /// # Errors
-    /// When the runtime or the timer thread cannot be started.
-    pub fn run<F: Future>(main: impl FnOnce(RealDriver) -> F) -> std::io::Result<F::Output> {
-        let driver = RealDriver::new()?;
-        driver.timer.interrupts_rest_of(std::thread::current());
+    /// As [`RealDriver::run`].
+    pub fn run_from<F: Future>(
+        epoch: Instant,
+        main: impl FnOnce(RealDriver) -> F,
+    ) -> std::io::Result<F::Output> {
+        let driver = RealDriver {
+            inner: Arc::new(Inner {
+                epoch,
+                sleepers: Sleepers::default(),
+                alarm: OnceLock::new(),
+                lead: Lead::default(),
+                lie: AtomicU64::new(0),
+                lie_until: AtomicU64::new(0),
+            }),
+        };
         fine_timers();
         let resting = driver.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -73,30 +80,86 @@ impl RealDriver {
             .event_interval(TURNS)
             .on_thread_park(move || resting.rest())
             .build_local(tokio::runtime::LocalOptions::default())?;
-        Ok(runtime.block_on(main(driver)))
+        runtime.block_on(async {
+            let alarm = Alarm::new()?;
+            // Nobody else has the driver yet.
+            let _ = driver.inner.alarm.set(alarm);
+            tokio::task::spawn_local(wake_sleepers(driver.clone()));
+            Ok(main(driver).await)
+        })
+    }
+
+    /// When the driver's time began.
+    pub fn epoch(&self) -> Instant {
+        self.inner.epoch
     }
 
     /// Called when nothing is left to do, before the network is waited for.
     fn rest(&self) {
-        let length = self.lying.length.load(Ordering::Relaxed);
-        if length >= SHORTEST_REST && self.now() < self.lying.until.load(Ordering::Relaxed) {
+        let mut length = self.inner.lie.load(Ordering::Relaxed);
+        if length < SHORTEST_REST {
+            return;
+        }
+        let now = self.now();
+        if now >= self.inner.lie_until.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(first) = self.inner.sleepers.first() {
+            length = length.min(first.saturating_sub(now));
+        }
+        if length >= SHORTEST_REST {
             std::thread::park_timeout(Duration::from_nanos(length));
+        }
+    }
+
+    /// Sets the alarm for who is due first.
+    fn set_alarm(&self, first: Nanos) {
+        if let Some(alarm) = self.inner.alarm.get() {
+            alarm.set(Duration::from_nanos(first.saturating_sub(self.now())));
+        }
+    }
+
+    fn sleeper(&self, t: Nanos, how: How) -> At {
+        At {
+            t,
+            how,
+            driver: self.clone(),
+            wake_at: 0,
+            entry: None,
+            polled: 0,
+        }
+    }
+}
+
+/// Wakes whoever is due, as long as the driver runs.
+async fn wake_sleepers(driver: RealDriver) {
+    let Some(alarm) = driver.inner.alarm.get() else {
+        return;
+    };
+    loop {
+        alarm.rung().await;
+        driver.inner.sleepers.wake(driver.now());
+        if let Some(first) = driver.inner.sleepers.first() {
+            driver.set_alarm(first);
         }
     }
 }
 
 impl Driver for RealDriver {
     fn now(&self) -> Nanos {
-        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.inner.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn at(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
-        At {
-            t,
-            driver: self.clone(),
-            wake_at: 0,
-            entry: None,
-        }
+        self.sleeper(t, How::Plainly)
+    }
+
+    fn at_exactly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.sleeper(t, How::Exactly)
+    }
+
+    fn nearly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.sleeper(t, How::Nearly)
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + 'static) {
@@ -104,32 +167,34 @@ impl Driver for RealDriver {
     }
 
     fn may_lie(&self, d: Nanos, until: Nanos) {
-        self.lying.length.store(d, Ordering::Relaxed);
-        self.lying.until.store(until, Ordering::Relaxed);
+        self.inner.lie.store(d, Ordering::Relaxed);
+        self.inner.lie_until.store(until, Ordering::Relaxed);
     }
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Not before its time.
+    Plainly,
+    /// Before its time, by the lead.
+    Nearly,
+    /// The same, and waits awake for what is left.
+    Exactly,
+}
+
+/// What is done between [`Driver::nearly`] and the time itself.
+const PREPARING: Nanos = 25_000;
 
 /// A sleeper.
 struct At {
     t: Nanos,
+    how: How,
     driver: RealDriver,
-    /// When the timer thread is to wake it; meaningful once there is an entry.
+    /// When it is to be woken; 0 before the first poll.
     wake_at: Nanos,
-    entry: Option<TimerEntry>,
-}
-
-impl At {
-    /// Learns from a wake-up at `now` whether the lead was long enough.
-    fn learn(&self, now: Nanos) {
-        let lead = self.driver.lead.load(Ordering::Relaxed);
-        let next = if now > self.t {
-            lead + LEAD_UP
-        } else {
-            lead.saturating_sub(LEAD_DOWN)
-        };
-        let next = next.clamp(*LEAD.start(), *LEAD.end());
-        self.driver.lead.store(next, Ordering::Relaxed);
-    }
+    entry: Option<Sleeper>,
+    /// When it was polled last, while it waits awake.
+    polled: Nanos,
 }
 
 impl Future for At {
@@ -142,23 +207,48 @@ impl Future for At {
                 entry.renew(cx.waker());
                 return Poll::Pending;
             }
-            self.learn(now);
+            match self.how {
+                How::Plainly => {}
+                How::Nearly => self.driver.inner.lead.woke(now + PREPARING > self.t),
+                How::Exactly => self.driver.inner.lead.woke(now > self.t),
+            }
             self.entry = None;
         }
         if now >= self.t {
             return Poll::Ready(());
         }
         if self.wake_at == 0 {
-            let lead = self.driver.lead.load(Ordering::Relaxed);
+            let lead = match self.how {
+                How::Plainly => 0,
+                How::Nearly | How::Exactly => self.driver.inner.lead.before(self.t),
+            };
             self.wake_at = self.t.saturating_sub(lead).max(1);
             if now < self.wake_at {
-                let when = self.driver.epoch + Duration::from_nanos(self.wake_at);
-                self.entry = Some(self.driver.timer.wake_at(when, cx.waker()));
+                let (entry, first) = self.driver.inner.sleepers.add(self.wake_at, cx.waker());
+                if first {
+                    self.driver.set_alarm(self.wake_at);
+                }
+                self.entry = Some(entry);
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if self.how == How::Nearly {
+            return Poll::Ready(());
+        }
+        // Where a turn of everything else takes longer than what is left, its time would pass meanwhile.
+        let turn = match self.polled {
+            0 => 0,
+            before => now - before,
+        };
+        self.polled = now;
+        if self.t - now <= turn.clamp(LAST, LAST_OF_BUSY) {
+            while self.driver.now() < self.t {
+                std::hint::spin_loop();
+            }
+            return Poll::Ready(());
+        }
+        // Comes back after a look at the network, and not before.
+        pin!(tokio::task::yield_now()).poll(cx)
     }
 }
 
@@ -176,8 +266,12 @@ mod tests {
                 let t = driver.now() + gap;
                 driver.at(t).await;
                 assert!(driver.now() >= t);
+                let t = driver.now() + gap;
+                driver.at_exactly(t).await;
+                assert!(driver.now() >= t);
             }
             driver.at(0).await;
+            driver.at_exactly(0).await;
         })
         .unwrap();
     }
@@ -209,7 +303,27 @@ mod tests {
                 let soon = driver.at(driver.now() + 10_000);
                 futures_util::future::select(std::pin::pin!(sleeper), std::pin::pin!(soon)).await;
             }
-            assert_eq!(driver.timer.pending(), 0);
+            assert_eq!(driver.inner.sleepers.pending(), 0);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn who_waits_awake_keeps_nobody_else_from_running() {
+        RealDriver::run(async |driver| {
+            let turns = Rc::new(std::cell::Cell::new(0));
+            let (of_task, clock) = (turns.clone(), driver.clone());
+            driver.spawn(async move {
+                loop {
+                    clock.at(clock.now() + 1_000).await;
+                    of_task.set(of_task.get() + 1);
+                }
+            });
+            // Closer than the lead is at first: every wait is spent awake.
+            for _ in 0..20 {
+                driver.at_exactly(driver.now() + 280_000).await;
+            }
+            assert!(turns.get() > 40, "{}", turns.get());
         })
         .unwrap();
     }

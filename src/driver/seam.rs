@@ -16,6 +16,18 @@ pub trait Driver: Clone + 'static {
     /// Completes at the absolute time `t`, or at once when `t` is past.
     fn at(&self, t: Nanos) -> impl Future<Output = ()> + 'static;
 
+    /// The same for someone who must not be late: a driver that would wake it late now and then may
+    /// spend processor time on being in time. For what is due by a schedule, and nothing else.
+    fn at_exactly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.at(t)
+    }
+
+    /// Completes a moment before `t`, so that what takes a moment can be done ahead and the rest be left
+    /// to [`Driver::at_exactly`]. Where nothing takes time, at `t`.
+    fn nearly(&self, t: Nanos) -> impl Future<Output = ()> + 'static {
+        self.at(t)
+    }
+
     /// Runs `future` beside the others until it ends.
     fn spawn(&self, future: impl Future<Output = ()> + 'static);
 

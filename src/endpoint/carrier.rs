@@ -37,12 +37,17 @@ impl<D: Driver + Send + Sync> HttpCarrier<D> {
         })
     }
 
+    /// Which of the two it is.
+    pub fn kind(&self) -> TransportKind {
+        match self {
+            HttpCarrier::Lean(_) => TransportKind::Lean,
+            HttpCarrier::Reqwest(_) => TransportKind::Reqwest,
+        }
+    }
+
     /// Its name in results.
     pub fn name(&self) -> &'static str {
-        match self {
-            HttpCarrier::Lean(_) => TransportKind::Lean.name(),
-            HttpCarrier::Reqwest(_) => TransportKind::Reqwest.name(),
-        }
+        self.kind().name()
     }
 }
 
@@ -61,6 +66,13 @@ impl<D: Driver + Send + Sync> Transport for HttpCarrier<D> {
                     CarrierExchange::Reqwest(Box::pin(http.send(request)).await?)
                 }
             })
+        }
+    }
+
+    fn keeps_until_due(&self) -> bool {
+        match self {
+            HttpCarrier::Lean(lean) => lean.keeps_until_due(),
+            HttpCarrier::Reqwest(http) => http.keeps_until_due(),
         }
     }
 

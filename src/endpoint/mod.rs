@@ -12,6 +12,7 @@ mod server_kind;
 mod sse;
 mod tokenize;
 mod transport;
+mod untrusted;
 
 pub use carrier::{CarrierExchange, HttpCarrier};
 pub use engine_transport::{EngineExchange, EngineTransport};

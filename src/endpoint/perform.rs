@@ -33,28 +33,24 @@ pub async fn perform<D: Driver, T: Transport>(
     body: Bytes,
     timeouts: Timeouts,
 ) -> Observation {
-    perform_until(
-        driver,
-        transport,
-        protocol,
-        body,
-        timeouts,
-        std::future::pending(),
-    )
-    .await
+    let request = WireRequest::new(protocol.path(), body);
+    let never = std::future::pending();
+    perform_until(driver, transport, protocol, request, timeouts, never).await
 }
 
 /// [`perform`], but ended by prony itself (`Cut`) when `stop` completes: what was observed until then
-/// is kept, which dropping the future would lose.
+/// is kept, which dropping the future would lose. A request that may not leave yet is kept until then.
 pub async fn perform_until<D: Driver, T: Transport>(
     driver: &D,
     transport: &T,
     protocol: &dyn Protocol,
-    body: Bytes,
+    request: WireRequest,
     timeouts: Timeouts,
     stop: impl Future<Output = ()>,
 ) -> Observation {
-    let request = WireRequest::new(protocol.path(), body);
+    if !transport.keeps_until_due() && request.not_before > 0 {
+        driver.at_exactly(request.not_before).await;
+    }
     let mut call = Call {
         watch: Watch {
             driver,
@@ -64,7 +60,7 @@ pub async fn perform_until<D: Driver, T: Transport>(
         limits: Limits {
             hand_over: request.hand_over.clone(),
             streamed: protocol.streams(),
-            began: driver.now(),
+            began: driver.now().max(request.not_before),
             timeouts,
             sent: Cell::new(None),
             output: Cell::new(false),

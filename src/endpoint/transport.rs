@@ -15,6 +15,8 @@ pub struct WireRequest {
     pub path: &'static str,
     /// The JSON body, serialised before the request is due.
     pub body: Bytes,
+    /// It may be made ready before, but not written before this time.
+    pub not_before: Nanos,
     /// Where the transport says how far it got.
     pub hand_over: HandOver,
 }
@@ -25,6 +27,7 @@ impl WireRequest {
         WireRequest {
             path,
             body,
+            not_before: 0,
             hand_over: HandOver::default(),
         }
     }
@@ -106,6 +109,12 @@ pub trait Transport: Clone + 'static {
         request: WireRequest,
     ) -> impl Future<Output = Result<Self::Exchange, TransportError>> + 'static;
 
+    /// Whether [`Transport::send`] itself keeps a request until its [`WireRequest::not_before`]: it can
+    /// then do all but the writing ahead. Who calls any other waits before.
+    fn keeps_until_due(&self) -> bool {
+        false
+    }
+
     /// Requests that met a kept connection already closed and were handed over anew.
     fn stale_connections(&self) -> u32 {
         0
@@ -142,6 +151,11 @@ pub enum Stamps {
 }
 
 impl Stamps {
+    /// Whose they are where some are `self` and some `other`.
+    pub fn and(self, other: Stamps) -> Stamps {
+        if self == other { self } else { Stamps::Mixed }
+    }
+
     /// The name in results.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 use crate::stats::{
-    Bounds, MIN_BATCHES, block_bootstrap, clopper_pearson, quantile_bounds, ratio_interval,
+    Bounds, MIN_BATCHES, block_bootstrap, clopper_pearson, quantile_bounds, rate_interval,
+    ratio_interval,
 };
 
 use super::expression::{Node, scale};
@@ -276,6 +277,7 @@ fn of_leaf(leaf: &Leaf, method: Method) -> Option<Estimate> {
             Bounds::UNKNOWN
         }
         LeafData::Ratio { blocks } => ratio_interval(blocks, confidence)?.1,
+        LeafData::Rate { blocks } => rate_interval(blocks, confidence)?.1,
         LeafData::Quantile { .. } | LeafData::Stddev { .. } => resampled(),
     };
     Some(Estimate {

@@ -24,8 +24,10 @@ pub(super) enum LeafData {
         unbounded: usize,
         independent: Option<Independent>,
     },
-    /// A mean or a rate: a sum over a size, block by block.
+    /// A mean: a sum over a size, block by block.
     Ratio { blocks: Vec<Batch> },
+    /// What happened per second, block by block.
+    Rate { blocks: Vec<Batch> },
     /// A share of requests.
     Share {
         hits: f64,
@@ -71,7 +73,9 @@ impl Leaf {
             LeafData::Quantile { q, values, .. } => {
                 values.quantile(&BlockWeights::once(values.blocks()), *q)
             }
-            LeafData::Ratio { blocks } => ratio(blocks.iter().map(|b| (1, b))),
+            LeafData::Ratio { blocks } | LeafData::Rate { blocks } => {
+                ratio(blocks.iter().map(|b| (1, b)))
+            }
             LeafData::Share { hits, n, .. } => (*n > 0.0).then(|| hits / n),
             LeafData::Stddev { blocks } | LeafData::Extreme { blocks, .. } => {
                 self.of_moments(blocks.iter().map(|b| (1, b)))
@@ -84,9 +88,9 @@ impl Leaf {
     pub(super) fn resampled(&self, weights: &BlockWeights) -> Option<f64> {
         match &self.data {
             LeafData::Quantile { q, values, .. } => values.quantile(weights, *q),
-            LeafData::Ratio { blocks } | LeafData::Share { blocks, .. } => {
-                ratio(weights.iter().map(|(b, w)| (w, &blocks[b])))
-            }
+            LeafData::Ratio { blocks }
+            | LeafData::Rate { blocks }
+            | LeafData::Share { blocks, .. } => ratio(weights.iter().map(|(b, w)| (w, &blocks[b]))),
             LeafData::Stddev { blocks } | LeafData::Extreme { blocks, .. } => {
                 self.of_moments(weights.iter().map(|(b, w)| (w, &blocks[b])))
             }

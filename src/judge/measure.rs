@@ -275,8 +275,14 @@ fn phase_leaf(
         unit: m.metric.unit,
         n: n as u64,
         requests: samples.len() as u64,
-        data: LeafData::Ratio {
-            blocks: batches(sums, seconds),
+        data: if name == "concurrency" {
+            LeafData::Ratio {
+                blocks: batches(sums, seconds),
+            }
+        } else {
+            LeafData::Rate {
+                blocks: batches(sums, seconds),
+            }
         },
     })
 }
@@ -349,7 +355,7 @@ fn goodput_leaf(bounds: &[Bound], phase: &Prepared<'_>, rate: bool) -> Result<Le
     let hits = blocks.iter().map(|b| b.sum).collect();
     Ok(Leaf {
         unit: Unit::PerSecond,
-        data: LeafData::Ratio {
+        data: LeafData::Rate {
             blocks: batches(hits, phase.blocks.seconds()),
         },
         ..share

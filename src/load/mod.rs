@@ -2,6 +2,10 @@
 //! Knows time only through [`crate::driver::Driver`].
 
 mod closed;
+mod common;
+mod crew;
+#[cfg(test)]
+mod crew_tests;
 mod health;
 mod open;
 mod plan;
@@ -12,9 +16,13 @@ mod signal;
 mod state;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod window;
 
+pub use crew::{Member, Report, Seat};
 pub use health::Tick;
 pub use plan::RunPlan;
-pub use run::{RunInputs, RunOutcome, drive};
+pub use run::{RunInputs, RunOutcome, assist, drive};
 pub use signal::{Reached, Signal};
 pub use state::Progress;
+pub use threads::threads_for;

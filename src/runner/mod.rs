@@ -10,6 +10,7 @@ mod case_result;
 mod ci;
 mod collected;
 mod context;
+mod crew;
 mod discover;
 mod edge;
 mod events;

@@ -29,7 +29,7 @@ mod curves_scipy_tests;
 mod scipy_tests;
 
 pub use autocorrelation::{autocorrelations, effective_sample_size};
-pub use batch::{Batch, MIN_BATCHES, ratio_interval};
+pub use batch::{Batch, MIN_BATCHES, rate_interval, ratio_interval};
 pub use bootstrap::{BlockWeights, block_bootstrap};
 pub use bounds::Bounds;
 pub use components::{Component, Components, Measured, variance_components};

@@ -451,6 +451,11 @@ fn client() -> Json {
         ] });
         keys.add_with(key, about, share, show_share(*place(&mut bounds)));
     }
+    keys.add(
+        client_setting::THREADS,
+        "Threads that measure, each on a core of its own; without it as many as the load may need and the machine has cores for.",
+        whole(1, u64::from(client_setting::MOST_THREADS)),
+    );
     keys.mapping(&[])
 }
 
@@ -549,7 +554,7 @@ fn target() -> Json {
     keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
     keys.add(
         "transport",
-        "What carries the requests: `lean` (straight on TCP, the most exact; no TLS) or `reqwest`. Left out, prony takes `lean` wherever it can.",
+        "What carries the requests: `lean` (straight on TCP or TLS, the most exact) or `reqwest`. Left out, prony takes `lean` wherever it can.",
         one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
     );
     keys.add(

@@ -169,16 +169,6 @@ pub(super) fn read(
         .and_then(|n| problems.one_of(n, "a transport", &TRANSPORTS))
     {
         target.transport = Some(transport.value);
-        if let Some(TargetUrl::Http(address)) = url.as_ref().map(|url| &url.value)
-            && address.scheme() == "https"
-            && transport.value == TransportKind::Lean
-        {
-            problems.add(
-                transport.span(),
-                "the `lean` transport speaks no TLS, and this target does",
-                "leave `transport` out, or write `transport: reqwest`",
-            );
-        }
     }
     if let Some(scrape) = fields
         .take("scrape")

@@ -1,13 +1,13 @@
 //! Connections: what connecting costs and whom, keep-alive, TLS, giving up.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use prony::driver::{Driver, RealDriver};
-use prony::endpoint::{HttpSettings, Protocol, perform, perform_until};
+use prony::endpoint::{HttpSettings, Protocol, WireRequest, perform, perform_until};
 use prony::record::{ErrorKind, RequestRecord};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -28,9 +28,9 @@ fn answer() -> String {
 
 /// A TLS server. `before` runs on each connection before the handshake and gets its number, `serve`
 /// after.
-fn tls_server(
+pub fn tls_server(
     before: impl Fn(usize) + Send + Sync + 'static,
-    serve: impl Fn(&mut dyn ReadWrite) + Send + Sync + 'static,
+    serve: impl Fn(&mut Secured) + Send + Sync + 'static,
 ) -> HttpSettings {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -61,11 +61,11 @@ fn tls_server(
     HttpSettings::new(url.parse().unwrap())
 }
 
-trait ReadWrite: Read + Write {}
-impl<T: Read + Write> ReadWrite for T {}
+/// The server's side of a connection over TLS.
+pub type Secured = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
 
 /// Reads one request; false when the client has closed.
-fn read_request(stream: &mut dyn ReadWrite) -> bool {
+pub fn read_request(stream: &mut Secured) -> bool {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"}") {
         let mut buffer = [0; 4096];
@@ -77,7 +77,7 @@ fn read_request(stream: &mut dyn ReadWrite) -> bool {
     true
 }
 
-fn serve_answers(stream: &mut dyn ReadWrite) {
+fn serve_answers(stream: &mut Secured) {
     while read_request(stream) {
         let _ = stream.write_all(answer().as_bytes());
     }
@@ -90,7 +90,7 @@ fn never() {
     }
 }
 
-fn trusting(mut settings: HttpSettings) -> HttpSettings {
+pub fn trusting(mut settings: HttpSettings) -> HttpSettings {
     settings.ca = Some(CA.to_vec());
     settings
 }
@@ -324,7 +324,8 @@ fn a_request_that_prony_ends_keeps_what_was_observed() {
         let protocol = chat();
         let body = protocol.encode(&prompt());
         let stop = driver.after(Duration::from_millis(200));
-        perform_until(&driver, &transport, &protocol, body, patient(), stop).await
+        let request = WireRequest::new(protocol.path(), body);
+        perform_until(&driver, &transport, &protocol, request, patient(), stop).await
     })
     .unwrap();
     closes.recv_timeout(Duration::from_secs(20)).unwrap();

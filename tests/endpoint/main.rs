@@ -8,6 +8,7 @@ mod probing;
 mod reference;
 mod server;
 mod sse;
+mod tls;
 
 /// What carries the requests; `tests/lean` runs the same tests over the other one.
 pub const TRANSPORT: prony::suite::TransportKind = prony::suite::TransportKind::Reqwest;

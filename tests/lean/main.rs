@@ -18,6 +18,10 @@ mod reference;
 mod scan;
 #[path = "../endpoint/server.rs"]
 mod server;
+#[path = "../endpoint/tls.rs"]
+mod tls;
+#[path = "tls.rs"]
+mod tls_stamps;
 mod wire;
 
 /// What carries the requests.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prony::driver::{Driver, RealDriver};
 use prony::endpoint::{
     HttpCarrier, HttpSettings, LeanTransport, Observation, Protocol, SettingsError, Stamps,
-    Transport, perform,
+    Transport, WireRequest, perform, perform_until,
 };
 use prony::record::ErrorKind;
 use prony::suite::TransportKind;
@@ -111,6 +111,66 @@ fn the_kernel_stamps_what_comes_in() {
         ));
     })
     .unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn how_long_an_answer_lay_unread_is_known_and_does_not_make_it_later() {
+    let (answered, heard) = std::sync::mpsc::channel();
+    let server = Server::start(move |conn| {
+        while conn.request().is_some() {
+            conn.write(chunked(&body("Hi")));
+            let _ = answered.send(());
+        }
+    });
+    let settings = server.settings();
+    const BUSY: Duration = Duration::from_millis(40);
+    RealDriver::run(async move |driver| {
+        let transport = LeanTransport::new(settings, driver.clone()).unwrap();
+        assert_eq!(transport.read_delays(), None, "nothing was read yet");
+        transport.open_ahead(1).await;
+        let body = chat().encode(&prompt());
+        let patience = driver.now() + 20_000_000_000;
+        let seen = loop {
+            let protocol = chat();
+            let asking = perform(&driver, &transport, &protocol, body.clone(), patient());
+            let busy = async {
+                heard.recv().unwrap();
+                std::thread::sleep(BUSY);
+            };
+            let (seen, ()) = futures_util::join!(asking, busy);
+            if transport.read_delays().is_some() || driver.now() > patience {
+                break seen;
+            }
+        };
+        let delays = transport.read_delays().expect("stamps of the kernel");
+        assert_eq!(delays.len(), transport.stamp_counts().kernel);
+        assert!(delays.max() >= Some(BUSY.as_nanos() as u64), "{delays:?}");
+        assert!(seen.first.unwrap() + BUSY.as_nanos() as u64 <= driver.now());
+    })
+    .unwrap();
+}
+
+#[test]
+fn no_transport_writes_a_request_before_it_may() {
+    let server = Server::start(keep_answering);
+    for kind in [TransportKind::Lean, TransportKind::Reqwest] {
+        let settings = server.settings();
+        let (seen, not_before) = RealDriver::run(async move |driver| {
+            let carrier = HttpCarrier::new(settings, driver.clone(), Some(kind));
+            let carrier = carrier.unwrap_or_else(|e| panic!("{e}"));
+            let protocol = chat();
+            let mut request = WireRequest::new(protocol.path(), protocol.encode(&prompt()));
+            request.not_before = driver.now() + 50_000_000;
+            let not_before = request.not_before;
+            let never = std::future::pending();
+            let seen = perform_until(&driver, &carrier, &protocol, request, patient(), never).await;
+            (seen, not_before)
+        })
+        .unwrap();
+        assert_eq!(seen.error, None, "{kind:?}");
+        assert!(seen.timing.unwrap().sent >= not_before, "{kind:?}");
+    }
 }
 
 #[test]
@@ -243,8 +303,8 @@ fn a_secret_stands_in_no_error() {
 #[test]
 fn what_lean_cannot_do_is_said_when_it_is_asked_for() {
     RealDriver::run(async |driver| {
-        let https = HttpSettings::new("https://localhost/v1".parse().unwrap());
-        let carrier = |wish| HttpCarrier::new(https.clone(), driver.clone(), wish);
+        let named = HttpSettings::new("http://me:secret@localhost/v1".parse().unwrap());
+        let carrier = |wish| HttpCarrier::new(named.clone(), driver.clone(), wish);
         assert_eq!(
             carrier(None).unwrap_or_else(|e| panic!("{e}")).name(),
             "reqwest"
@@ -254,7 +314,7 @@ fn what_lean_cannot_do_is_said_when_it_is_asked_for() {
             .unwrap()
             .to_string();
         assert!(
-            error.contains("TLS") && error.contains("reqwest"),
+            error.contains("user name") && error.contains("reqwest"),
             "{error}"
         );
         let _ = driver.now();

@@ -64,6 +64,7 @@ impl World {
             source: Arc::new(source),
             ahead: false,
             sink: Box::new(move |record| sink.borrow_mut().push(record)),
+            crew: Vec::new(),
             progress: Arc::default(),
             interrupt: Signal::new(),
         };

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::io;
 
+use crate::endpoint::untrusted::refused_by_tls;
 use crate::record::ErrorKind;
 
 /// The class of an error of reqwest, and its words without the URL (its query may hold a key).
@@ -15,6 +16,9 @@ pub(super) fn describe(error: reqwest::Error, sent: bool) -> (ErrorKind, String)
         _ => "the connection broke",
     }
     .to_owned();
+    if let Some(why) = refused_by_tls(&error) {
+        return (class, format!("{words}: {why}"));
+    }
     // The innermost cause says what happened; the layers above repeat "error sending request".
     let mut cause: &dyn Error = &error;
     while let Some(inner) = cause.source() {

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::settings::{HttpSettings, SettingsError};
 use crate::endpoint::openai::{error_message, snippet};
+use crate::endpoint::untrusted::refused_for_good;
 
 /// Longest wait for one answer of a probe.
 const ONE_CALL: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ pub enum ProbeError {
     Refused(String),
     /// No connection for another reason: no such host, TLS refused, unreachable.
     Unreachable(String),
+    /// No TLS connection comes about, and waiting will not help: why, and what to do.
+    Tls(String),
     /// It did not answer in time.
     Timeout(Duration),
     /// 401 or 403: the key is missing or wrong.
@@ -58,9 +61,10 @@ impl ProbeError {
             | ProbeError::Loading(_) => true,
             // A gateway in front of a server that is starting.
             ProbeError::Status(status, _) => matches!(status, 429 | 500 | 502 | 504),
-            ProbeError::Settings(_) | ProbeError::Unauthorized(_) | ProbeError::NotModels(_) => {
-                false
-            }
+            ProbeError::Settings(_)
+            | ProbeError::Tls(_)
+            | ProbeError::Unauthorized(_)
+            | ProbeError::NotModels(_) => false,
         }
     }
 }
@@ -72,7 +76,9 @@ impl fmt::Display for ProbeError {
             ProbeError::Refused(_) => {
                 f.write_str("connection refused: nothing listens there; is the server started?")
             }
-            ProbeError::Unreachable(what) => write!(f, "no connection: {what}"),
+            ProbeError::Unreachable(what) | ProbeError::Tls(what) => {
+                write!(f, "no connection: {what}")
+            }
             ProbeError::Timeout(d) => write!(f, "no answer within {d:?}"),
             ProbeError::Unauthorized(status) => write!(
                 f,
@@ -351,6 +357,9 @@ pub(super) async fn read(mut response: Response, wait: Duration) -> Result<Vec<u
 
 pub(super) fn broken(error: reqwest::Error) -> ProbeError {
     let error = error.without_url();
+    if let Some(why) = refused_for_good(&error) {
+        return ProbeError::Tls(why);
+    }
     let mut cause: &dyn std::error::Error = &error;
     loop {
         if let Some(io) = cause.downcast_ref::<io::Error>()

@@ -11,12 +11,8 @@ pub enum Choice {
 
 /// The transport for a target: the measuring one wherever it can do what is asked.
 pub fn choose(settings: &HttpSettings) -> Choice {
-    if settings.base_url.scheme() != "http" {
-        Choice::Reqwest("the target speaks TLS")
-    } else if settings.proxy_from_env {
+    if settings.proxy_from_env {
         Choice::Reqwest("a proxy from the environment is wanted")
-    } else if settings.insecure_tls || settings.ca.is_some() {
-        Choice::Reqwest("the target has TLS settings")
     } else if !settings.base_url.username().is_empty() || settings.base_url.password().is_some() {
         Choice::Reqwest("the URL holds a user name")
     } else {
@@ -33,19 +29,15 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_lean_and_everything_else_says_why_not() {
+    fn http_with_and_without_tls_is_lean_and_everything_else_says_why_not() {
         assert_eq!(choose(&to("http://127.0.0.1:8000/v1")), Choice::Lean);
         assert_eq!(choose(&to("http://[::1]:8000/v1")), Choice::Lean);
         let mut proxied = to("http://host/v1");
         proxied.proxy_from_env = true;
-        let mut insecure = to("http://host/v1");
+        let mut insecure = to("https://host/v1");
         insecure.insecure_tls = true;
-        for other in [
-            to("https://host/v1"),
-            to("http://me:secret@host/v1"),
-            proxied,
-            insecure,
-        ] {
+        assert_eq!(choose(&insecure), Choice::Lean);
+        for other in [to("http://me:secret@host/v1"), proxied] {
             assert!(matches!(choose(&other), Choice::Reqwest(_)), "{other:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! The measuring transport: HTTP/1.1 straight on TCP, as near to the socket as a client can stamp.
+//! The measuring transport: HTTP/1.1 straight on TCP, or on TLS over it, as near to the socket as a client can stamp.
 
 mod choice;
 mod chunked;
@@ -7,6 +7,7 @@ mod head;
 mod pace;
 mod pool;
 mod socket;
+mod tls;
 mod transport;
 
 pub use choice::{Choice, choose};

@@ -15,13 +15,12 @@ pub(super) struct Read {
     pub(super) n: usize,
     /// When they came.
     pub(super) at: Nanos,
-    /// Whether the kernel said so.
-    pub(super) by_kernel: bool,
+    /// How long they had lain by then, where the kernel said when they came.
+    pub(super) lay: Option<Nanos>,
 }
 
 /// The kernel's stamp may lie this far before the earliest time it can have, because both clocks are
 /// not read in the same instant. Anything more means that the wall clock was set in between.
-#[cfg(any(target_os = "linux", test))]
 const TOLERANCE: Nanos = 1_000_000;
 
 /// Reads what is there into `buffer`. No bytes can have come before `floor`.
@@ -55,32 +54,23 @@ pub(super) fn poll_read<D: Driver>(
                 _ => return Poll::Ready(Err(error)),
             },
         };
-        let at = stamp.and_then(|stamp| arrival(stamp, driver, floor));
+        // The wall clock is read first: a delay between the readings makes the arrival seem later, at the
+        // latest now, and never earlier than it was.
+        let wall = stamp.and_then(|_| wall_clock());
+        let now = driver.now();
+        let at = stamp
+            .zip(wall)
+            .and_then(|(stamp, wall)| place(stamp, wall, now, floor));
         return Poll::Ready(Ok(Read {
             n,
-            at: at.unwrap_or_else(|| driver.now().max(floor)),
-            by_kernel: at.is_some(),
+            at: at.unwrap_or(now).max(floor),
+            lay: at.map(|at| now.saturating_sub(at)),
         }));
     }
 }
 
-/// A stamp of the wall clock, in ns since 1970, in the driver's time.
-///
-/// Its age by the wall clock is taken from the driver's now, so that nothing has to be known about
-/// how the two clocks drift. The wall clock is read first: a delay between the readings makes the
-/// arrival seem later, at the latest now, and never earlier than it was.
-#[cfg(target_os = "linux")]
-fn arrival<D: Driver>(stamp: u64, driver: &D, floor: Nanos) -> Option<Nanos> {
-    let wall = wall_clock()?;
-    place(stamp, wall, driver.now(), floor)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn arrival<D: Driver>(_: u64, _: &D, _: Nanos) -> Option<Nanos> {
-    None
-}
-
-#[cfg(any(target_os = "linux", test))]
+/// A stamp of the wall clock, which says `wall` now, in the driver's time. Its age is taken from the
+/// driver's now, so that nothing has to be known about how the two clocks drift.
 fn place(stamp: u64, wall: u64, now: Nanos, floor: Nanos) -> Option<Nanos> {
     let at = now.checked_sub(wall.checked_sub(stamp)?)?;
     (at.saturating_add(TOLERANCE) >= floor).then(|| at.clamp(floor, now.max(floor)))
@@ -96,6 +86,11 @@ fn wall_clock() -> Option<u64> {
     let result = unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
     (result == 0).then_some(())?;
     nanos(time)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wall_clock() -> Option<u64> {
+    None
 }
 
 #[cfg(target_os = "linux")]
@@ -205,7 +200,10 @@ fn receive(stream: &TcpStream, buffer: &mut [u8], _: bool) -> io::Result<(usize,
 }
 
 #[cfg(unix)]
-fn receive_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
+pub(super) fn receive_plain(
+    stream: &TcpStream,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<u64>)> {
     use std::os::fd::AsRawFd;
     // SAFETY: the pointer and length are the buffer's; the descriptor is open.
     let n = unsafe {
@@ -221,7 +219,10 @@ fn receive_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Op
 }
 
 #[cfg(not(unix))]
-fn receive_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Option<u64>)> {
+pub(super) fn receive_plain(
+    stream: &TcpStream,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<u64>)> {
     use std::io::Read;
     use std::os::windows::io::{AsRawSocket, FromRawSocket};
     // SAFETY: the socket is borrowed for this call only; ManuallyDrop keeps it from being closed.

@@ -5,20 +5,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use futures_util::stream::{StreamExt, iter};
 use tokio::io::Interest;
 
 use super::head::{BadHead, Framing, RequestHead, ResponseHead, parse};
 use super::pace::Pace;
 use super::pool::{Conn, Pool};
+use super::tls::Tls;
 use super::{Choice, choose, connect, socket};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::http::{IDLE, MAX_STALE};
+use crate::endpoint::untrusted::refused_by_tls;
 use crate::endpoint::{
     Exchange, HandOver, HttpSettings, Lent, SendTiming, SettingsError, Stamped, Stamps, Transport,
     TransportError, WireRequest,
 };
 use crate::record::ErrorKind;
+use crate::stats::Delays;
 
 /// Bytes that one read may take: more than a server writes at once, and still in a core's own cache.
 const READ: usize = 64 << 10;
@@ -31,16 +35,17 @@ thread_local! {
 /// Connections opened at a time by [`LeanTransport::open_ahead`]; a listener's queue is often 128 long.
 const OPENING: usize = 64;
 
-/// HTTP/1.1 on TCP sockets, without anything between them and the stamps.
+/// HTTP/1.1 on TCP sockets, without anything but TLS, where it is spoken, between them and the stamps.
 ///
 /// - `sent` is taken right before the `write(2)` that hands over the last byte of the request. After
 ///   it would be too late: the call delivers the bytes and wakes the server, and on one core the server
 ///   may answer before the client runs again.
 /// - A chunk's stamp is the kernel's, taken when the segment came in, wherever the kernel gives one
-///   (Linux); else that of the read. A read that holds several segments has the last one's.
+///   (Linux); else that of the read. A read that holds several segments has the last one's; over TLS it is
+///   the read that completed the record.
 /// - Connections are kept and handed out as [`HttpTransport`](crate::endpoint::HttpTransport) does it;
 ///   a request is handed over anew only where a kept connection closed before a byte of an answer.
-/// - Redirects, proxies, TLS and compressed bodies are not its business: [`choose`] sends those to
+/// - Redirects, proxies and compressed bodies are not its business: [`choose`] sends those to
 ///   reqwest.
 ///
 /// One is made per target and measuring thread; clones share its connections. Dropping a request or a
@@ -61,9 +66,12 @@ struct Inner<D> {
     settings: HttpSettings,
     head: RequestHead,
     driver: D,
+    tls: Option<Tls>,
     pool: Pool,
     stale: Cell<u32>,
     stamps: Cell<StampCounts>,
+    /// From the kernel's stamp of the last segment of a read to that read.
+    delays: RefCell<Delays>,
     pace: Pace,
     _stamping: Option<std::net::UdpSocket>,
 }
@@ -91,11 +99,13 @@ impl<D: Driver> LeanTransport<D> {
         Ok(LeanTransport {
             inner: Rc::new(Inner {
                 head: RequestHead::new(&settings)?,
+                tls: Tls::new(&settings)?,
                 pool: Pool::new(settings.pool, IDLE),
                 settings,
                 driver,
                 stale: Cell::new(0),
                 stamps: Cell::default(),
+                delays: RefCell::default(),
                 pace: Pace::default(),
                 _stamping: socket::keep_stamping(),
             }),
@@ -138,25 +148,48 @@ impl<D: Driver> Inner<D> {
 
     async fn open(&self) -> io::Result<Conn> {
         let stream = connect::connect(&self.settings.base_url, &self.driver).await?;
+        let tls = match &self.tls {
+            Some(tls) => Some(Box::new(tls.handshake(&stream).await?)),
+            None => None,
+        };
         Ok(Conn {
             stamped: socket::stamp_arrivals(&stream),
             stream,
+            tls,
         })
     }
 
-    /// A connection for one request, and whether it was kept; a new one is timed.
-    async fn connection(&self, fresh: bool, slot: &HandOver) -> Result<(Conn, bool), Failed> {
-        if !fresh
-            && self.keeps()
-            && let Some(conn) = self.pool.take(self.driver.now())
-        {
+    /// A connection for one request, and whether it was kept; a new one is timed. While it is being
+    /// opened, one that becomes free is as good; the new one is then kept for later.
+    async fn connection(
+        self: &Rc<Self>,
+        fresh: bool,
+        slot: &HandOver,
+    ) -> Result<(Conn, bool), Failed> {
+        let reuse = !fresh && self.keeps();
+        if reuse && let Some(conn) = self.pool.take(self.driver.now()) {
             return Ok((conn, true));
         }
         slot.set_connecting(self.driver.now());
-        let conn = self
-            .open()
-            .await
-            .map_err(|error| Failed::new(ErrorKind::Connect, format!("no connection: {error}")))?;
+        let inner = self.clone();
+        let opening = Box::pin(async move { inner.open().await });
+        let opened = if reuse {
+            match select(opening, self.pool.freed(&self.driver)).await {
+                Either::Left((opened, _)) => opened,
+                Either::Right((conn, opening)) => {
+                    let inner = self.clone();
+                    self.driver.spawn(async move {
+                        if let Ok(conn) = opening.await {
+                            inner.pool.put_last(conn, inner.driver.now());
+                        }
+                    });
+                    return Ok((conn, true));
+                }
+            }
+        } else {
+            opening.await
+        };
+        let conn = opened.map_err(|error| Failed::new(ErrorKind::Connect, unopened(&error)))?;
         slot.set_connected(self.driver.now());
         Ok((conn, false))
     }
@@ -169,7 +202,20 @@ impl<D: Driver> Inner<D> {
     ) -> Result<LeanExchange<D>, Failed> {
         let slot = &request.hand_over;
         let (conn, kept) = self.connection(fresh, slot).await?;
-        let written = self.write(&conn, request).await;
+        let mut head = Vec::new();
+        self.head.write(request.path, request.body.len(), &mut head);
+        let mut parts = [&head[..], &request.body[..]];
+        let encrypted = match &conn.tls {
+            Some(session) => session.queue(std::mem::take(&mut parts)),
+            None => Ok(()),
+        };
+        if request.not_before > 0 {
+            self.driver.at_exactly(request.not_before).await;
+        }
+        let written = match encrypted {
+            Ok(()) => self.write(&conn, parts, slot).await,
+            Err(error) => Err(error),
+        };
         let floor = slot.timing().map_or_else(|| self.driver.now(), |t| t.sent);
         let mut answer = self.read_head(&conn, floor).await.map_err(|mut failed| {
             failed.stale &= kept;
@@ -195,16 +241,24 @@ impl<D: Driver> Inner<D> {
         })
     }
 
-    /// Writes a whole request and stamps it; `false` when the answer began before its end.
-    async fn write(&self, conn: &Conn, request: &WireRequest) -> io::Result<bool> {
-        let mut head = Vec::new();
-        self.head.write(request.path, request.body.len(), &mut head);
-        let (mut head, mut body) = (&head[..], &request.body[..]);
+    /// Writes a whole request, or what of it was encrypted, and stamps it; `false` when the answer began
+    /// before its end.
+    async fn write(
+        &self,
+        conn: &Conn,
+        [mut head, mut body]: [&[u8]; 2],
+        slot: &HandOver,
+    ) -> io::Result<bool> {
+        let queued = || conn.tls.as_ref().filter(|session| session.wants_write());
         let mut sent = self.driver.now();
-        while !head.is_empty() || !body.is_empty() {
+        while !head.is_empty() || !body.is_empty() || queued().is_some() {
             let parts = [io::IoSlice::new(head), io::IoSlice::new(body)];
             sent = self.driver.now();
-            match conn.stream.try_write_vectored(&parts) {
+            let wrote = match queued() {
+                Some(session) => session.write_some(&conn.stream).map(|()| 0),
+                None => conn.stream.try_write_vectored(&parts),
+            };
+            match wrote {
                 Ok(n) => {
                     let of_head = n.min(head.len());
                     head = &head[of_head..];
@@ -213,7 +267,7 @@ impl<D: Driver> Inner<D> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let either = Interest::READABLE | Interest::WRITABLE;
                     let ready = conn.stream.ready(either).await?;
-                    if ready.is_readable() && !socket::is_quiet(&conn.stream) {
+                    if ready.is_readable() && !conn.is_quiet() {
                         return Ok(false);
                     }
                 }
@@ -221,7 +275,7 @@ impl<D: Driver> Inner<D> {
                 Err(error) => return Err(error),
             }
         }
-        request.hand_over.set_sent(sent);
+        slot.set_sent(sent);
         Ok(true)
     }
 
@@ -261,15 +315,21 @@ impl<D: Driver> Inner<D> {
         buffer: &mut [u8],
         floor: Nanos,
     ) -> Poll<io::Result<socket::Read>> {
-        let result = socket::poll_read(&conn.stream, cx, &self.driver, buffer, conn.stamped, floor);
+        let (stream, driver, stamped) = (&conn.stream, &self.driver, conn.stamped);
+        let result = match &conn.tls {
+            None => socket::poll_read(stream, cx, driver, buffer, stamped, floor),
+            Some(session) => session.poll_read(stream, cx, driver, buffer, stamped, floor),
+        };
         if let Poll::Ready(Ok(read)) = &result
             && read.n > 0
         {
             let mut counts = self.stamps.get();
-            if read.by_kernel {
-                counts.kernel += 1;
-            } else {
-                counts.read += 1;
+            match read.lay {
+                Some(lay) => {
+                    counts.kernel += 1;
+                    self.delays.borrow_mut().add(lay);
+                }
+                None => counts.read += 1,
             }
             self.stamps.set(counts);
         }
@@ -331,11 +391,22 @@ fn take_head(before: &mut Vec<u8>, bytes: &[u8], at: Nanos) -> Result<Option<Ans
 }
 
 fn broken(error: &io::Error, stale: bool) -> Failed {
+    // Only TLS knows of an end that nobody has announced.
+    let (kind, what) = match error.kind() {
+        io::ErrorKind::UnexpectedEof if !stale => (ErrorKind::Truncated, "the response broke off"),
+        _ => (ErrorKind::Transport, "the connection broke"),
+    };
+    let why = refused_by_tls(error).unwrap_or_else(|| error.to_string());
     Failed {
-        kind: ErrorKind::Transport,
-        words: format!("the connection broke: {error}"),
+        kind,
+        words: format!("{what}: {why}"),
         stale,
     }
+}
+
+fn unopened(error: &io::Error) -> String {
+    let why = refused_by_tls(error).unwrap_or_else(|| error.to_string());
+    format!("no connection: {why}")
 }
 
 impl<D: Driver> Transport for LeanTransport<D> {
@@ -362,6 +433,10 @@ impl<D: Driver> Transport for LeanTransport<D> {
         }
     }
 
+    fn keeps_until_due(&self) -> bool {
+        true
+    }
+
     fn stale_connections(&self) -> u32 {
         self.inner.stale.get()
     }
@@ -380,6 +455,10 @@ impl<D: Driver> Transport for LeanTransport<D> {
                 Err(_) => break,
             }
         }
+    }
+
+    fn read_delays(&self) -> Option<Delays> {
+        Some(self.inner.delays.borrow().clone()).filter(|delays| !delays.is_empty())
     }
 
     fn stamps(&self) -> Option<Stamps> {
@@ -425,7 +504,7 @@ impl<D: Driver> LeanExchange<D> {
             };
             match ready!(self.inner.poll_read(conn, cx, buffer, self.last)) {
                 Ok(read) => {
-                    if read.by_kernel {
+                    if read.lay.is_some() {
                         let gap = read.at.saturating_sub(self.last);
                         self.inner.pace.read(gap, read.at, &self.inner.driver);
                     }

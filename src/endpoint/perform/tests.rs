@@ -181,7 +181,14 @@ fn run_until(script: &Script, limits: Timeouts, stop: impl Future<Output = ()>) 
     let chat = Chat::new("m", true, &serde_json::Map::new());
     let still = &script.still;
     let body = Bytes::from_static(b"{}");
-    still.run(perform_until(still, script, &chat, body, limits, stop))
+    still.run(perform_until(
+        still,
+        script,
+        &chat,
+        WireRequest::new(chat.path(), body),
+        limits,
+        stop,
+    ))
 }
 
 fn kind(seen: &Observation) -> Option<ErrorKind> {
