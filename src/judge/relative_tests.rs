@@ -1,5 +1,7 @@
 //! Assertions over several measured phases.
 
+use std::sync::Arc;
+
 use super::test_support::*;
 use super::*;
 use crate::metrics::Unit;
@@ -412,4 +414,38 @@ fn runs_that_differ_widen_the_interval_of_the_whole() {
     assert_eq!((a.verdict, a.borderline), (Verdict::Pass, true));
     // Two runs do not show it.
     assert!(width(&of(&apart[..2], 200.0)) < 25.0);
+}
+
+#[test]
+fn what_the_suite_says_of_noise_counts_for_the_metric_it_is_said_of() {
+    let phases = cold_and_warm(0.3);
+    let names: Vec<&str> = phases.iter().map(|p| p.0).collect();
+    let with = |noise: &[(&str, f64)]| {
+        let mut case = case_of(vec![warm_against_cold(CmpOp::Lt, 0.4)], &names);
+        let metrics = noise.iter().map(|&(metric, sd)| {
+            let run = NoiseOf {
+                run: Some(sd),
+                session: None,
+            };
+            (metric.to_owned(), run)
+        });
+        Arc::make_mut(&mut case.scenario).noise = AssumedNoise {
+            session: None,
+            metrics: metrics.collect(),
+        };
+        judged_phases(&case, &phases, Look::default())
+            .assertions
+            .remove(0)
+    };
+    let width = |a: &AssertionResult| {
+        let [lower, upper] = a.interval.map(|end| end.expect("two ends"));
+        upper - lower
+    };
+    let measured = with(&[]);
+    assert_eq!((measured.verdict, measured.open), (Verdict::Pass, false));
+    let noisy = with(&[("ttft.p50", 0.5)]);
+    assert!(width(&noisy) > 3.0 * width(&measured));
+    assert!(noisy.open, "{:?}", noisy.line);
+    // What is said of another metric, or of another statistic, is not said of this one.
+    assert_eq!(with(&[("ttft.p99", 0.5), ("tpot.p50", 0.5)]), measured);
 }

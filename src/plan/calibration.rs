@@ -15,8 +15,8 @@ pub struct Calibration {
     pub repeats: u32,
     /// How many sessions.
     pub sessions: u32,
-    /// How long the sessions may take in all: one (a repeat, where there is one session only) that
-    /// would not end before that is not begun. The first two are.
+    /// How long all may take: a session (a repeat, where there is one session only) that would not leave
+    /// the time for the pairs is not begun, but for the first two; nor is a pair that would not end in time.
     pub budget: Option<Duration>,
     /// What is measured after them.
     pub pairs: Option<Pairs>,
@@ -66,8 +66,12 @@ impl Procedure for Calibration {
             let first = runs.iter().take(own).map(|r| r.measure.session).max();
             let rounds = runs.iter().take(own).map(|r| r.measure.run + 1).max();
             let pairs = self.pairs?;
+            let done = runs.len() - own;
+            if self.no_time_for(pairs, so_far, done) {
+                return None;
+            }
             let mut all = pairs.runs(&*self.rounds, first.unwrap_or(0), rounds.unwrap_or(0));
-            all.nth(runs.len() - own)
+            all.nth(done)
         });
         match step {
             Some(measure) => Step::Measure(Box::new(measure)),
@@ -105,12 +109,38 @@ impl Calibration {
         None
     }
 
-    /// Whether one more piece like the `pieces` so far would take longer than there is time.
+    /// Whether a pair begins after `done` runs of pairs, and would not end in time. A pair that is begun is
+    /// measured to its end: half of one says nothing.
+    fn no_time_for(&self, pairs: Pairs, so_far: &SoFar<'_>, done: usize) -> bool {
+        let a_pair = self.runs_of(1, pairs);
+        done.is_multiple_of(a_pair.max(1)) && self.late(so_far, expected(so_far, a_pair))
+    }
+
+    /// Whether one more piece like the `pieces` so far, and the pairs after it, would take longer than there
+    /// is time.
     fn over(&self, so_far: &SoFar<'_>, pieces: u32) -> bool {
         let another = so_far.elapsed / pieces.max(1);
-        let late = |limit: Duration| so_far.elapsed + another > limit;
-        self.budget.is_some_and(late) || so_far.left.is_some_and(|left| another > left)
+        let pairs = self.pairs.map_or(Duration::ZERO, |pairs| {
+            expected(so_far, self.runs_of(pairs.number as usize, pairs))
+        });
+        self.late(so_far, another + pairs)
     }
+
+    fn late(&self, so_far: &SoFar<'_>, more: Duration) -> bool {
+        let over = |limit: Duration| so_far.elapsed + more > limit;
+        self.budget.is_some_and(over) || so_far.left.is_some_and(|left| more > left)
+    }
+
+    /// Runs of so many pairs.
+    fn runs_of(&self, number: usize, pairs: Pairs) -> usize {
+        number * 2 * pairs.repeats as usize * self.rounds.round(0).len()
+    }
+}
+
+/// How long `runs` take, if they take as long as those so far.
+fn expected(so_far: &SoFar<'_>, runs: usize) -> Duration {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    so_far.elapsed / count(so_far.runs.len()).max(1) * count(runs)
 }
 
 impl Pairs {

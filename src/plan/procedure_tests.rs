@@ -461,3 +461,37 @@ fn pairs_follow_a_calibration_in_sessions_of_their_own() {
     let done = carry_out(&with(PairRestart::Never), &World::default());
     assert_eq!(done.sessions()[2..], [1; 8]);
 }
+
+#[test]
+fn the_time_for_pairs_is_kept_and_none_is_begun_that_would_not_end_in_it() {
+    let with = |budget| Calibration {
+        pairs: Some(Pairs {
+            number: 2,
+            repeats: 1,
+            restart: PairRestart::Side,
+        }),
+        ..calibration(60, 1, Some(budget))
+    };
+    let own = |done: &Done| {
+        let is_own = |name: &&String| !name.contains("base") && !name.contains("candidate");
+        done.names().iter().filter(is_own).count()
+    };
+    // A run takes 40 s: six sessions, and two pairs of two runs.
+    let done = carry_out(&with(400), &World::default());
+    assert_eq!((own(&done), done.runs.len()), (6, 10));
+    // Two sessions are measured whatever they take; then there is time for one pair.
+    let done = carry_out(&with(170), &World::default());
+    assert_eq!((own(&done), done.runs.len()), (2, 4));
+    // And for none.
+    let done = carry_out(&with(100), &World::default());
+    assert_eq!((own(&done), done.runs.len()), (2, 2));
+    let world = World {
+        left: Some(Duration::ZERO),
+        ..World::default()
+    };
+    let unbounded = Calibration {
+        budget: None,
+        ..with(0)
+    };
+    assert_eq!(carry_out(&unbounded, &world).runs.len(), 2);
+}
