@@ -26,7 +26,7 @@ const ONE_SESSION: Design = Design {
 
 #[test]
 fn a_gate_that_neither_flaps_nor_sleeps() {
-    let same = Unchanged::new(20);
+    let same = Unchanged::new(16);
     // Thirty assertions an invocation, and next to none fails.
     let found = unchanged(&same, FIVE_SESSIONS, 40, 1);
     assert!(found.prony <= 1, "{} of 40 fail unchanged", found.prony);
@@ -40,13 +40,13 @@ fn a_gate_that_neither_flaps_nor_sleeps() {
 
     let first_token = Scenario::FirstToken;
     let found = |effect, first| {
-        let worse = sessions(first_token.workload(), effect, first, 12);
+        let worse = sessions(first_token.workload(), effect, first, 10);
         power(first_token, &same.open, &worse, FIVE_SESSIONS, 60, 3)
     };
     let slow = found(Effect::Ttft(0.2), 1 << 40);
     assert!(slow.prony >= 60.0, "{slow:?}");
     let tail = found(Effect::Tail(0.4), 1 << 41);
-    assert!(tail.prony >= 50.0 && tail.by_hand < 100.0, "{tail:?}");
+    assert!(tail.prony >= 50.0, "{tail:?}");
     let slight = found(Effect::Ttft(0.05), 1 << 42);
     assert!(slight.prony <= 5.0, "what is tolerated fails: {slight:?}");
 }
