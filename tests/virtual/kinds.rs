@@ -56,7 +56,7 @@ fn a_search_finds_the_rate_at_which_the_limit_breaks() {
         3,
         FOUR_SLOTS,
         &format!(
-            "kind: throughput, seed: 3, duration: 10s, \
+            "kind: throughput, seed: 3, duration: 30s, \
              search: {{ maximize: rate, from: 10/s, to: 200/s, precision: 10%, subject_to: [\"ttft.p95 < {LIMIT}ms\"] }}, \
              sla: [capacity >= 1/s]"
         ),
@@ -65,7 +65,7 @@ fn a_search_finds_the_rate_at_which_the_limit_breaks() {
     let capacity = answer(&result, "capacity");
     // Long runs a little below and above it say whether it is one.
     let p95 = |rate: f64| {
-        let load = format!("load: {{ rate: {rate}/s }}, requests: 4000, measure_only: true");
+        let load = format!("load: {{ rate: {rate}/s }}, requests: 12000, measure_only: true");
         let result = run(1, FOUR_SLOTS, &format!("kind: latency, {load}"));
         match &result.phases[0].metrics["ttft"] {
             MetricSummary::Distribution(d) => d.p95.unwrap(),
