@@ -33,10 +33,14 @@ fn a_gate_that_neither_flaps_nor_sleeps() {
     // Others would have cried wolf: what is drawn is noisy enough to tell.
     assert!(found.by_hand > 8 && found.by_ranks > 20, "{found:?}");
     assert!(found.cases <= 1 && found.requests() < 11_001.0);
+    // Five runs settle a throughput, and not every tail: a judge that never doubts is spoilt.
     assert!(found.undecided("throughput") <= 20.0, "{found:?}");
+    let tails = found.undecided("ttft.p99");
+    assert!((5.0..60.0).contains(&tails), "{found:?}");
     // One session a side: starts are assumed to differ, and a spoilt assumption shows.
     let found = unchanged(&same, ONE_SESSION, 40, 2);
-    assert!(found.prony <= 5, "{} of 40 fail unchanged", found.prony);
+    assert!(found.prony <= 1, "{} of 40 fail unchanged", found.prony);
+    assert!(found.undecided("ttft.p50") >= 20.0, "{found:?}");
 
     let first_token = Scenario::FirstToken;
     let found = |effect, first| {
@@ -44,7 +48,7 @@ fn a_gate_that_neither_flaps_nor_sleeps() {
         power(first_token, &same.open, &worse, FIVE_SESSIONS, 60, 3)
     };
     let slow = found(Effect::Ttft(0.2), 1 << 40);
-    assert!(slow.prony >= 60.0, "{slow:?}");
+    assert!(slow.prony >= 90.0, "{slow:?}");
     let tail = found(Effect::Tail(0.4), 1 << 41);
     assert!(tail.prony >= 50.0, "{tail:?}");
     let slight = found(Effect::Ttft(0.05), 1 << 42);
