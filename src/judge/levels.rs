@@ -18,7 +18,11 @@ pub(super) fn resolved(assertion: &Assertion, input: &JudgeInput<'_>) -> Result<
     Ok(resolved)
 }
 
-fn rewrite(expr: &mut Expr, input: &JudgeInput<'_>) -> Result<(), String> {
+/// The same of one expression.
+///
+/// # Errors
+/// As [`resolved`].
+pub(super) fn rewrite(expr: &mut Expr, input: &JudgeInput<'_>) -> Result<(), String> {
     let written_out = match &mut expr.kind {
         ExprKind::Number(_) => return Ok(()),
         ExprKind::Metric(m) => {

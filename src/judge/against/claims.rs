@@ -1,3 +1,5 @@
+use crate::judge::input::JudgeInput;
+use crate::judge::levels::rewrite;
 use crate::metrics::{Direction, Unit};
 use crate::suite::assertion::{
     AgainstBaseline, CmpOp, Expr, ExprKind, Operand, PhaseRef, against_baseline,
@@ -22,6 +24,19 @@ pub(in crate::judge) struct Claim {
     pub unit: Unit,
     pub tolerance: f64,
     pub floor: Option<f64>,
+}
+
+impl Claim {
+    /// The same with its phases by their names as measured.
+    ///
+    /// # Errors
+    /// A phase that was not measured, in words.
+    pub fn named(&self, input: &JudgeInput<'_>) -> Result<Claim, String> {
+        let mut named = self.clone();
+        rewrite(&mut named.now, input)?;
+        rewrite(&mut named.then, input)?;
+        Ok(named)
+    }
 }
 
 /// What the scenario compares with its baseline, in the order of the suite.

@@ -171,7 +171,8 @@ struct Judging<'a> {
 
 impl Judging<'_> {
     fn judge(&self, claim: &Claim) -> (AssertionResult, Change) {
-        match self.compared(claim) {
+        let named = claim.named(&self.input).map_err(NotCompared::Error);
+        match named.and_then(|named| self.compared(&named)) {
             Ok((found, change, line)) => {
                 let verdict = match found.change {
                     ChangeKind::Regressed => Verdict::Fail,

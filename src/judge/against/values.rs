@@ -2,7 +2,7 @@ use crate::baseline::{BaselineFile, ExtraValues, PastNoise, STATISTICS, is_kept,
 use crate::judge::compare::{Known, Noise, RunValue};
 use crate::judge::estimate::relative_variance;
 use crate::judge::expression::Measured;
-use crate::judge::input::JudgePhase;
+use crate::judge::input::{JudgeInput, JudgePhase};
 use crate::judge::leaf::Missing;
 use crate::judge::measure::measure;
 use crate::judge::prepared::Prepared;
@@ -10,7 +10,7 @@ use crate::plan::Case;
 use crate::suite::AssumedNoise;
 use crate::suite::assertion::{Expr, ExprKind, Operand};
 
-use super::claims::{claims, phase_name};
+use super::claims::{Claim, claims, phase_name};
 
 /// Runs of the phases that were measured, each by itself.
 pub(super) struct Now<'a> {
@@ -213,7 +213,9 @@ fn given(sd: f64) -> Known {
 pub fn asserted_values(case: &Case, phases: &[JudgePhase<'_>], phase: &str) -> Vec<ExtraValues> {
     let now = Now::new(phases);
     let mut found: Vec<ExtraValues> = Vec::new();
-    for claim in claims(&case.scenario) {
+    let input = JudgeInput::new(case, phases);
+    let named = |claim: Claim| claim.named(&input).ok();
+    for claim in claims(&case.scenario).into_iter().filter_map(named) {
         for operand in claim.then.operands() {
             let (metric, statistic) = key_of(&operand);
             let of_phase = now.phase(&operand).is_ok_and(|p| p.name == phase);
