@@ -1,7 +1,9 @@
 //! Three gates on the same runs: what people write by hand, a rank test on requests, and prony.
 
-use prony::judge::{Known, Look, Noise, Pairing, Rule, RunValue, Scale, Side, compare};
-use prony::metrics::Direction;
+use prony::judge::{
+    Known, Look, Noise, Pairing, Rule, RunValue, Scale, Side, assumed_session_sd, compare,
+};
+use prony::metrics::{Direction, Unit};
 use prony::result::ChangeKind;
 use prony::stats::mann_whitney;
 
@@ -150,6 +152,11 @@ pub fn decided(
         m: M,
         confidence: 0.95,
         look,
+        assumed: assumed_session_sd(if higher {
+            Unit::PerSecond
+        } else {
+            Unit::Milliseconds
+        }),
     };
     compare(&side(&base), &side(&candidate), &rule).change
 }

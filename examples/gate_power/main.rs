@@ -63,9 +63,9 @@ const fn design(runs: usize, restarts: bool, extend: bool) -> Design {
 const DESIGNS: [(&str, Design); 6] = [
     ("5 runs of one session", design(5, false, true)),
     (
-        "5 runs of one session, noise: 5%",
+        "5 runs of one session, noise: 3%",
         Design {
-            noise: Some(0.05),
+            noise: Some(0.03),
             ..design(5, false, true)
         },
     ),
@@ -207,12 +207,12 @@ fn false_alarms(bank: &Unchanged, scale: &Scale, goals: &mut Goals) {
             u("throughput"),
             found.requests()
         );
-        if design.restarts || design.noise.is_some() {
+        if design.noise.is_none() {
             // So few draws as the quick form has bound nothing at 1 %.
             let holds = bound <= 0.01 || (found.of < FULL.invocations && found.prony <= 1);
             goals.check(&format!("{name}: at most 1 % fail"), holds);
         } else {
-            println!("       (known to miss 1 %: docs/gate.md says why, and what to do)");
+            println!("       (what assuming less would do: no goal)");
         }
         if design == TEN {
             goals_of_ten(&found, goals);

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proposal::{Calibrated, from_result};
-use crate::judge::{Noise, Pairing, Rule, RunValue, Scale, Side, compare};
+use crate::judge::{Noise, Pairing, Rule, RunValue, Scale, Side, assumed_session_sd, compare};
 use crate::metrics::metric;
 use crate::plan::{Look, PAIR, SIDE};
 use crate::result::{CaseResult, ChangeKind, MetricSummary, PhaseResult, RunPart};
@@ -81,6 +81,7 @@ impl Verified {
                     m,
                     confidence,
                     look: Look::ONLY,
+                    assumed: assumed_session_sd(def.unit),
                 };
                 let (base, candidate) = (
                     values(base, name, sampling),

@@ -56,7 +56,7 @@ pub fn table(found: &Calibrated, verified: Option<&Verified>) -> String {
         out += &format!("  {name}: {} a side\n", plan(proposal.plan));
     }
     if found.sessions < 2 {
-        out += "  one session tells nothing of what server starts differ by: 3 % are assumed\n";
+        out += "  one session tells nothing of what server starts differ by: 3 % are assumed, 5 % of times\n";
     }
     if let Some(verified) = verified {
         out += &verification(verified);

@@ -396,7 +396,7 @@ pub struct CompareArgs {
     /// metric; else 10%]
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub tolerance: Option<f64>,
-    /// What starts of the server differ by, as a percentage [default: 3%, said to be assumed]
+    /// What starts of the server differ by, as a percentage [default: 3%, of times 5%, said to be assumed]
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub noise: Option<f64>,
     /// Folder that holds the results folders

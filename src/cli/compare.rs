@@ -75,7 +75,7 @@ fn compare_folders(args: &CompareArgs, base: &Path, candidate: &Path) -> i32 {
 }
 
 /// What a comparison is based on where nobody says how starts of the server differ.
-pub(super) const ASSUMED: &str = "server starts are assumed to differ by 3 % where a side has fewer than three (`--noise`, `prony calibrate`)\n";
+pub(super) const ASSUMED: &str = "server starts are assumed to differ by 3 % (in times by 5 %) where a side has fewer than three (`--noise`, `prony calibrate`)\n";
 
 /// Says in `out` what became of the case `name`, and returns the exit code that this asks for.
 pub(super) fn told(name: &str, said: Result<Vec<Change>, String>, out: &mut String) -> i32 {

@@ -116,3 +116,32 @@ fn one_metric(operands: &[Operand<'_>]) -> Option<String> {
     let first = names.next()?;
     names.all(|name| name == first).then_some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::test_support::case_from;
+
+    #[test]
+    fn every_written_assertion_says_what_it_is_held_against() {
+        let case = case_from(
+            "    repeats: 5\n    baseline: { ttft.p99: 15% }\n    sla: [ttft.p95 < 1s, \
+             tokens_per_second >= 0.9 * baseline.tokens_per_second]\n",
+        );
+        let all = asked(&case);
+        let said: Vec<_> = all
+            .iter()
+            .map(|a| (a.metric.as_deref().unwrap_or("-"), a.held, a.tolerance))
+            .collect();
+        let close = |a: Option<f64>, b: f64| a.is_some_and(|a| (a - b).abs() < 1e-9);
+        assert_eq!((said[0].0, said[0].1), ("ttft.p95", HeldAgainst::Limit));
+        assert_eq!(said[0].2, None, "a constant is a line");
+        assert_eq!(
+            (said[1].0, said[1].1),
+            ("tokens_per_second", HeldAgainst::Baseline)
+        );
+        assert_eq!((said[2].0, said[2].1), ("ttft.p99", HeldAgainst::Baseline));
+        assert!(close(said[2].2, 0.15), "{said:?}");
+        assert!(said[1..].iter().all(|s| s.1.is_relative()) && !said[0].1.is_relative());
+    }
+}

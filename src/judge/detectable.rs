@@ -1,9 +1,12 @@
-use super::compare::{ASSUMED_SESSION_SD, FEWEST_RUNS, Known, Look, mean_of_session, to_settle};
+use super::compare::{FEWEST_RUNS, Known, Look, mean_of_session, to_settle};
 use super::noise::MetricNoise;
 use crate::stats::{Part, combined, student_t};
 
 /// How often a plan should succeed in what it is said to be able to.
 const POWER: f64 = 0.8;
+
+/// Nothing smaller is said to be told: noise of virtual time can be next to nothing.
+const LEAST_SHOWN: f64 = 0.001;
 
 /// How two sides are to be measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,8 +60,8 @@ pub struct Detectable {
     pub repeats_for_tolerance: Option<u32>,
     /// Sessions (of as many runs each as planned) from which on it can be told.
     pub sessions_for_tolerance: Option<u32>,
-    /// The spread between sessions is not known and was assumed.
-    pub assumed: bool,
+    /// The spread between sessions that was assumed, where it is not known.
+    pub assumed: Option<f64>,
 }
 
 /// What `design` can tell of a metric with `noise`, and what it would cost to tell `tolerance`.
@@ -103,7 +106,10 @@ pub fn detectable(
         tolerance,
         repeats_for_tolerance: more_runs.map(|n| k + n),
         sessions_for_tolerance: more_sessions.map(|n| s + n),
-        assumed: spread.assumed && !matches!(design.against, Against::Paired | Against::Limit),
+        assumed: spread
+            .assumed
+            .then(|| noise.assumed())
+            .filter(|_| !matches!(design.against, Against::Paired | Against::Limit)),
     })
 }
 
@@ -125,7 +131,7 @@ impl Spread {
             freedom: known.freedom,
         };
         let assumed = Known {
-            sd: ASSUMED_SESSION_SD,
+            sd: noise.assumed(),
             freedom: f64::INFINITY,
         };
         let nothing = Part {
@@ -252,7 +258,7 @@ impl std::fmt::Display for Detectable {
             f,
             "{}: ≥ {}{from} at {}",
             self.metric,
-            percent(smallest),
+            percent(smallest.max(LEAST_SHOWN)),
             count(self.repeats, "repeat")
         )?;
         if let Some(tolerance) = self.tolerance {
@@ -267,13 +273,17 @@ impl std::fmt::Display for Detectable {
                 }
                 (None, None) => "more than any sane number of sessions".to_owned(),
             };
-            write!(f, "; {} needs {needs}", percent(tolerance))?;
+            let off = match self.against {
+                Against::Limit => " off",
+                _ => "",
+            };
+            write!(f, "; {}{off} needs {needs}", percent(tolerance))?;
         }
-        if self.assumed {
+        if let Some(assumed) = self.assumed {
             write!(
                 f,
                 " (server starts assumed to differ by {})",
-                percent(ASSUMED_SESSION_SD)
+                percent(assumed)
             )?;
         }
         Ok(())
@@ -339,11 +349,11 @@ mod tests {
     #[test]
     fn what_sessions_differ_by_no_number_of_runs_averages_out() {
         let d = detectable(&noise(0.01, None), &design(5, 1), Some(0.05)).unwrap();
-        assert_eq!((d.repeats_for_tolerance, d.assumed), (None, true));
+        assert_eq!((d.repeats_for_tolerance, d.assumed), (None, Some(0.05)));
         assert!(d.sessions_for_tolerance.is_some());
         assert!(
             d.to_string()
-                .ends_with("(server starts assumed to differ by 3 %)"),
+                .ends_with("(server starts assumed to differ by 5 %)"),
             "{d}"
         );
         // On one server they cancel.
@@ -352,7 +362,27 @@ mod tests {
             ..design(5, 1)
         };
         let d = detectable(&noise(0.01, None), &paired, Some(0.05)).unwrap();
-        assert!(d.smallest_change.unwrap() < 0.05 && !d.assumed);
+        assert!(d.smallest_change.unwrap() < 0.05 && d.assumed.is_none());
+    }
+
+    #[test]
+    fn a_limit_is_told_from_one_run_on_and_starts_count_only_where_they_are_known() {
+        let limit = |k, s| Design {
+            against: Against::Limit,
+            ..design(k, s)
+        };
+        let of = |session, k, s| {
+            let told = detectable(&noise(0.02, session), &limit(k, s), Some(0.05));
+            told.unwrap().smallest_change.unwrap()
+        };
+        // Nothing is assumed of starts: the limit is about the server that was measured.
+        assert!((of(None, 5, 5) - of(None, 5, 1)).abs() < 1e-9);
+        assert!(of(Some(0.05), 5, 5) > of(Some(0.0), 5, 5));
+        let text = detectable(&noise(1e-6, None), &limit(5, 1), Some(1.9)).unwrap();
+        assert_eq!(
+            text.to_string(),
+            "ttft.p99: ≥ 0.1 % from its limit at 5 repeats; 190 % off needs no more"
+        );
     }
 
     #[test]

@@ -62,8 +62,8 @@ pub use assertion::source_of;
 pub use bounds::bounds_at;
 pub use case::{judge_at, judge_case};
 pub use compare::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
-    Scale, Side, compare,
+    Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue, Scale, Side,
+    assumed_session_sd, compare,
 };
 pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use crate::metrics::{MetricDef, Provenance, Shape, metric};
+use crate::metrics::{MetricDef, Provenance, Shape, Unit, metric};
 use crate::stats::{Component, Measured as Value, variance_components};
 use crate::suite::assertion::{MetricRef, Statistic};
 
-use super::compare::{Known, KnownMeans, Noise};
+use super::compare::{Known, KnownMeans, Noise, assumed_session_sd};
 use super::estimate::relative_variance;
 use super::expression::Measured;
 use super::input::JudgePhase;
@@ -57,6 +57,12 @@ impl MetricNoise {
             Some(statistic) => format!("{}.{statistic}", self.metric),
             None => self.metric.to_owned(),
         }
+    }
+
+    /// What server starts are taken to differ by in it where nothing is known.
+    pub fn assumed(&self) -> f64 {
+        let unit = metric(self.metric).map_or(Unit::Count, |def| def.unit);
+        assumed_session_sd(unit)
     }
 
     /// For [`super::compare()`]: what more runs average out, and what only more sessions do.

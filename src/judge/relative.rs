@@ -4,7 +4,9 @@ use crate::suite::Undecided;
 use crate::suite::assertion::{Assertion, CmpOp, Function};
 
 use super::assertion::{Outcome, Policy, decided_by_schedule};
-use super::compare::{Comparison, Noise, Pairing, Rule, RunValue, Scale, Side, compare};
+use super::compare::{
+    Comparison, Noise, Pairing, Rule, RunValue, Scale, Side, assumed_session_sd, compare,
+};
 use super::estimate::relative_variance;
 use super::expression::{Measured, Node, bounds_above, compile, flipped, scale};
 use super::leaf::{Leaf, Missing};
@@ -100,6 +102,8 @@ fn as_written(assertion: &Assertion, about: &[usize], setting: Setting<'_>) -> O
     let on_ratio = !differences && positive;
     // A margin is what is tolerated of a change from equal; any other line is held against directly.
     let margin = claim.tolerance.filter(|_| on_ratio);
+    let operands = assertion.lhs.operands();
+    let times = operands.iter().any(|o| o.unit() == Unit::Milliseconds);
     let rule = Rule {
         direction: if above {
             Direction::LowerIsBetter
@@ -121,6 +125,7 @@ fn as_written(assertion: &Assertion, about: &[usize], setting: Setting<'_>) -> O
         m: setting.m,
         confidence: setting.policy.overall,
         look: setting.policy.look,
+        assumed: assumed_session_sd(if times { Unit::Milliseconds } else { unit }),
     };
     let by = if margin.is_some() { claim.line } else { 1.0 };
     let left = values(&|s| s.0, 1.0);

@@ -287,3 +287,17 @@ pub(super) fn case_of(assertions: Vec<Assertion>, phases: &[&str]) -> Case {
         .collect();
     case
 }
+
+/// The one case of a suite with a scenario of `settings`.
+pub(super) fn case_from(settings: &str) -> Case {
+    let text = format!(
+        "suite: chat\ntarget: {{ url: \"sim://\" }}\nscenarios:\n  - name: steady\n    kind: latency\n    load: {{ rate: 10/s }}\n    prompts: {{ type: synthetic, input_tokens: 100, output_tokens: 11 }}\n{settings}"
+    );
+    let input = crate::suite::SuiteInput {
+        path: "chat.yaml".into(),
+        bytes: text.clone().into_bytes(),
+    };
+    let suites = crate::suite::load(&[input], &crate::suite::LoadOptions::default());
+    let suites = suites.unwrap_or_else(|p| panic!("{}\n{text}", p[0]));
+    crate::plan::expand(&suites).remove(0)
+}

@@ -1,5 +1,7 @@
 use crate::baseline::{BaselineFile, differences, not_comparable};
-use crate::judge::compare::{Comparison, Look, Pairing, Rule, Scale, Side, compare};
+use crate::judge::compare::{
+    Comparison, Look, Pairing, Rule, Scale, Side, assumed_session_sd, compare,
+};
 use crate::judge::input::{JudgeInput, Judged};
 use crate::judge::verdict::Verdict;
 use crate::judge::{judge_at, source_of};
@@ -234,6 +236,7 @@ impl Judging<'_> {
             m: self.input.case.relative_in_suite.max(1),
             confidence: self.input.case.scenario.confidence,
             look: self.look,
+            assumed: assumed_session_sd(claim.unit),
         };
         let side = |runs| Side { runs, noise };
         let found = compare(&side(&base), &side(&candidate), &rule);

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use crate::judge::compare::{Noise, Pairing, Rule, RunValue, Scale, Side, compare};
+use crate::judge::compare::{
+    Noise, Pairing, Rule, RunValue, Scale, Side, assumed_session_sd, compare,
+};
 use crate::judge::{Known, Look};
 use crate::metrics::metric;
 use crate::plan::SIDES;
@@ -163,6 +165,7 @@ impl Comparing<'_> {
                 m: self.rule.cases.max(1).saturating_mul(COMPARED.len() as u32),
                 confidence: self.rule.confidence,
                 look: Look::default(),
+                assumed: assumed_session_sd(def.unit),
             };
             changes.push(Change {
                 metric: format!("{prefix}{whole}"),

@@ -3,24 +3,11 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::baseline::samples::{file, phase, runs};
 use crate::baseline::{BaselineFile, MeasuredFor, baseline_of};
+use crate::judge::test_support::case_from as case;
 use crate::judge::{JudgeInput, JudgePhase, Look, Verdict};
-use crate::plan::{Case, expand};
+use crate::plan::Case;
 use crate::record::RunRecords;
 use crate::result::{BaselineStanding, ChangeKind, ClientHealth, Spread};
-use crate::suite::{LoadOptions, SuiteInput, load};
-
-fn case(settings: &str) -> Case {
-    let text = format!(
-        "suite: chat\ntarget: {{ url: \"sim://\" }}\nscenarios:\n  - name: steady\n    kind: latency\n    load: {{ rate: 10/s }}\n    prompts: {{ type: synthetic, input_tokens: 100, output_tokens: 11 }}\n{settings}"
-    );
-    let input = SuiteInput {
-        path: "chat.yaml".into(),
-        bytes: text.clone().into_bytes(),
-    };
-    let suites = load(&[input], &LoadOptions::default());
-    let suites = suites.unwrap_or_else(|p| panic!("{}\n{text}", p[0]));
-    expand(&suites).remove(0)
-}
 
 fn identities(of: &BaselineFile) -> BTreeMap<String, BTreeMap<String, String>> {
     let all = of.phases.iter();
@@ -179,7 +166,7 @@ fn noise_is_said_known_or_assumed() {
         found.judged.assertions[0].line.clone().unwrap_or_default()
     };
     let one = runs(6, 1.0, false);
-    assert!(line("", &one, &one).contains("assumed to differ by 3 %"));
+    assert!(line("", &one, &one).contains("assumed to differ by 5 %"));
     assert!(line("    noise: 2%\n", &one, &one).contains("differ by 2 %"));
     let sessions = runs(6, 1.0, true);
     assert!(!line("", &sessions, &sessions).contains("differ by"));
@@ -356,6 +343,7 @@ fn nightlies_that_a_fixed_threshold_could_not_judge() {
         m: 1,
         confidence: 0.95,
         look: Look::default(),
+        assumed: 0.03,
     };
     // As runs of one case: nobody can say on which side of 0.4 the ratio lies.
     let all: Vec<usize> = (0..14).collect();

@@ -86,7 +86,14 @@ pub fn compare(base: &Side<'_>, candidate: &Side<'_>, rule: &Rule) -> Comparison
     let sampling = sampling(&[base_runs, candidate_runs]);
     let (value, spread) = match rule.pairing {
         Pairing::None => {
-            let spread = Spread::of_two(&of_base, &of_candidate, &noise, sampling, unit);
+            let spread = Spread::of_two(
+                &of_base,
+                &of_candidate,
+                &noise,
+                sampling,
+                unit,
+                rule.assumed,
+            );
             (of_candidate.mean() - of_base.mean(), spread)
         }
         pairing => {
@@ -100,7 +107,7 @@ pub fn compare(base: &Side<'_>, candidate: &Side<'_>, rule: &Rule) -> Comparison
             let apart = pairing == Pairing::TwoServers;
             (
                 pairs.mean(),
-                Spread::of_pairs(&pairs, &all, apart, &noise, sampling, unit),
+                Spread::of_pairs(&pairs, &all, apart, &noise, sampling, unit, rule.assumed),
             )
         }
     };

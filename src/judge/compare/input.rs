@@ -1,10 +1,19 @@
-use crate::metrics::Direction;
+use crate::metrics::{Direction, Unit};
 pub use crate::plan::Look;
 use crate::result::ChangeKind;
 use crate::stats::level_per_look;
 
-/// What server starts are taken to differ by (a standard deviation of logs) where nothing is known.
-pub const ASSUMED_SESSION_SD: f64 = 0.03;
+/// What server starts are taken to differ by (a standard deviation of logs) where nothing is known of a
+/// metric of this unit: 3 %, and 5 % for times.
+///
+/// Starts that differ by 3 % in speed differ by more in how long requests take, because a queue magnifies it:
+/// `docs/gate.md` has by how much, and what assuming less costs in false alarms.
+pub const fn assumed_session_sd(unit: Unit) -> f64 {
+    match unit {
+        Unit::Milliseconds => 0.05,
+        _ => 0.03,
+    }
+}
 
 /// One run's value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,6 +130,8 @@ pub struct Rule {
     pub confidence: f64,
     /// Which look this is.
     pub look: Look,
+    /// What server starts are taken to differ by where nothing is known ([`assumed_session_sd`]).
+    pub assumed: f64,
 }
 
 /// Where the spread between sessions comes from.

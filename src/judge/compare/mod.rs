@@ -12,8 +12,8 @@ mod tests;
 pub(super) use core::FEWEST_RUNS;
 pub use core::compare;
 pub use input::{
-    ASSUMED_SESSION_SD, Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue,
-    Scale, Side,
+    Basis, Comparison, Known, KnownMeans, Look, Noise, Pairing, Rule, RunValue, Scale, Side,
+    assumed_session_sd,
 };
 pub(super) use settle::to_settle;
 pub(super) use spread::mean_of_session;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
-use super::input::{ASSUMED_SESSION_SD, Basis, Known, KnownMeans, Noise, RunValue};
+use super::input::{Basis, Known, KnownMeans, Noise, RunValue};
 use crate::stats::{Moments, Part, TEstimate, combined};
 
 /// Sessions of a side from which on their own spread is used.
@@ -104,6 +104,7 @@ impl Spread {
         noise: &Noise,
         sampling: Option<f64>,
         unit: f64,
+        assumed: f64,
     ) -> Self {
         let sides = [base, candidate];
         let mut parts = [Part {
@@ -173,7 +174,7 @@ impl Spread {
                     weights[i][WITHIN] = more / n;
                 }
             } else {
-                let (variance, from) = between_sessions(session, base, candidate, within, unit);
+                let (variance, from) = between_sessions(session, sides, within, unit, assumed);
                 parts[SESSION] = variance;
                 basis = from;
                 weights[i][SESSION] = 1.0 / n;
@@ -198,6 +199,7 @@ impl Spread {
         noise: &Noise,
         sampling: Option<f64>,
         unit: f64,
+        assumed: f64,
     ) -> Self {
         // Both sides' samples leave something open. Pairs that share their prompts differ by less than
         // that, which only many pairs can show.
@@ -232,7 +234,7 @@ impl Spread {
             if apart {
                 let (sd, from) = match noise.session {
                     Some(k) => (k, Basis::Known(k.sd)),
-                    None => assumed(),
+                    None => taken_as(assumed),
                 };
                 parts[SESSION] = Part {
                     variance: 2.0 * (sd.sd * unit).powi(2),
@@ -303,28 +305,28 @@ impl Spread {
     }
 }
 
-fn assumed() -> (Known, Basis) {
+fn taken_as(assumed: f64) -> (Known, Basis) {
     let known = Known {
-        sd: ASSUMED_SESSION_SD,
+        sd: assumed,
         freedom: f64::INFINITY,
     };
-    (known, Basis::Assumed(ASSUMED_SESSION_SD))
+    (known, Basis::Assumed(assumed))
 }
 
 /// Variance between sessions where neither side has enough of them: what is known, else what is assumed,
 /// and never less than what two sessions of a side show.
 fn between_sessions(
     known: Option<Part>,
-    base: &Sessions,
-    candidate: &Sessions,
+    sides: [&Sessions; 2],
     within: Part,
     unit: f64,
+    assumed: f64,
 ) -> (Part, Basis) {
     if let Some(part) = known {
         return (part, Basis::Known(part.variance.sqrt() / unit));
     }
-    let (sd, basis) = assumed();
-    let seen = [base, candidate]
+    let (sd, basis) = taken_as(assumed);
+    let seen = sides
         .iter()
         .filter_map(|s| Some(s.between()?.variance - s.share() * within.variance))
         .fold(0.0, f64::max);

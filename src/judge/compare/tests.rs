@@ -38,6 +38,7 @@ fn rule(tolerance: f64) -> Rule {
         m: 1,
         confidence: 0.95,
         look: Look::default(),
+        assumed: 0.03,
     }
 }
 

@@ -40,6 +40,7 @@ fn rule() -> Rule {
         m: 30,
         confidence: 0.95,
         look: Look::default(),
+        assumed: 0.03,
     }
 }
 
