@@ -15,7 +15,7 @@ pub struct Design {
     pub restarts: bool,
     /// As many again may be measured of the candidate.
     pub extend: bool,
-    /// What the suite says server starts differ by (`noise:`); absent: prony assumes 3 %.
+    /// What the suite says server starts differ by (`noise:`); absent: what prony assumes.
     pub noise: Option<f64>,
 }
 
