@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use prony::record::Part;
 use prony::sim::model::{EngineEventKind, PromptTokens, Random, hash_pair};
 use prony::sim::{Engine, EngineEvent, EngineRequest, RequestId, SimConfig};
 use prony::stats::quantile;
+
+use super::left_open::{Request, left_open};
 
 /// Measured requests of a run.
 pub const REQUESTS: usize = 1000;
 /// Requests before them.
 pub const WARMUP: usize = 100;
+/// Sessions of a condition whose first run is asked what its own requests leave open.
+const ASKED: usize = 20;
 /// Runs of a session in the bank.
 pub const RUNS: usize = 10;
 /// What server starts and runs differ by in speed: standard deviations of logs.
@@ -59,6 +64,9 @@ pub struct Run {
     pub values: [f64; METRICS.len()],
     /// Of each request: `ttft`, mean gap, `e2e_latency`. Of the first run of a session only.
     pub requests: [Vec<f64>; 3],
+    /// Relative variances that a run's own requests leave open, by metric: the mean over some first runs of
+    /// its condition.
+    pub left_open: [f64; METRICS.len()],
     /// Lag-1 autocorrelation of `ttft` over the requests in order.
     pub correlation: f64,
 }
@@ -84,7 +92,18 @@ pub type Sessions = Vec<Vec<Run>>;
 /// `sessions` sessions under `workload` with `effect`. `first` is the number of the first one: sessions of
 /// different numbers have nothing in common.
 pub fn sessions(workload: Workload, effect: Effect, first: u64, sessions: usize) -> Sessions {
-    in_parallel(sessions, |i| session(workload, effect, first + i as u64))
+    let mut made = in_parallel(sessions, |i| {
+        session(workload, effect, first + i as u64, i < ASKED)
+    });
+    let asked = made.len().min(ASKED);
+    for metric in 0..METRICS.len() {
+        let of = made[..asked].iter().map(|runs| runs[0].left_open[metric]);
+        let mean = of.sum::<f64>() / asked as f64;
+        for run in made.iter_mut().flatten() {
+            run.left_open[metric] = mean;
+        }
+    }
+    made
 }
 
 /// What `make` makes of 0 to `count` − 1, in order, over all cores.
@@ -123,7 +142,7 @@ fn config(effect: Effect) -> SimConfig {
     config
 }
 
-fn session(workload: Workload, effect: Effect, number: u64) -> Vec<Run> {
+fn session(workload: Workload, effect: Effect, number: u64, ask: bool) -> Vec<Run> {
     let config = config(effect);
     let mut engine = Engine::new(&config, hash_pair(number, 0));
     let mut from = 0;
@@ -137,7 +156,10 @@ fn session(workload: Workload, effect: Effect, number: u64) -> Vec<Run> {
                 Workload::Closed => driven.closed(),
             }
             from = driven.now + 1_000_000_000;
-            summary(driven.seen, effect, run == 0)
+            {
+                let ask = (ask && run == 0).then_some(workload);
+                summary(driven.seen, effect, run == 0, ask)
+            }
         })
         .collect()
 }
@@ -288,7 +310,7 @@ impl<'a> Driven<'a> {
     }
 }
 
-fn summary(seen: AllSeen, effect: Effect, keep: bool) -> Run {
+fn summary(seen: AllSeen, effect: Effect, keep: bool, ask: Option<Workload>) -> Run {
     let window = &seen.requests[WARMUP..WARMUP + REQUESTS];
     let ms = |ns: u64| ns as f64 / 1e6;
     let mut ttft: Vec<f64> = window.iter().map(|r| ms(r.first - r.due)).collect();
@@ -320,6 +342,15 @@ fn summary(seen: AllSeen, effect: Effect, keep: bool) -> Run {
     let within = |t: &u64| from <= *t && *t < to;
     let ended = seen.requests.iter().filter(|r| within(&r.last)).count();
     let tokens = seen.tokens.iter().filter(|t| within(t)).count();
+    let mut open = [f64::NAN; METRICS.len()];
+    if let Some(workload) = ask {
+        let all = left_open(
+            &requests(&seen, &ttft, &gaps),
+            workload == Workload::Open,
+            &METRICS,
+        );
+        open.copy_from_slice(&all);
+    }
     let all_gaps: Vec<f64> = gaps.into_iter().flatten().collect();
     let [a, b, c] = [&ttft, &all_gaps, &e2e].map(|values| {
         let sorted = sorted(values);
@@ -333,6 +364,7 @@ fn summary(seen: AllSeen, effect: Effect, keep: bool) -> Run {
     }
     Run {
         values,
+        left_open: open,
         correlation: correlation(&before),
         requests: if keep {
             [ttft, tpot, e2e]
@@ -340,6 +372,31 @@ fn summary(seen: AllSeen, effect: Effect, keep: bool) -> Run {
             Default::default()
         },
     }
+}
+
+/// All requests of a run, those of the window with `ttft` and `gaps` as the effect left them.
+fn requests(seen: &AllSeen, ttft: &[f64], gaps: &[Vec<f64>]) -> Vec<Request> {
+    let ms = |ns: u64| ns as f64 / 1e6;
+    let all = seen.requests.iter().zip(&seen.gaps).enumerate();
+    let ended = all.filter(|(_, (request, _))| request.tokens > 0);
+    let of = ended.map(|(i, (request, own))| {
+        let due = ms(request.due);
+        match i.checked_sub(WARMUP).filter(|i| *i < REQUESTS) {
+            Some(i) => Request {
+                due,
+                ttft: ttft[i],
+                gaps: gaps[i].clone(),
+                part: Part::Window,
+            },
+            None => Request {
+                due,
+                ttft: ms(request.first - request.due),
+                gaps: own.iter().map(|&gap| ms(gap)).collect(),
+                part: if i < WARMUP { Part::Warmup } else { Part::Tail },
+            },
+        }
+    });
+    of.collect()
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

@@ -66,7 +66,18 @@ fn compared(case: &CaseResult) -> (u32, u32) {
             let all = values.into_iter().enumerate();
             all.map(|(i, value)| (session(i), value)).collect()
         };
-        let here: ChangeKind = decided(&change.metric, &side(before), &side(after), look, None);
+        let known = phase.noise.iter().find(|n| n.metric == change.metric);
+        let left_open = known
+            .and_then(|n| n.requests)
+            .map_or(f64::NAN, |sd| sd * sd);
+        let here: ChangeKind = decided(
+            &change.metric,
+            &side(before),
+            &side(after),
+            left_open,
+            look,
+            None,
+        );
         (all + 1, wrong + u32::from(here != change.change))
     })
 }

@@ -110,26 +110,36 @@ pub fn change(
         all.map(|(session, run)| (*session, run.values[place(metric)]))
             .collect()
     };
-    decided(metric, &values(base), &values(candidate), look, noise)
+    let left_open = candidate[0].1.left_open[place(metric)];
+    decided(
+        metric,
+        &values(base),
+        &values(candidate),
+        left_open,
+        look,
+        noise,
+    )
 }
 
-/// The same of values with their sessions.
+/// The same of values with their sessions. `left_open`: the relative variance that a run of the candidate has
+/// by its own requests; of stored runs it is not known.
 pub fn decided(
     metric: &str,
     base: &[(u32, f64)],
     candidate: &[(u32, f64)],
+    left_open: f64,
     look: Look,
     noise: Option<f64>,
 ) -> ChangeKind {
-    let values = |runs: &[(u32, f64)]| -> Vec<RunValue> {
+    let values = |runs: &[(u32, f64)], sampling_var: f64| -> Vec<RunValue> {
         let of = |(session, value): &(u32, f64)| RunValue {
             session: *session,
             value: *value,
-            sampling_var: f64::NAN,
+            sampling_var,
         };
         runs.iter().map(of).collect()
     };
-    let (base, candidate) = (values(base), values(candidate));
+    let (base, candidate) = (values(base, f64::NAN), values(candidate, left_open));
     let noise = Noise {
         session: noise.map(|sd| Known {
             sd,

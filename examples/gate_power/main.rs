@@ -13,6 +13,7 @@
 mod bank;
 mod end_to_end;
 mod gates;
+mod left_open;
 mod tally;
 
 use std::process::ExitCode;

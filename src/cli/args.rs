@@ -28,7 +28,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Accepted results: list, review, accept, reject, rename, prune
     Baseline(BaselineArgs),
-    /// Compare two results folders, case by case and metric by metric
+    /// Compare two results folders, or (with --ab) two live targets by turns, case by case and metric by metric
     Compare(CompareArgs),
     /// Serve the embedded engine over HTTP
     Sim(SimArgs),

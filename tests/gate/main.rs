@@ -6,6 +6,8 @@
 mod bank;
 #[path = "../../examples/gate_power/gates.rs"]
 mod gates;
+#[path = "../../examples/gate_power/left_open.rs"]
+mod left_open;
 #[path = "../../examples/gate_power/tally.rs"]
 mod tally;
 
