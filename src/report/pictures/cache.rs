@@ -1,4 +1,4 @@
-use super::percentiles::by_percentile;
+use super::percentiles::{Curve, by_percentile};
 use super::picture::Picture;
 use crate::metrics::Unit;
 use crate::report::chart::Head;
@@ -17,10 +17,7 @@ pub(super) fn cold_and_warm(case: &CaseResult) -> Option<Picture> {
         title: "Time to first token, cold and warm",
         desc: "Prompts of the same lengths by percentile: none of them cached, and after their prefixes were asked for.",
     };
-    let drawn = [
-        (COLD, cold.metrics.get("ttft")),
-        (WARM, warm.metrics.get("ttft")),
-    ];
+    let drawn = [Curve::of(COLD, cold, "ttft"), Curve::of(WARM, warm, "ttft")];
     Some(Picture {
         name: "cold_and_warm",
         title: "Time to first token, cold and warm".to_owned(),

@@ -3,7 +3,8 @@ use crate::metrics::Unit;
 use crate::report::chart::{Head, HistogramChart, Mark, MarkKind, histogram};
 use crate::report::facts::quantile;
 use crate::result::{
-    AssertionResult, CaseResult, Distribution, Histogram, MetricSummary, PhaseResult,
+    AcceptedMetric, AssertionResult, CaseResult, Distribution, Histogram, MetricSummary,
+    PhaseResult,
 };
 use crate::text::exact;
 
@@ -24,8 +25,9 @@ pub(super) fn distributions(case: &CaseResult, phase: &PhaseResult) -> Vec<Pictu
         let Some(MetricSummary::Distribution(d)) = phase.metrics.get(metric) else {
             return None;
         };
-        let limits = limits(&case.assertions, &phase.name, metric);
-        distribution(d, metric, name, title, limits)
+        let mut marks = limits(&case.assertions, &phase.name, metric);
+        marks.extend(accepted_marks(accepted(case, phase, metric)));
+        distribution(d, metric, name, title, marks)
     });
     drawn.collect()
 }
@@ -35,7 +37,7 @@ fn distribution(
     metric: &str,
     name: &'static str,
     title: &str,
-    limits: Vec<Mark>,
+    mut marks: Vec<Mark>,
 ) -> Option<Picture> {
     let h = d.histogram.as_ref()?;
     let half = quantile(d, 0.5, d.p50);
@@ -48,7 +50,6 @@ fn distribution(
             quantile(d, 0.99, p99)
         ),
     };
-    let mut marks = limits;
     for (label, value) in [("p50", d.p50), ("p99", d.p99)] {
         marks.extend(value.map(|value| Mark {
             value,
@@ -81,6 +82,29 @@ fn distribution(
         caption,
         svg,
     })
+}
+
+/// What is accepted of `metric` in this phase, where it can be compared.
+pub(super) fn accepted<'a>(
+    case: &'a CaseResult,
+    phase: &PhaseResult,
+    metric: &str,
+) -> Option<&'a AcceptedMetric> {
+    let baseline = case.baseline.as_ref()?;
+    baseline.accepted.get(&phase.name)?.get(metric)
+}
+
+fn accepted_marks(accepted: Option<&AcceptedMetric>) -> Vec<Mark> {
+    let typical = accepted.map(AcceptedMetric::typical).unwrap_or_default();
+    let shown = typical.into_iter().filter_map(|(q, value)| {
+        let name = [(0.5, "p50"), (0.99, "p99")].iter().find(|n| n.0 == q)?.1;
+        Some(Mark {
+            value,
+            label: format!("baseline {name}"),
+            kind: MarkKind::Accepted,
+        })
+    });
+    shown.collect()
 }
 
 /// Limits that assertions set on quantiles of `metric` in this phase.

@@ -3,12 +3,18 @@
 
 mod cache;
 mod case;
+mod client;
 mod distribution;
+mod heat;
+mod lengths;
 mod over_time;
 mod percentiles;
 mod phase;
 mod picture;
+mod search;
 mod server;
+mod split;
+mod sweep;
 
 pub(in crate::report) use case::of_case;
 pub(in crate::report) use phase::of_phase;

@@ -1,6 +1,8 @@
 use super::picture::Picture;
+use crate::metrics::Unit;
 use crate::report::chart::{Axis, Head, Line, LineChart, LineStyle, Scale, Series, Shade, lines};
-use crate::result::{PhaseSeries, RunSeries};
+use crate::result::{PhaseResult, PhaseSeries, RunSeries};
+use crate::text::{count, number};
 
 /// A picture of the course of something.
 pub(super) struct Course {
@@ -15,7 +17,7 @@ pub(super) struct Course {
     pub factor: f64,
 }
 
-const COURSES: [Course; 4] = [
+const COURSES: [Course; 5] = [
     Course {
         name: "throughput_over_time",
         title: "Output tokens over time",
@@ -28,14 +30,23 @@ const COURSES: [Course; 4] = [
     Course {
         name: "requests_over_time",
         title: "Requests over time",
-        caption: "Sent, completed and failed.",
+        caption: "Due by the schedule, sent, completed.",
         unit: "1/s",
         lines: &[
+            ("due", "due", Series::Wanted),
             ("sent", "sent", Series::Nth(2)),
             ("completed", "completed", Series::Nth(1)),
-            ("failed", "failed", Series::Failed),
         ],
         style: LineStyle::Plain,
+        factor: 1.0,
+    },
+    Course {
+        name: "errors_over_time",
+        title: "Failures over time",
+        caption: "When requests failed.",
+        unit: "1/s",
+        lines: &[("failed", "failed", Series::Failed)],
+        style: LineStyle::Area,
         factor: 1.0,
     },
     Course {
@@ -62,15 +73,44 @@ const COURSES: [Course; 4] = [
 ];
 
 /// What happened when.
-pub(super) fn over_time(phase: &PhaseSeries) -> Vec<Picture> {
+pub(super) fn over_time(phase: &PhaseResult, series: &PhaseSeries) -> Vec<Picture> {
     let drawn = COURSES.iter();
+    let mut drawn: Vec<Picture> = drawn
+        .filter_map(|c| drawn_over_time(series, c, of_client))
+        .collect();
+    for picture in &mut drawn {
+        match picture.name {
+            "requests_over_time" => picture.caption.insert_str(0, &asked_and_achieved(phase)),
+            "errors_over_time" => picture.caption = kinds_of_errors(phase, &picture.caption),
+            _ => {}
+        }
+    }
     drawn
-        .filter_map(|c| drawn_over_time(phase, c, of_client))
-        .collect()
+}
+
+fn asked_and_achieved(phase: &PhaseResult) -> String {
+    let shown = |rate: f64| number(Some(rate), Unit::PerSecond);
+    match (phase.load.rate, phase.load.achieved_rate) {
+        (Some(asked), Some(achieved)) => {
+            format!("{} asked for, {} sent. ", shown(asked), shown(achieved))
+        }
+        _ => String::new(),
+    }
+}
+
+fn kinds_of_errors(phase: &PhaseResult, otherwise: &str) -> String {
+    let kinds = phase.errors.iter().take(3);
+    let kinds: Vec<String> = kinds
+        .map(|e| format!("{} × {}", count(e.count), e.kind))
+        .collect();
+    if kinds.is_empty() {
+        return otherwise.to_owned();
+    }
+    format!("In the window: {}.", kinds.join(", "))
 }
 
 /// What prony saw: a value for each stretch, drawn in its middle.
-fn of_client(run: &RunSeries, key: &str) -> Option<Vec<(f64, Option<f64>)>> {
+pub(super) fn of_client(run: &RunSeries, key: &str) -> Option<Vec<(f64, Option<f64>)>> {
     let values = run.series.get(key)?;
     let points = values
         .iter()

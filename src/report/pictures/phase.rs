@@ -1,4 +1,7 @@
+use super::client::client;
 use super::distribution::distributions;
+use super::heat::ttft_heat;
+use super::lengths::lengths;
 use super::over_time::over_time;
 use super::percentiles::percentiles;
 use super::picture::Picture;
@@ -12,10 +15,13 @@ pub(in crate::report) fn of_phase(
     series: Option<&PhaseSeries>,
 ) -> Vec<Picture> {
     let mut out = distributions(case, phase);
-    out.extend(percentiles(phase));
+    out.extend(percentiles(case, phase));
     if let Some(series) = series {
-        out.extend(over_time(series));
+        out.extend(over_time(phase, series));
+        out.extend(ttft_heat(series));
         out.extend(server(series));
+        out.extend(client(series));
     }
-    out
+    out.extend(lengths(phase));
+    out.into_iter().map(Picture::printable).collect()
 }
