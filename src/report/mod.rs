@@ -13,6 +13,7 @@ mod lengths;
 mod markdown;
 mod noise;
 mod order;
+mod pictures;
 mod registry;
 mod rerun;
 mod seam;
