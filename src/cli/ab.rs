@@ -108,7 +108,11 @@ pub(super) fn compare_live(args: &CompareArgs) -> i32 {
         ci: Ci::default(),
         ..Wanted::default()
     };
-    let outcome = Outcome { json: true, code };
+    let outcome = Outcome {
+        json: true,
+        quiet: true,
+        code,
+    };
     code = exit::stronger(code, finish(&outcome, &context, &no_more));
     exit::stronger(code, print(out))
 }

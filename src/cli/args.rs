@@ -173,6 +173,13 @@ pub struct RunArgs {
     /// Run only the cases that failed in an earlier run [default: latest]
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
     pub rerun_failed: Option<Option<PathBuf>>,
+    /// Say little: a character per case, what failed, and how it ended
+    #[arg(long, short, conflicts_with = "format")]
+    pub quiet: bool,
+    /// Lines and tables for people, or for programs libtest's events and a last one with what the run came
+    /// to, each a line of JSON
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
     /// A label of the run, kept in its results
     #[arg(long = "label", value_name = "K=V", value_parser = parse_label)]
     pub labels: Vec<(String, String)>,
@@ -262,13 +269,14 @@ fn parse_label(text: &str) -> Result<(String, String), String> {
 /// `prony report`
 #[derive(Args, Debug)]
 pub struct ReportArgs {
-    /// Results folder, or its name under the results folder
-    #[arg(value_name = "RUN", default_value = "latest")]
-    pub run: PathBuf,
-    /// Format
+    /// Results folders, or their names under the results folder; several stand side by side, with what
+    /// changed against the first [default: latest]
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Format: html, junit, markdown, csv, json or openmetrics
     #[arg(long, value_name = "FORMAT", default_value = "html")]
     pub format: String,
-    /// Where to write it; `-` is standard output [default: its usual name in the results folder]
+    /// Where to write it; `-` is standard output [default: its usual name in the (first) results folder]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Folder that holds the results folders

@@ -97,7 +97,11 @@ pub fn calibrate(args: CalibrateArgs) -> i32 {
             tell(format_args!("{}: {reason}", result.full_name()));
         }
     }
-    let outcome = Outcome { json: true, code };
+    let outcome = Outcome {
+        json: true,
+        quiet: true,
+        code,
+    };
     let no_more = Wanted {
         html: Html::default(),
         ci: Ci::default(),

@@ -16,7 +16,8 @@ use crate::runner::{
 /// `prony run`: suites in, verdicts out.
 pub fn run(mut args: RunArgs) -> i32 {
     let began = Instant::now();
-    let arguments = match TestArguments::from_words("prony run --", args.libtest.iter().cloned()) {
+    let json = args.format == "json";
+    let arguments = match TestArguments::from_words("prony run --", words(&args)) {
         Ok(arguments) => arguments,
         Err(refused) => return refused.print(),
     };
@@ -96,9 +97,22 @@ pub fn run(mut args: RunArgs) -> i32 {
         html_file: args.html,
         html,
         metrics: ad_hoc.is_some(),
+        tables: true,
+        last_event: json && outcome.json,
         ci: Ci::from_env(),
     };
     finish(&outcome, &context, &wanted)
+}
+
+/// libtest's own arguments, those that prony's ask for before those that were given.
+fn words(args: &RunArgs) -> Vec<String> {
+    let own: &[&str] = match args.format.as_str() {
+        "json" => &["--format", "json"],
+        _ if args.quiet => &["--quiet"],
+        _ => &[],
+    };
+    let own = own.iter().map(|word| (*word).to_owned());
+    own.chain(args.libtest.iter().cloned()).collect()
 }
 
 /// The cases that `--rerun-failed` means. Where no paths are given, the suites are those that they

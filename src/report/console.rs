@@ -1,6 +1,6 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests, server_line};
+use super::facts::{Facts, quantile, requests};
 use super::headline::Headline;
 use super::lengths;
 use super::noise;
@@ -10,7 +10,10 @@ use super::snippet::snippet;
 use super::table::{Table, cut};
 use crate::judge::Verdict;
 use crate::result::{AssertionResult, CaseResult, MetricSummary, PhaseResult, RunResult};
-use crate::text::{count, minutes, number, printable};
+use crate::text::{count, number, printable};
+
+pub use super::case_table::{case_table, case_tables};
+pub use super::finished::finished_line;
 
 /// How text looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Style {
     pub color: bool,
     /// Characters a line.
     pub width: usize,
+    /// Whether prose is broken at `width`, too, and not only tables are fitted to it.
+    pub wrap: bool,
 }
 
 impl Style {
@@ -26,6 +31,7 @@ impl Style {
     pub const PLAIN: Style = Style {
         color: false,
         width: 100,
+        wrap: false,
     };
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -36,7 +42,7 @@ impl Style {
         }
     }
 
-    fn verdict(self, verdict: Verdict, text: &str) -> String {
+    pub(super) fn verdict(self, verdict: Verdict, text: &str) -> String {
         let code = match verdict {
             Verdict::Pass => "32",
             Verdict::Fail | Verdict::Error => "1;31",
@@ -47,11 +53,11 @@ impl Style {
         self.paint(code, text)
     }
 
-    fn bold(self, text: &str) -> String {
+    pub(super) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    fn dim(self, text: &str) -> String {
+    pub(super) fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 }
@@ -277,76 +283,6 @@ fn context(out: &mut Lines, case: &CaseResult, style: Style) {
     }
 }
 
-/// A compact table of a case's assertions. Ends with a line break.
-pub fn case_table(case: &CaseResult, style: Style) -> String {
-    let mut out = Lines::new();
-    let mut head = vec![
-        style.verdict(case.verdict, case.verdict.name()),
-        minutes(case.duration_s),
-    ];
-    head.extend(case.phases.first().map(requests));
-    out.push(format!(
-        "{}  {}",
-        style.bold(&one_line(&case.full_name())),
-        head.join(" · ")
-    ));
-    if let Some(reason) = &case.reason {
-        out.push(format!("  {}", one_line(reason)));
-    }
-    if let Some(issue) = &case.known_issue {
-        out.push(format!("  {}", one_line(&issue.to_string())));
-    }
-    for phase in &case.phases {
-        let of = match case.phases.len() {
-            1 => String::new(),
-            _ => format!("{}: ", one_line(&phase.name)),
-        };
-        let lines = [server_line(phase), lengths::differences(phase)];
-        for line in lines.into_iter().flatten() {
-            let line = format!("{of}{}", one_line(&line));
-            out.push(format!("  {}", style.dim(&line)));
-        }
-    }
-    if let Some(extended) = &case.extended {
-        out.push(format!("  {}", one_line(&extended.text)));
-    }
-    if case.assertions.is_empty() {
-        return out.text;
-    }
-    let mut table = Table::new(&[
-        ("assertion", false),
-        ("observed", true),
-        ("limit", true),
-        ("margin", true),
-        ("verdict", false),
-    ]);
-    for a in &case.assertions {
-        let f = Facts::of(a);
-        table.row(vec![
-            one_line(&a.text),
-            f.observed,
-            f.limit,
-            f.margin,
-            f.verdict,
-        ]);
-    }
-    for (i, mut row) in table
-        .lines(style.width.saturating_sub(2))
-        .into_iter()
-        .enumerate()
-    {
-        if i == 0 {
-            out.push(format!("  {}", style.dim(row.join("  ").trim_end())));
-            continue;
-        }
-        if let (Some(cell), Some(a)) = (row.last_mut(), case.assertions.get(i - 1)) {
-            *cell = style.verdict(a.verdict, cell.trim_end());
-        }
-        out.push(format!("  {}", row.join("  ")));
-    }
-    out.text
-}
-
 /// The metrics of a phase as a table. Ends with a line break.
 pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
     let mut out = Lines::new();
@@ -435,18 +371,18 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Lines of text, each ended by a line break.
-struct Lines {
-    text: String,
+pub(super) struct Lines {
+    pub(super) text: String,
 }
 
 impl Lines {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Lines {
             text: String::new(),
         }
     }
 
-    fn push(&mut self, line: impl AsRef<str>) {
+    pub(super) fn push(&mut self, line: impl AsRef<str>) {
         self.text.push_str(line.as_ref());
         self.text.push('\n');
     }

@@ -5,14 +5,28 @@ use super::lengths;
 use super::noise;
 use super::order::by_attention;
 use super::seam::{Report, ReportError, ReportInput};
+use super::table::cut;
 use crate::judge::Verdict;
 use crate::result::{CaseResult, MetricSummary, PhaseResult, RunResult};
 use crate::text::{MISSING, minutes, number, printable};
 
-/// Rows of the table of cases at most; GitHub refuses comments over 65,536 characters.
-const ROWS: usize = 100;
-/// Cases shown in detail at most.
-const DETAILS: usize = 10;
+/// GitHub refuses comments over 65,536 characters; bytes are as many or more.
+pub(super) const LIMIT: usize = 65_536;
+/// Rows of the table of cases and cases shown in detail, at most: the first of these that fits [`LIMIT`].
+const SIZES: [(usize, usize); 8] = [
+    (100, 10),
+    (100, 5),
+    (100, 2),
+    (100, 0),
+    (50, 0),
+    (25, 0),
+    (10, 0),
+    (3, 0),
+];
+/// Characters of a name, a label or a reason at most, where it is one of many.
+const PART: usize = 400;
+/// Labels at most.
+const LABELS: usize = 20;
 /// Width of tables in plain text.
 const WIDTH: usize = 100;
 /// Characters of one case's detail at most.
@@ -36,7 +50,19 @@ impl Report for Markdown {
     }
 }
 
+/// As much as fits a comment; what is left out is counted.
 fn render(result: &RunResult) -> String {
+    let mut text = String::new();
+    for (rows, details) in SIZES {
+        text = sized(result, rows, details);
+        if text.len() <= LIMIT {
+            break;
+        }
+    }
+    text
+}
+
+fn sized(result: &RunResult, rows: usize, details: usize) -> String {
     let headline = Headline::new(result);
     let mut out = format!("### {} {}\n", sign(headline.verdict), headline.text);
     let cases = by_attention(&result.cases);
@@ -44,37 +70,45 @@ fn render(result: &RunResult) -> String {
         out.push_str("\n| | case | ttft p50 | ttft p99 | tpot p50 | tokens | errors | |\n");
         out.push_str("|---|---|---:|---:|---:|---:|---:|---|\n");
     }
-    for case in cases.iter().take(ROWS) {
+    for case in cases.iter().take(rows) {
         out.push_str(&row(case));
     }
-    if cases.len() > ROWS {
+    if cases.len() > rows {
         out.push_str(&format!(
             "\n{} more cases are in the full report.\n",
-            cases.len() - ROWS
+            cases.len() - rows
         ));
     }
 
     out.push_str(&folded(
         &cases,
+        details,
         "What the server counted of itself",
         |phase| server_line(phase).into_iter().collect(),
     ));
-    out.push_str(&folded(&cases, "Lengths, asked for and got", lengths_of));
+    out.push_str(&folded(
+        &cases,
+        details,
+        "Lengths, asked for and got",
+        lengths_of,
+    ));
     let open: Vec<_> = cases
         .iter()
         .filter(|c| !matches!(c.verdict, Verdict::Pass | Verdict::Skipped))
         .collect();
-    for case in open.iter().take(DETAILS) {
+    for case in open.iter().take(details) {
         out.push_str(&detail(case, result));
     }
-    if open.len() > DETAILS {
+    if open.len() > details {
         out.push_str(&format!(
             "\n{} more like these are in the full report.\n",
-            open.len() - DETAILS
+            open.len() - details
         ));
     }
 
-    out.push_str(&varies(&cases));
+    if details > 0 {
+        out.push_str(&varies(&cases));
+    }
 
     let run = &result.run;
     let mut about = vec![
@@ -83,7 +117,11 @@ fn render(result: &RunResult) -> String {
     ];
     about.push(format!("started {}", code(&run.started_at)));
     about.extend(run.host.name.as_ref().map(|n| format!("on {}", code(n))));
-    about.extend(run.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))));
+    let labels = run.labels.iter().take(LABELS);
+    about.extend(labels.map(|(k, v)| code(&cut(&format!("{k}={v}"), PART))));
+    if run.labels.len() > LABELS {
+        about.push(format!("{} more labels", run.labels.len() - LABELS));
+    }
     out.push_str(&format!("\n<sub>{}</sub>\n", about.join(" · ")));
     out
 }
@@ -91,11 +129,17 @@ fn render(result: &RunResult) -> String {
 /// Lines about the phases of cases under a title, folded away.
 fn folded(
     cases: &[&CaseResult],
+    limit: usize,
     title: &str,
     lines: impl Fn(&PhaseResult) -> Vec<String>,
 ) -> String {
     let mut list = String::new();
-    for case in cases.iter().take(DETAILS) {
+    let mut left_out = 0;
+    for (i, case) in cases.iter().enumerate() {
+        if i >= limit {
+            left_out += usize::from(case.phases.iter().any(|p| !lines(p).is_empty()));
+            continue;
+        }
         for phase in &case.phases {
             let of = match case.phases.len() {
                 1 => String::new(),
@@ -106,6 +150,9 @@ fn folded(
                 list.push_str(&format!("- {case}{of}: {}\n", prose(&line)));
             }
         }
+    }
+    if left_out > 0 && limit > 0 {
+        list.push_str(&format!("- {left_out} more cases are in the full report\n"));
     }
     if list.is_empty() {
         return list;
@@ -132,15 +179,16 @@ fn row(case: &CaseResult) -> String {
         Some(MetricSummary::Value(v)) => number(Some(v.value), v.unit),
         _ => MISSING.to_owned(),
     };
-    let mut why = case.reason.as_deref().map(prose).unwrap_or_default();
+    let reason = case.reason.as_deref().map(|r| prose(&cut(r, PART)));
+    let mut why = reason.unwrap_or_default();
     if let Some(issue) = case.known_issue.as_ref().filter(|_| case.excused()) {
-        why = format!("{} {why}", prose(&issue.to_string()));
+        why = format!("{} {why}", prose(&cut(&issue.to_string(), PART)));
     }
     format!(
         "| {} {} | {} | {} | {} | {} | {} | {} | {} |\n",
         sign(case.verdict),
         case.verdict.name(),
-        code(&case.full_name()),
+        code(&cut(&case.full_name(), PART)),
         quantile_of("ttft", 0.5),
         quantile_of("ttft", 0.99),
         quantile_of("tpot", 0.5),
@@ -168,7 +216,7 @@ fn detail(case: &CaseResult, result: &RunResult) -> String {
         } else {
             ""
         },
-        html(&case.full_name()),
+        html(&cut(&case.full_name(), PART)),
         case.verdict.name(),
         minutes(case.duration_s)
     )
@@ -225,7 +273,7 @@ fn sign(verdict: Verdict) -> &'static str {
 }
 
 /// Foreign text as a code span: nothing in it is markup, a link or a mention.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = one_line(text).replace('|', "\\|");
     let ticks = "`".repeat(longest_run(&text, '`') + 1);
     if text.starts_with('`') || text.ends_with('`') {
@@ -236,7 +284,7 @@ fn code(text: &str) -> String {
 }
 
 /// Foreign text as running text: markup is escaped, mentions are broken.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let mut out = String::new();
     for c in one_line(text).chars() {
         match c {

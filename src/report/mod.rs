@@ -1,9 +1,13 @@
-//! `result` → JUnit, HTML, Markdown, JSON, console, plots. Everything here is a pure function of a
+//! `result` → JUnit, HTML, Markdown, CSV, OpenMetrics, JSON, console, plots. Everything here is a pure function of a
 //! results folder's content.
 
+mod case_table;
+mod change;
 pub mod chart;
 pub mod console;
+mod csv;
 mod facts;
+mod finished;
 pub mod github;
 mod headline;
 mod html;
@@ -12,20 +16,25 @@ mod junit;
 mod lengths;
 mod markdown;
 mod noise;
+mod openmetrics;
 mod order;
 mod pictures;
 mod registry;
 mod rerun;
+mod runs;
 mod seam;
 mod snippet;
 mod table;
 
+pub use csv::Csv;
 pub use headline::{Group, Headline};
 pub use html::{Html, TEMPLATES, Templates};
 pub use json::Json;
 pub use junit::Junit;
 pub use markdown::Markdown;
+pub use openmetrics::OpenMetrics;
 pub use registry::{REPORTS, by_name};
 pub use rerun::rerun_command;
+pub use runs::{SIDE_BY_SIDE, SideBySide};
 pub use seam::{Report, ReportError, ReportInput};
 pub use snippet::snippet;

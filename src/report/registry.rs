@@ -1,11 +1,20 @@
+use super::csv::Csv;
 use super::html::Html;
 use super::json::Json;
 use super::junit::Junit;
 use super::markdown::Markdown;
+use super::openmetrics::OpenMetrics;
 use super::seam::Report;
 
 /// Every format a finished run can be rendered to.
-pub static REPORTS: &[&dyn Report] = &[&Junit, &Html::EMBEDDED, &Json, &Markdown];
+pub static REPORTS: &[&dyn Report] = &[
+    &Junit,
+    &Html::EMBEDDED,
+    &Json,
+    &Markdown,
+    &Csv,
+    &OpenMetrics,
+];
 
 /// The report called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Report> {

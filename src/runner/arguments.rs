@@ -25,8 +25,8 @@ pub struct TestArguments {
     pub json: bool,
     /// With `json`: how long each test took.
     pub report_time: bool,
-    /// One character per test.
-    terse: bool,
+    /// One character per test, and as little else as possible.
+    pub terse: bool,
     ignored: bool,
     include_ignored: bool,
     test: bool,

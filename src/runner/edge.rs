@@ -1,4 +1,4 @@
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 
 use crate::report::{Html, TEMPLATES, Templates};
@@ -74,11 +74,6 @@ pub fn html_report(folder: Option<&Path>) -> Result<Html, String> {
         }
     }
     Ok(Html::new(templates))
-}
-
-/// Whether messages on standard error may have colours.
-pub fn stderr_color() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// A number that no other invocation has, for salts.

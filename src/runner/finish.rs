@@ -5,8 +5,9 @@ use super::ci::Ci;
 use super::context::Context;
 use super::edge::REPORTS_OF_A_RUN;
 use super::folder::{ResultsFolder, write_atomically};
-use super::harness::{Outcome, stdout_style};
+use super::harness::Outcome;
 use super::say::{print, tell};
+use super::style::stdout_style;
 use crate::exit;
 use crate::report::console::Style;
 use crate::report::{Html, Report, ReportInput, by_name, console};
@@ -23,6 +24,10 @@ pub struct Wanted {
     pub html: Html,
     /// Show what was measured, not only what was judged.
     pub metrics: bool,
+    /// A table per case, behind libtest's lines.
+    pub tables: bool,
+    /// Behind libtest's events, a last one that says what the run came to.
+    pub last_event: bool,
     /// The CI system around.
     pub ci: Ci,
 }
@@ -30,9 +35,13 @@ pub struct Wanted {
 /// Brings the results folder to its final state, as far as this process is concerned: totals and
 /// reports. Says where they are, tells the CI system, and returns the exit code of the whole.
 pub fn finish(outcome: &Outcome, context: &Context, wanted: &Wanted) -> i32 {
+    let mut finished = None;
     if let Some(folder) = context.folder_if_made() {
         match write_totals(folder, context, wanted) {
-            Ok(result) => say(outcome, context, wanted, folder, &result),
+            Ok(result) => {
+                say(outcome, context, wanted, folder, &result);
+                finished = Some((result, folder.path().display().to_string()));
+            }
             Err(e) => context.note_internal(format!("cannot write results: {e}")),
         }
     }
@@ -54,9 +63,16 @@ pub fn finish(outcome: &Outcome, context: &Context, wanted: &Wanted) -> i32 {
     } else {
         exit::INTERNAL
     };
-    [context.interrupt.code(), internal, after]
+    let code = [context.interrupt.code(), internal, after]
         .into_iter()
-        .fold(outcome.code, exit::stronger)
+        .fold(outcome.code, exit::stronger);
+    match finished.filter(|_| wanted.last_event) {
+        Some((result, folder)) => {
+            let printed = print(console::finished_line(&result, &folder, code));
+            exit::stronger(code, printed)
+        }
+        None => code,
+    }
 }
 
 /// Totals and reports of all cases that any process of the run has ended, under the folder's lock: the
@@ -109,11 +125,14 @@ fn say(
     result: &RunResult,
 ) {
     let ended = context.ended();
-    let own = result
-        .cases
-        .iter()
-        .filter(|case| ended.iter().any(|e| e.slug == case.slug));
-    let mut text = wanted.ci.annotate(own);
+    let own = || {
+        let cases = result.cases.iter();
+        cases.filter(|case| ended.iter().any(|e| e.slug == case.slug))
+    };
+    let mut text = wanted.ci.annotate(own());
+    if wanted.tables && !outcome.json && !outcome.quiet {
+        text.push_str(&console::case_tables(own(), stdout_style()));
+    }
     if wanted.metrics {
         text.push_str(&metrics_tables(result));
     }
@@ -127,11 +146,7 @@ fn say(
         text.push_str(&console::summary_line(result, style));
         text.push('\n');
     }
-    let own = result
-        .cases
-        .iter()
-        .filter(|case| ended.iter().any(|e| e.slug == case.slug));
-    text.push_str(&console::proposals(own));
+    text.push_str(&console::proposals(own()));
     let report = folder.path().join("report.html");
     text.push_str(&format!("report: {}\n", report.display()));
     if outcome.json {

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use super::context::{Context, Skip};
 use super::libtest::{Test, run_tests};
 use super::lock::{MeasuringLock, Needs, acquire, lock_folder};
 use super::say::tell;
+use super::style::stdout_style;
 use super::{case_result, host, suite_hooks};
 use crate::exit;
 use crate::judge::Verdict;
@@ -22,6 +23,8 @@ pub struct Outcome {
     /// Whether standard output holds events for programs: what is said to people goes to standard
     /// error then.
     pub json: bool,
+    /// Whether as little as possible is to be said.
+    pub quiet: bool,
     /// The exit code by the cases of this process (no interrupt, no failure of prony's own).
     pub code: i32,
 }
@@ -66,6 +69,7 @@ pub(super) fn run_as_tests(
     let code = ended.iter().map(|e| e.code).reduce(exit::stronger);
     Ok(Outcome {
         json: arguments.json,
+        quiet: arguments.terse,
         code: code.unwrap_or(none),
     })
 }
@@ -204,16 +208,6 @@ pub(super) fn failure_text(result: &CaseResult, context: &Context) -> String {
         report: report.as_deref(),
     };
     console::failure(result, pointers, stdout_style())
-}
-
-/// How standard output wants its text: colours on a terminal unless `NO_COLOR` is set.
-pub fn stdout_style() -> Style {
-    let terminal = io::stdout().is_terminal();
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    Style {
-        color: terminal && !plain,
-        ..Style::PLAIN
-    }
 }
 
 /// The exit code that a case of this verdict asks for. Why a case was skipped is not part of it: a

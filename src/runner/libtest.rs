@@ -1,11 +1,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, ColorSetting, Completion, Failed, Trial};
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::arguments::TestArguments;
 use super::events;
 use super::say::print;
+use super::style::stdout_style;
 
 /// A case, or whatever else is to show up as one of libtest's tests.
 pub struct Test {
@@ -54,7 +55,15 @@ pub fn run_tests(
         .into_iter()
         .map(|t| Trial::ignorable_test(t.name, t.run))
         .collect();
-    let all_said = mimic(&arguments.for_mimic(leave_out), trials);
+    let mut words = arguments.for_mimic(leave_out);
+    if words.logfile.is_none() {
+        // One rule for its lines and for prony's.
+        words.color.get_or_insert(match stdout_style().color {
+            true => ColorSetting::Always,
+            false => ColorSetting::Never,
+        });
+    }
+    let all_said = mimic(&words, trials);
     Ok((!all_said).then(|| std::io::Error::other("nobody reads it, or its disk is full")))
 }
 

@@ -77,6 +77,40 @@ fn reports_are_rendered_again_from_the_folder_alone() {
 }
 
 #[test]
+fn several_runs_stand_side_by_side() {
+    let place = Place::with_suite(&sim_suite(&easy("steady")));
+    place.prony(["run", "--virtual", "--seed", "1"]).exits(0);
+    place.prony(["run", "--virtual", "--seed", "2"]).exits(0);
+    let mut ids: Vec<String> = place.runs().iter().map(crate::support::Run::id).collect();
+    ids.sort();
+    let ended = place
+        .prony([
+            "report", &ids[0], &ids[1], "latest", "--format", "json", "-o", "-",
+        ])
+        .exits(0);
+    let json: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let letters: Vec<_> = json["runs"].as_array().expect("runs").iter().collect();
+    assert_eq!(letters.len(), 3);
+    assert_eq!(letters[0]["id"], ids[0]);
+    assert_eq!(
+        json["cases"][0]["verdicts"],
+        serde_json::json!(["pass", "pass", "pass"])
+    );
+    place
+        .prony(["report", &ids[0], &ids[1], "--format", "csv"])
+        .exits(0)
+        .out_has(&format!("{}/runs.csv", ids[0]));
+    place
+        .prony(["report", &ids[0], &ids[1], "--format", "junit"])
+        .exits(2)
+        .err_has("`junit` shows one run; several stand side by side in ");
+    place
+        .prony(["report", &ids[0], "nope", "--format", "markdown"])
+        .exits(2)
+        .err_has("no results folder nope");
+}
+
+#[test]
 fn copies_of_reports_go_where_they_are_wanted() {
     let place = Place::with_suite(&sim_suite(&easy("steady")));
     place.file("out/x", "");

@@ -112,6 +112,67 @@ fn the_json_format_is_json_on_every_line() {
 }
 
 #[test]
+fn a_run_for_programs_ends_with_what_it_came_to() {
+    let place = Place::with_suite(&sim_suite(&easy("steady")));
+    let ended = place.prony(["run", "--format", "json"]).exits(0);
+    let lines: Vec<Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let last = lines.last().expect("lines");
+    assert_eq!(
+        (&last["type"], &last["event"]),
+        (&"run".into(), &"finished".into())
+    );
+    assert_eq!(
+        (&last["verdict"], &last["exit_code"]),
+        (&"pass".into(), &0.into())
+    );
+    let folder = place
+        .path()
+        .join(last["folder"].as_str().expect("a folder"));
+    assert!(
+        folder.join("summary.json").is_file(),
+        "{}",
+        folder.display()
+    );
+    assert_eq!(lines[lines.len() - 2]["type"], "suite");
+}
+
+#[test]
+fn a_table_per_case_unless_little_is_to_be_said() {
+    let place = Place::with_suite(&sim_suite(&(easy("steady") + &easy("burst"))));
+    let run = |arguments: &[&str]| {
+        let mut all = vec!["run", "--virtual"];
+        all.extend(arguments);
+        let mut command = place.command([]);
+        command.args(all);
+        let output = command.output().expect("runs");
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let told = run(&[]);
+    for name in ["chat::steady", "chat::burst"] {
+        assert!(told.contains(&format!("\n{name}  pass · ")), "{told}");
+    }
+    assert!(told.contains("  ttft.p50 < 100s"), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+    for quiet in [run(&["--quiet"]), run(&["--", "--quiet"])] {
+        assert!(!quiet.contains("ttft.p50"), "{quiet}");
+        assert!(quiet.contains("All 2 cases passed"), "{quiet}");
+        assert!(quiet.contains("report: results/"), "{quiet}");
+    }
+    let colored = place
+        .prony_with(["run", "--virtual"], &[("CLICOLOR_FORCE", "1")])
+        .exits(0);
+    assert!(
+        colored.stdout.contains("\u{1b}[32mpass\u{1b}[0m · "),
+        "{colored}"
+    );
+}
+
+#[test]
 fn wrong_libtest_arguments_are_a_usage_error() {
     let place = Place::with_suite(&sim_suite(&three()));
     let ended = place.prony(["run", "--", "--no-such-flag"]);

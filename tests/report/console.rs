@@ -1,5 +1,6 @@
 use prony::report::console::{
-    Pointers, Style, case_table, failure, ignored_reason, metrics_table, summary_line,
+    Pointers, Style, case_table, case_tables, failure, finished_line, ignored_reason,
+    metrics_table, summary_line,
 };
 use prony::report::rerun_command;
 
@@ -61,9 +62,67 @@ fn tables() {
         Style {
             color: false,
             width: 72,
+            wrap: false,
         },
     ));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_baseline_adds_what_changed() {
+    let mut case = sample::repeated();
+    let changes = &mut case.baseline.as_mut().expect("a baseline").changes;
+    changes[0].metric = "tpot.p95".into();
+    let narrow = Style {
+        color: false,
+        width: 60,
+        wrap: true,
+    };
+    let text = [
+        case_table(&case, Style::PLAIN),
+        case_table(&case, narrow),
+        case_table(
+            &sample::error(),
+            Style {
+                width: 40,
+                ..narrow
+            },
+        ),
+    ];
+    assert!(
+        text[1].lines().all(|l| l.chars().count() <= 60),
+        "{}",
+        text[1]
+    );
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn of_many_cases_only_those_that_did_not_pass_have_a_table() {
+    let mut cases: Vec<_> = (0..19).map(|i| sample::passing(&format!("c{i}"))).collect();
+    cases.push(sample::failing());
+    let text = case_tables(&cases, Style::PLAIN);
+    assert_eq!(text.matches(" pass · ").count(), 19);
+    cases.push(sample::passing("one-more"));
+    let text = case_tables(&cases, Style::PLAIN);
+    assert!(text.contains("chat::steady  fail · ") && !text.contains(" pass · "));
+    assert!(text.contains("\n20 more passed or were skipped"), "{text}");
+    assert_eq!(case_tables(&[], Style::PLAIN), "");
+}
+
+#[test]
+fn a_run_says_in_one_line_of_json_what_it_came_to() {
+    let line = finished_line(&sample::every_verdict(), "results/x", 101);
+    let json: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line.matches('\n').count(), 1);
+    assert_eq!(
+        (&json["type"], &json["event"]),
+        (&"run".into(), &"finished".into())
+    );
+    assert_eq!(json["exit_code"], 101);
+    assert_eq!(json["verdict"], "fail");
+    assert_eq!(json["cases"][1]["name"], "chat::steady");
+    assert_eq!(json["cases"].as_array().map(Vec::len), Some(7));
 }
 
 #[test]
@@ -71,6 +130,7 @@ fn colours_only_where_asked() {
     let color = Style {
         color: true,
         width: 100,
+        wrap: false,
     };
     let case = sample::failing();
     assert!(case_table(&case, color).contains("\x1b[1;31mfail\x1b[0m"));

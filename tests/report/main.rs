@@ -1,10 +1,13 @@
 //! Every format, from results made up in `sample`.
 
 mod console;
+mod csv;
 mod html;
 mod json;
 mod junit;
 mod markdown;
+mod openmetrics;
+mod runs;
 mod sample;
 
 use prony::report::{ReportInput, by_name};
