@@ -1,6 +1,7 @@
 //! Drives one run: open and closed loops, warm-up, window, drain, cancellation, client health.
 //! Knows time only through [`crate::driver::Driver`].
 
+mod beside;
 mod closed;
 mod health;
 mod open;
@@ -13,6 +14,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use beside::Beside;
 pub use health::Tick;
 pub use plan::RunPlan;
 pub use run::{RunInputs, RunOutcome, drive};

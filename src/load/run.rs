@@ -9,7 +9,8 @@ use super::plan::RunPlan;
 use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
-use super::{closed, health, open};
+use super::beside::Beside;
+use super::{beside, closed, health, open};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
@@ -30,6 +31,8 @@ pub struct RunInputs<T> {
     /// Requests are made ready ahead of the schedule on a thread of their own, which only real time
     /// has use for.
     pub ahead: bool,
+    /// What disturbs the load.
+    pub beside: Option<Beside>,
     /// Takes every record as it is made; must not block.
     pub sink: Box<dyn FnMut(RequestRecord)>,
     /// Counters for a progress line.
@@ -66,6 +69,7 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         protocol,
         source,
         ahead,
+        beside,
         sink,
         progress,
         interrupt,
@@ -95,6 +99,9 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     let ticks = health::Ticks::default();
     run.driver.spawn(health::probe(run.clone(), ticks.clone()));
     let open_loop = start(&run);
+    if let Some(others) = beside {
+        run.driver.spawn(beside::drive(run.clone(), others));
+    }
 
     let interrupted = matches!(
         select(Box::pin(until_closed(&run)), interrupt.reached(1)).await,

@@ -117,6 +117,11 @@ impl<D: Driver, T> Run<D, T> {
         part
     }
 
+    /// Takes up a request that is no part of the load.
+    pub fn take_up(&self) {
+        self.open.set(self.open.get() + 1);
+    }
+
     /// Takes back an admission outside the window: the request will not be sent.
     pub fn withdraw(&self) {
         self.open.set(self.open.get() - 1);

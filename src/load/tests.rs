@@ -168,6 +168,7 @@ fn drive_on<D: Driver>(
             Arc::new(TokenModel::assumed()),
         )),
         ahead: false,
+        beside: None,
         sink: Box::new(move |r| sink.borrow_mut().push(r)),
         progress: Arc::default(),
         interrupt,

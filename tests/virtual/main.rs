@@ -5,6 +5,7 @@ mod arrivals;
 mod binary;
 mod cache;
 mod calibrate;
+mod disaggregation;
 mod prefix;
 mod procedures;
 mod queueing;
