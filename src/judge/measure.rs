@@ -90,7 +90,9 @@ fn distribution_leaf(
                 format!("there is no `{name}` in a closed loop, where nothing is due")
             }
             _ if m.labels.iter().any(|(label, _)| label == DURING) => {
-                format!("no `{name}` was measured then: no long prompt was worked on in the window, or always one")
+                format!(
+                    "no `{name}` was measured then: no long prompt was worked on in the window, or always one"
+                )
             }
             "itl" | "tpot" => {
                 format!("no answer came in two chunks or more, so there is no `{name}`")

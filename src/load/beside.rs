@@ -36,7 +36,11 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, beside: B
         let mut ready = maker.make(n);
         ready.id = FIRST + n;
         let time = run.driver.at(run.epoch.saturating_add(due));
-        select(Box::pin(time), select(run.over.reached(CUT), run.interrupt.reached(1))).await;
+        select(
+            Box::pin(time),
+            select(run.over.reached(CUT), run.interrupt.reached(1)),
+        )
+        .await;
         if !run.wants_more() {
             break;
         }

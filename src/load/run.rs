@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
+use super::beside::Beside;
 use super::health::Tick;
 use super::plan::RunPlan;
 use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
-use super::beside::Beside;
 use super::{beside, closed, health, open};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};

@@ -320,21 +320,19 @@ pub fn chunk_values<'r>(
 
 /// The values of [`chunk_values`] with the time that each took: the gap before its chunk, in µs since the
 /// run's start.
-fn chunk_spans<'r>(
-    record: &'r RequestRecord,
-    metric: &'r str,
-) -> impl Iterator<Item = (f64, (u64, u64))> + use<'r> {
+fn chunk_spans(record: &RequestRecord, metric: &str) -> Vec<(f64, (u64, u64))> {
     let mut at_us = record.first_us.unwrap_or(0);
-    let spans = record.chunks.iter().enumerate().map(move |(i, chunk)| {
+    let mut spans = Vec::new();
+    for (i, chunk) in record.chunks.iter().enumerate() {
         let from_us = at_us;
-        if i > 0 {
-            at_us += chunk.gap_us;
-        }
-        (from_us, at_us)
-    });
-    // The first chunk ends no gap.
-    let skipped = usize::from(metric == "itl");
-    chunk_values(record, metric).zip(spans.skip(skipped))
+        at_us += if i > 0 { chunk.gap_us } else { 0 };
+        let value = match metric {
+            "itl" => (i > 0).then(|| chunk.gap_us as f64 / 1e3),
+            _ => chunk.tokens.map(f64::from),
+        };
+        spans.extend(value.map(|value| (value, (from_us, at_us))));
+    }
+    spans
 }
 
 /// From when to when a value of `metric` was made that a request has one of.
@@ -404,9 +402,10 @@ pub fn visit(samples: &PhaseSamples<'_>, metric: &str, mut take: impl FnMut(Samp
             };
             let (from_us, until_us) = spell(row, metric);
             if per_chunk && part.during.is_some() {
-                let spans = chunk_spans(row.record, metric);
-                for (value, _) in spans.filter(|(_, (from, until))| then(*from, *until)) {
-                    push(value, ok);
+                for (value, (from, until)) in chunk_spans(row.record, metric) {
+                    if then(from, until) {
+                        push(value, ok);
+                    }
                 }
             } else if per_chunk {
                 for value in chunk_values(row.record, metric) {
@@ -420,7 +419,11 @@ pub fn visit(samples: &PhaseSamples<'_>, metric: &str, mut take: impl FnMut(Samp
                     push(value, ok);
                 }
             }
-            if !ok && failures && then(from_us, until_us) && !(scheduled && row.record.due_us.is_none()) {
+            if !ok
+                && failures
+                && then(from_us, until_us)
+                && !(scheduled && row.record.due_us.is_none())
+            {
                 push(f64::INFINITY, false);
             }
         }

@@ -178,7 +178,10 @@ fn check_labels(
         if name == DURING && reference.metric.shape == Shape::Phase {
             return Err(error(
                 span.clone(),
-                format!("`{}` is of the whole window, and `{DURING}` of parts of it", reference.metric.name),
+                format!(
+                    "`{}` is of the whole window, and `{DURING}` of parts of it",
+                    reference.metric.name
+                ),
                 format!("write `itl{{{DURING}={PREFILL}}}.p99`, or leave the label out"),
             ));
         }
