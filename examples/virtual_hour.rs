@@ -150,6 +150,7 @@ fn go(shape: LoadShape, duration: Duration, tokens: u32, engine: serde_json::Val
         ahead: false,
         beside: None,
         sink: Box::new(move |record| sink.borrow_mut().push(record)),
+        crew: Vec::new(),
         progress: Arc::default(),
         interrupt: Signal::new(),
     };

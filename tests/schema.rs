@@ -445,6 +445,10 @@ const PLACES: &[Place] = &[
         ],
     },
     Place {
+        pointer: "/$defs/cache",
+        suites: &["defaults: { cache: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
         pointer: "/$defs/interference",
         suites: &["defaults: { interference: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },

@@ -81,7 +81,7 @@ impl RequestSource for Same {
 
 /// Measures `scene` over `transport` against the server at `address`, and prints `name value` lines.
 pub fn measure(transport: &str, name: &str, address: &str) {
-    machine::pin(0);
+    machine::pin(0..1);
     machine::raise_open_files();
     let before = machine::peak_rss_mb();
     let scene = scene(name);
@@ -215,6 +215,7 @@ fn inputs<T>(
         ahead: false,
         beside: None,
         sink: Box::new(sink),
+        crew: Vec::new(),
         progress: Arc::default(),
         interrupt: Signal::new(),
     }

@@ -17,7 +17,7 @@ use crate::machine;
 /// `streams` slots that answer to each other's end with the next of `requests` to `path`; prints what
 /// [`crate::client::measure`] prints.
 pub fn measure(address: &str, path: &str, streams: usize, requests: u64) {
-    machine::pin(0);
+    machine::pin(0..1);
     machine::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -3,24 +3,29 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Keeps this process and all its threads to come on the `n`-th core it may use.
+/// Keeps this thread and all its threads to come on those cores of the ones this process was started with.
 #[cfg(target_os = "linux")]
-pub fn pin(n: usize) {
+pub fn pin(which: std::ops::Range<usize>) {
+    static ALL: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
     // SAFETY: both calls work on a set of the size given, which lives through them.
     unsafe {
-        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
-        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut allowed);
-        let cores: Vec<usize> = (0..libc::CPU_SETSIZE as usize)
-            .filter(|core| libc::CPU_ISSET(*core, &allowed))
-            .collect();
-        let mut one: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cores[n % cores.len()], &mut one);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const one);
+        let all = ALL.get_or_init(|| {
+            let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut allowed);
+            (0..libc::CPU_SETSIZE as usize)
+                .filter(|core| libc::CPU_ISSET(*core, &allowed))
+                .collect()
+        });
+        let mut some: libc::cpu_set_t = std::mem::zeroed();
+        for n in which {
+            libc::CPU_SET(all[n % all.len()], &mut some);
+        }
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const some);
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn pin(_: usize) {}
+pub fn pin(_: std::ops::Range<usize>) {}
 
 /// As many open files as the system lets this process have.
 pub fn raise_open_files() {

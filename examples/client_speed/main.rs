@@ -22,9 +22,12 @@ fn main() -> ExitCode {
     match words[..] {
         ["serve"] => server::serve(),
         ["measure", transport, scene, address] => client::measure(transport, scene, address),
-        ["seam", cores] => {
-            let cores = cores.parse().unwrap_or(1);
-            println!("tokens_per_second {}", seam::tokens_per_second(cores));
+        ["seam", first, cores] => {
+            let (first, cores) = (first.parse().unwrap_or(0), cores.parse().unwrap_or(1));
+            println!(
+                "tokens_per_second {}",
+                seam::tokens_per_second(first, cores)
+            );
         }
         ["--smoke"] => return table::smoke(),
         ["--help" | "-h"] => println!("usage: client_speed [--smoke | [--quick] [SCENE…]]"),

@@ -1,5 +1,5 @@
-//! The load engine without sockets: recorded bytes fed through the transport seam, on one thread and
-//! on two, to see whether measuring cores add up.
+//! The load engine without sockets: recorded bytes fed through the transport seam, on one core and on
+//! two, to see whether measuring cores add up.
 
 use std::future::ready;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use prony::driver::{Driver, Nanos, RealDriver};
 use prony::endpoint::{
     Exchange, Lent, SendTiming, Stamped, Transport, TransportError, WireRequest,
 };
-use prony::load::drive;
+use prony::load::{Member, assist, drive};
 use prony::record::Recorder;
 
 use crate::{client, decoding, machine};
@@ -84,38 +84,56 @@ impl Exchange for Replayed {
     }
 }
 
-/// Tokens per second of `cores` measuring threads together, each on a core of its own.
-pub fn tokens_per_second(cores: usize) -> f64 {
+/// Tokens per second of one run on the machine's cores from `first` on, `cores` of them, each with a
+/// measuring thread. All that prony does for it is done on these cores: what records is not a thread
+/// elsewhere.
+pub fn tokens_per_second(first: usize, cores: usize) -> f64 {
+    machine::pin(first..first + cores);
     let mut body = decoding::events(TOKENS);
     body.extend_from_slice(decoding::END.as_bytes());
     let body = bytes::Bytes::from(body);
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorder = Recorder::append(&folder.path().join("requests.jsonl")).expect("a recorder");
     let began = Instant::now();
-    let threads: Vec<_> = (0..cores)
-        .map(|core| {
-            let body = body.clone();
-            std::thread::spawn(move || one_core(core, body))
-        })
-        .collect();
-    let tokens: usize = threads
-        .into_iter()
-        .map(|thread| thread.join().expect("a measuring thread"))
-        .sum();
+    let mut threads = Vec::new();
+    let mut crew: Vec<Member> = Vec::new();
+    for core in first + 1..first + cores {
+        let (to_thread, seat) = std::sync::mpsc::channel();
+        crew.push(Box::new(move |seat| {
+            to_thread.send(seat).expect("a thread")
+        }));
+        let (body, sink) = (body.clone(), recorder.sink());
+        threads.push(std::thread::spawn(move || {
+            machine::pin(core..core + 1);
+            let seat = seat.recv().expect("a seat");
+            RealDriver::run_from(began, |driver| {
+                let replay = replay(&driver, body);
+                assist(driver, replay, Box::new(sink), seat)
+            })
+            .expect("a runtime");
+        }));
+    }
+    let sink = recorder.sink();
+    machine::pin(first..first + 1);
+    RealDriver::run_from(began, |driver| {
+        let replay = replay(&driver, body);
+        let (streams, requests) = (64 * cores as u32, REQUESTS * cores as u64);
+        let mut inputs = client::closed(streams, requests, replay, sink);
+        inputs.crew = crew;
+        drive(driver, inputs)
+    })
+    .expect("a runtime");
+    for thread in threads {
+        thread.join().expect("a measuring thread");
+    }
+    let records = recorder.finish().records;
+    let tokens: usize = records.iter().map(|r| r.chunks.len()).sum();
     tokens as f64 / began.elapsed().as_secs_f64()
 }
 
-fn one_core(core: usize, body: bytes::Bytes) -> usize {
-    machine::pin(core);
-    let folder = tempfile::tempdir().expect("a folder");
-    let recorder = Recorder::append(&folder.path().join("requests.jsonl")).expect("a recorder");
-    let sink = recorder.sink();
-    RealDriver::run(async |driver| {
-        let replay = Replay {
-            driver: driver.clone(),
-            body,
-        };
-        drive(driver, client::closed(64, REQUESTS, replay, sink)).await
-    })
-    .expect("a runtime");
-    let records = recorder.finish().records;
-    records.iter().map(|r| r.chunks.len()).sum()
+fn replay(driver: &RealDriver, body: bytes::Bytes) -> Replay {
+    Replay {
+        driver: driver.clone(),
+        body,
+    }
 }

@@ -37,12 +37,17 @@ impl<D: Driver + Send + Sync> HttpCarrier<D> {
         })
     }
 
+    /// Which of the two it is.
+    pub fn kind(&self) -> TransportKind {
+        match self {
+            HttpCarrier::Lean(_) => TransportKind::Lean,
+            HttpCarrier::Reqwest(_) => TransportKind::Reqwest,
+        }
+    }
+
     /// Its name in results.
     pub fn name(&self) -> &'static str {
-        match self {
-            HttpCarrier::Lean(_) => TransportKind::Lean.name(),
-            HttpCarrier::Reqwest(_) => TransportKind::Reqwest.name(),
-        }
+        self.kind().name()
     }
 }
 

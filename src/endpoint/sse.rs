@@ -85,6 +85,17 @@ impl SseDecoder {
         }
         while let Some(end) = memchr2(b'\n', b'\r', bytes) {
             let (head, rest) = (&bytes[..end], &bytes[end + 1..]);
+            // What nearly every event is: one line of data and a blank one, both in this piece.
+            if let (Some(data), [b'\n', after @ ..]) = (head.strip_prefix(b"data: "), rest)
+                && bytes[end] == b'\n'
+                && self.is_between_events()
+                && !data.is_empty()
+                && head.len() <= self.max
+            {
+                on_event(SseEvent { data, error: false })?;
+                bytes = after;
+                continue;
+            }
             let cr = bytes[end] == b'\r';
             bytes = match rest.first() {
                 Some(b'\n') if cr => &rest[1..],
@@ -132,6 +143,11 @@ impl SseDecoder {
         }
         self.line.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Whether nothing is known of an event under way, and no byte order mark can come.
+    fn is_between_events(&self) -> bool {
+        !self.has_data && !self.error && !self.at_start && self.line.is_empty()
     }
 
     /// The stream has ended. The standard drops an event that no blank line ends; here it is handed

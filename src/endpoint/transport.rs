@@ -151,6 +151,11 @@ pub enum Stamps {
 }
 
 impl Stamps {
+    /// Whose they are where some are `self` and some `other`.
+    pub fn and(self, other: Stamps) -> Stamps {
+        if self == other { self } else { Stamps::Mixed }
+    }
+
     /// The name in results.
     pub fn name(self) -> &'static str {
         match self {

@@ -112,3 +112,103 @@ pub(super) fn not_cold(phase: &JudgePhase<'_>, phases: &[JudgePhase<'_>]) -> Opt
         remedy: "empty the cache before each phase (`cache: { flush: { post: /reset_prefix_cache } }` or `flush: restart`), leave `salt` on, or set the server's own (`body: { cache_salt: … }`) anew for each invocation".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::*;
+    use super::*;
+    use crate::judge::{JudgeInput, Verdict, judge_case};
+    use crate::record::{BlockFrom, RunRecords};
+    use crate::result::ClientHealth;
+    use crate::suite::CachePlan;
+    use crate::suite::assertion::CmpOp;
+
+    fn run(ttft_ms: f64, cached: u64, ideal: Option<u64>) -> RunRecords {
+        let mut run = run_of(ttft_ms);
+        for record in &mut run.records {
+            record.input_tokens = Some(1000);
+            record.cached_tokens = Some(cached);
+            record.ideal_cached_tokens = ideal;
+            record.provenance.input = Some(crate::record::TokenSource::Server);
+        }
+        run.cache = Some(CacheFacts {
+            block_tokens: 16,
+            block_from: BlockFrom::FoundOut,
+            template_tokens: 10,
+        });
+        run
+    }
+
+    /// Cold with `cached` tokens a request, warm with 900 of 960.
+    fn phases(cached: u64) -> (Vec<RunRecords>, Vec<RunRecords>) {
+        (
+            vec![run(200.0, cached, None)],
+            vec![run(110.0, 900, Some(960))],
+        )
+    }
+
+    fn with<R>(cached: u64, then: impl FnOnce(&Case, &[JudgePhase<'_>]) -> R) -> R {
+        let claim = claim(
+            "cold.ttft.p50 < 1s",
+            in_phase(COLD, q("ttft", 0.5)),
+            CmpOp::Lt,
+            ms(1000.0),
+        );
+        let efficient = super::super::test_support::claim(
+            "cache_efficiency >= 90%",
+            of("cache_efficiency", None),
+            CmpOp::Ge,
+            share(0.9),
+        );
+        let mut case = case_of(vec![claim, efficient], &[COLD, WARM]);
+        let mut scenario = (*case.scenario).clone();
+        scenario.plan = KindPlan::Cache(CachePlan::default());
+        case.scenario = scenario.into();
+        let (cold, warm) = phases(cached);
+        let health = ClientHealth::default();
+        let phase = |name, runs| JudgePhase {
+            name,
+            runs,
+            health: &health,
+            gpus: None,
+            interrupted: false,
+        };
+        then(&case, &[phase(COLD, &cold), phase(WARM, &warm)])
+    }
+
+    #[test]
+    fn a_cold_phase_may_share_the_template_and_a_block() {
+        for (cached, verdict) in [
+            (0, Verdict::Pass),
+            (26, Verdict::Pass),
+            (27, Verdict::Invalid),
+        ] {
+            let judged = with(cached, |case, phases| {
+                judge_case(JudgeInput::new(case, phases))
+            });
+            assert_eq!(judged.assertions[0].verdict, verdict, "{cached}");
+            // Of the warm phase by itself it takes nothing away.
+            assert_eq!(judged.assertions[1].verdict, Verdict::Pass);
+            assert_eq!(judged.assertions[1].observed, Some(900.0 / 960.0));
+            let reason = judged.reason.unwrap_or_default();
+            assert_eq!(
+                reason.contains("the cold phase was not cold"),
+                cached > 26,
+                "{reason}"
+            );
+            assert_eq!(reason.contains("/reset_prefix_cache"), cached > 26);
+        }
+    }
+
+    #[test]
+    fn what_a_cached_token_saves_lies_between_bounds_around_it() {
+        let found = with(0, cached).expect("a case of the kind");
+        let [saved] = found.answers[..] else {
+            panic!("{found:?}");
+        };
+        // 90 ms less for 900 tokens more.
+        assert!((saved.value - 0.1).abs() < 0.002, "{saved:?}");
+        assert!(saved.bounds.lower < saved.value && saved.value < saved.bounds.upper);
+        assert!(found.notes[0].contains("blocks of 16 tokens"));
+    }
+}

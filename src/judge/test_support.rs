@@ -179,6 +179,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
         noise: AssumedNoise::default(),
         allow_errors: 0.01,
         client: ClientBounds::default(),
+        threads: None,
         restart: Restart::Case,
         hooks: Hooks::default(),
         timeout: None,

@@ -29,7 +29,7 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, beside: B
     let rng = stream(run.plan.seed, "arrivals beside", u64::from(run.plan.run));
     let maker = Maker {
         source: beside.source,
-        protocol: run.maker.protocol.clone(),
+        protocol: run.common.maker.protocol.clone(),
     };
     let schedule = Schedule::steady(beside.rate, beside.arrivals, rng);
     for (n, due) in (0..).zip(schedule) {
@@ -38,13 +38,13 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, beside: B
         let time = run.driver.at(run.epoch.saturating_add(due));
         select(
             Box::pin(time),
-            select(run.over.reached(CUT), run.interrupt.reached(1)),
+            select(run.over.reached(CUT), run.common.interrupt.reached(1)),
         )
         .await;
         if !run.wants_more() {
             break;
         }
-        run.take_up();
+        run.enter();
         let sent = run.clone();
         let job = async move { sent.send(ready, Part::Beside, Some(due), None).await };
         run.driver.spawn(job);

@@ -42,7 +42,8 @@ pub(super) fn steps(warmup: Nanos, stages: &[Stage]) -> Steps {
     steps
 }
 
-/// Keeps as many requests in flight as `steps` say, until the run is over.
+/// Keeps as many requests in flight as `steps` say, until the run is over: this thread's share of the
+/// slots does.
 pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, steps: Steps) {
     let slots = Rc::new(Slots::default());
     for (at, wanted) in steps {
@@ -58,14 +59,19 @@ pub(super) async fn drive<D: Driver, T: Transport>(run: Rc<Run<D, T>>, steps: St
             Start::Spread => (nanos(run.plan.warmup) / 2).min(SPREAD),
             Start::Together => 0,
         };
-        for k in slots.vacant(wanted) {
+        for k in slots.vacant(wanted, |k| run.is_mine(u64::from(k))) {
             let delay = if at == 0 {
                 room * u64::from(k) / u64::from(wanted)
             } else {
                 0
             };
-            run.driver
-                .spawn(slot(run.clone(), slots.clone(), k, at + delay));
+            // The first ones of all are numbered by slot, whichever thread begins first.
+            let id = match at {
+                0 => u64::from(k),
+                _ => run.common.next_id(),
+            };
+            let begin = (id, at + delay);
+            run.driver.spawn(slot(run.clone(), slots.clone(), k, begin));
         }
     }
 }
@@ -78,36 +84,38 @@ struct Slots {
 
 impl Slots {
     /// Takes the slots below `wanted` that nobody holds. One that still ends its last request after
-    /// the level went down simply goes on.
-    fn vacant(&self, wanted: u32) -> Vec<u32> {
+    /// the level went down simply goes on. Only those that are `mine`.
+    fn vacant(&self, wanted: u32, mine: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut taken = self.taken.borrow_mut();
         if taken.len() < wanted as usize {
             taken.resize(wanted as usize, false);
         }
         (0..wanted)
-            .filter(|&k| !std::mem::replace(&mut taken[k as usize], true))
+            .filter(|&k| mine(k) && !std::mem::replace(&mut taken[k as usize], true))
             .collect()
     }
 }
 
-/// One slot: a request after the other, the next one made ready while the last is under way.
+/// One slot: a request after the other, the next one made ready while the last is under way. The first
+/// one is number `id`.
 async fn slot<D: Driver, T: Transport>(
     run: Rc<Run<D, T>>,
     slots: Rc<Slots>,
     index: u32,
-    start: Nanos,
+    (id, start): (u64, Nanos),
 ) {
-    let mut next = run.prepare();
+    let mut next = run.prepare(id);
     let begin = run.driver.at(run.epoch + start);
     select(Box::pin(begin), run.over.reached(CUT)).await;
     while index < slots.wanted.get() && run.wants_more() {
-        let part = run.admit(run.now());
+        let part = run.admit_now();
         // Closing the window can show that nothing of it is under way any more.
         if !run.wants_more() {
-            run.withdraw();
+            run.leave();
             break;
         }
-        let ready = std::mem::replace(&mut next, run.prepare_for(None));
+        let after = run.prepare_for(run.common.next_id(), None);
+        let ready = std::mem::replace(&mut next, after);
         run.send(ready, part, None, None).await;
     }
     slots.taken.borrow_mut()[index as usize] = false;

@@ -28,7 +28,7 @@ pub(super) async fn probe<D: Driver, T>(run: Rc<Run<D, T>>, ticks: Ticks) {
         futures_util::future::select(Box::pin(run.driver.at(due)), run.over.reached(CUT)).await;
         let now = run.driver.now();
         let open = {
-            let window = run.window.borrow();
+            let window = run.common.window();
             !window.closed && run.now() >= window.start
         };
         // What arrived during a pause was seen at its end: every tick that it swallowed counts, with

@@ -3,6 +3,10 @@
 
 mod beside;
 mod closed;
+mod common;
+mod crew;
+#[cfg(test)]
+mod crew_tests;
 mod health;
 mod open;
 mod plan;
@@ -13,10 +17,14 @@ mod signal;
 mod state;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod window;
 
 pub use beside::Beside;
+pub use crew::{Member, Report, Seat};
 pub use health::Tick;
 pub use plan::RunPlan;
-pub use run::{RunInputs, RunOutcome, drive};
+pub use run::{RunInputs, RunOutcome, assist, drive};
 pub use signal::{Reached, Signal};
 pub use state::Progress;
+pub use threads::threads_for;

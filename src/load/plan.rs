@@ -38,22 +38,36 @@ impl RunPlan {
     /// How many connections the run needs at its beginning: all slots of a closed loop; of an open one
     /// what a second's arrivals would hold, if no answer came before.
     pub fn first_connections(&self) -> usize {
-        let level = match &self.load.shape {
-            LoadShape::Concurrency(n) => StageLevel::Concurrency(*n),
-            LoadShape::Rate { per_second, .. } => StageLevel::Rate(*per_second),
-            LoadShape::Stages { stages, .. } => match stages.first() {
-                Some(stage) => stage.from,
-                None => return 0,
-            },
-        };
-        let n = match level {
-            StageLevel::Concurrency(n) => n,
-            StageLevel::Rate(per_second) => {
+        let n = match self.first_level() {
+            None => 0,
+            Some(StageLevel::Concurrency(n)) => n,
+            Some(StageLevel::Rate(per_second)) => {
                 // A rate is finite and not negative; the cast saturates.
                 let n = (per_second.ceil() as u32).min(AHEAD);
                 n.min(self.load.max_concurrency.unwrap_or(n))
             }
         };
         n as usize
+    }
+
+    /// Whether requests are due by a schedule.
+    pub fn is_open(&self) -> bool {
+        matches!(self.first_level(), Some(StageLevel::Rate(_)))
+    }
+
+    /// Slots of a closed loop at its beginning.
+    pub(super) fn first_slots(&self) -> u32 {
+        match self.first_level() {
+            Some(StageLevel::Concurrency(n)) => n,
+            Some(StageLevel::Rate(_)) | None => 0,
+        }
+    }
+
+    fn first_level(&self) -> Option<StageLevel> {
+        match &self.load.shape {
+            LoadShape::Concurrency(n) => Some(StageLevel::Concurrency(*n)),
+            LoadShape::Rate { per_second, .. } => Some(StageLevel::Rate(*per_second)),
+            LoadShape::Stages { stages, .. } => stages.first().map(|stage| stage.from),
+        }
     }
 }

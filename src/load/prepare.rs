@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -59,13 +59,16 @@ pub(super) struct Ahead {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// By how many a request that is needed may lie behind the last one that was: several threads do
+    /// not ask in order.
+    apart: u64,
 }
 
 #[derive(Default)]
 struct State {
-    ready: VecDeque<Ready>,
+    ready: BTreeMap<u64, Ready>,
     bytes: usize,
-    /// The next request that will be needed.
+    /// The request after the last one that was needed.
     wanted: u64,
     full: bool,
     over: bool,
@@ -78,11 +81,13 @@ impl Shared {
 }
 
 impl Ahead {
-    /// Starts the thread, and gives it a moment's head start. `None`: no thread can be had.
-    pub fn start(maker: Maker) -> Option<Self> {
+    /// Starts the thread, and gives it a moment's head start; `takers` threads will take from it. `None`:
+    /// no thread can be had.
+    pub fn start(maker: Maker, takers: usize) -> Option<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
+            apart: if takers > 1 { MOST as u64 / 2 } else { 0 },
         });
         let of_thread = shared.clone();
         let thread = std::thread::Builder::new()
@@ -100,21 +105,24 @@ impl Ahead {
         })
     }
 
-    /// Request `id`, where it is ready. Requests before it are not needed any more.
+    /// Request `id`, where it is ready. Requests well before it are not needed any more.
     pub fn take(&self, id: u64) -> Option<Ready> {
         let mut state = self.shared.lock();
-        state.wanted = id + 1;
-        let mut found = None;
-        while state.ready.front().is_some_and(|r| r.id <= id) {
-            if let Some(ready) = state.ready.pop_front() {
-                state.bytes -= ready.body.len();
-                if ready.id == id {
-                    found = Some(ready);
-                }
-            }
+        state.wanted = state.wanted.max(id + 1);
+        let found = state.ready.remove(&id);
+        state.bytes -= found.as_ref().map_or(0, |r| r.body.len());
+        while let Some(oldest) = state.ready.first_entry()
+            && oldest.key() + self.shared.apart < id
+        {
+            let length = oldest.remove().body.len();
+            state.bytes -= length;
         }
+        // Woken for a good many, and not for each.
+        let room = state.ready.len() <= MOST / 2 && state.bytes <= MOST_BYTES / 2;
         drop(state);
-        self.shared.changed.notify_all();
+        if room {
+            self.shared.changed.notify_all();
+        }
         found
     }
 }
@@ -154,7 +162,7 @@ fn run_ahead(shared: &Shared, maker: &Maker) {
         next += 1;
         let mut state = shared.lock();
         state.bytes += ready.body.len();
-        state.ready.push_back(ready);
+        state.ready.insert(ready.id, ready);
     }
 }
 
@@ -180,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_ready_is_what_would_be_made_on_the_spot() {
-        let ahead = Ahead::start(maker(20)).expect("a thread");
+        let ahead = Ahead::start(maker(20), 1).expect("a thread");
         let mut ready = 0;
         for id in 0..3000 {
             let made = maker(20).make(id);
@@ -193,13 +201,28 @@ mod tests {
     }
 
     #[test]
+    fn several_takers_find_theirs_though_they_do_not_ask_in_order() {
+        let ahead = Ahead::start(maker(20), 2).expect("a thread");
+        let mut ready = 0;
+        for id in (0..400).flat_map(|i| [2 * i + 1, 2 * i]) {
+            ready += u32::from(ahead.take(id).is_some());
+        }
+        assert!(ready >= 790, "{ready}");
+    }
+
+    #[test]
     fn memory_is_bounded_by_count_and_by_bytes() {
         for tokens in [10, 100_000] {
-            let ahead = Ahead::start(maker(tokens)).expect("a thread");
+            let ahead = Ahead::start(maker(tokens), 1).expect("a thread");
             // Full, or on the way there: never beyond one more than the bound.
             let state = ahead.shared.lock();
             assert!(state.ready.len() <= MOST);
-            let longest = state.ready.iter().map(|r| r.body.len()).max().unwrap_or(0);
+            let longest = state
+                .ready
+                .values()
+                .map(|r| r.body.len())
+                .max()
+                .unwrap_or(0);
             assert!(state.bytes <= MOST_BYTES + longest);
         }
     }

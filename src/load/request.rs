@@ -10,9 +10,9 @@ use crate::record::{ErrorKind, Part, RequestError, RequestRecord, TokenSource};
 impl<D: Driver, T: Transport> Run<D, T> {
     /// [`Run::prepare`], and notes how long the request that could go out at `free` (in the driver's
     /// time; at once where absent) waits for that.
-    pub fn prepare_for(&self, free: Option<Nanos>) -> Ready {
+    pub fn prepare_for(&self, id: u64, free: Option<Nanos>) -> Ready {
         let began = self.driver.now();
-        let ready = self.prepare();
+        let ready = self.prepare(id);
         let late = self
             .driver
             .now()
@@ -21,21 +21,20 @@ impl<D: Driver, T: Transport> Run<D, T> {
         ready
     }
 
-    /// The next request of the schedule, ready to be sent.
-    pub fn prepare(&self) -> Ready {
-        let id = self.next_id.get();
-        self.next_id.set(id + 1);
-        let ahead = self.ahead.as_ref().and_then(|ahead| ahead.take(id));
-        ahead.unwrap_or_else(|| self.maker.make(id))
+    /// Request `id`, ready to be sent.
+    pub fn prepare(&self, id: u64) -> Ready {
+        let ahead = self.common.ahead.as_ref();
+        let ready = ahead.and_then(|ahead| ahead.take(id));
+        ready.unwrap_or_else(|| self.common.maker.make(id))
     }
 
     /// Sends one request, when it is due, and records what came of it. `due` is absent in a closed loop;
     /// `wait` is how long it waited for `max_concurrency`.
     pub async fn send(&self, ready: Ready, part: Part, due: Option<Nanos>, wait: Option<Nanos>) {
-        self.progress.sent.fetch_add(1, Ordering::Relaxed);
+        self.common.progress.sent.fetch_add(1, Ordering::Relaxed);
         let mut record = self.blank(&ready, part, due);
         record.wait_us = wait.map(|w| w / 1000);
-        let protocol = &*self.maker.protocol;
+        let protocol = &*self.common.maker.protocol;
         let mut request = WireRequest::new(protocol.path(), ready.body);
         request.not_before = due.map_or(0, |due| self.epoch.saturating_add(due));
         let seen = perform_until(

@@ -1,21 +1,22 @@
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
 use super::beside::Beside;
-use super::health::Tick;
+use super::common::Common;
+use super::crew::{Member, Report, Seat};
+use super::health::{Tick, Ticks};
 use super::plan::RunPlan;
-use super::prepare::{Ahead, Maker};
+use super::prepare::Maker;
 use super::signal::Signal;
-use super::state::{CLOSED, CUT, Progress, Run, WindowState, nanos};
+use super::state::{CLOSED, CUT, Progress, Run, nanos};
 use super::{beside, closed, health, open};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
 use crate::stats::Delays;
-use crate::suite::{LoadShape, StageLevel};
+use crate::suite::LoadShape;
 use crate::workload::{RequestSource, Schedule, stream};
 
 /// Everything a run needs from outside.
@@ -35,6 +36,8 @@ pub struct RunInputs<T> {
     pub beside: Option<Beside>,
     /// Takes every record as it is made; must not block.
     pub sink: Box<dyn FnMut(RequestRecord)>,
+    /// Further measuring threads; none, and this one does all.
+    pub crew: Vec<Member>,
     /// Counters for a progress line.
     pub progress: Arc<Progress>,
     /// Level 1: stop sending, drain briefly, end.
@@ -54,14 +57,18 @@ pub struct RunOutcome {
     pub interrupted: bool,
     /// The drain ended before the window's last request did.
     pub drain_over: bool,
-    /// Lateness of the client's own timer inside the window, in the order of time.
+    /// Lateness of the timers of the client's measuring threads inside the window, in the order of time.
     pub ticks: Vec<Tick>,
     /// How long requests of the run that could have gone out waited for their own prompt.
     pub preparation: Delays,
+    /// What the other measuring threads say of their part.
+    pub others: Vec<Report>,
+    /// Measuring threads that ended before the run did: what was measured is not what was asked for.
+    pub lost: usize,
 }
 
 /// Drives one run to its end: warm-up, window, and unmeasured load until the window's last request
-/// has ended.
+/// has ended. This thread is the first of those that measure.
 pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> RunOutcome {
     let RunInputs {
         plan,
@@ -71,34 +78,21 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         ahead,
         beside,
         sink,
+        crew,
         progress,
         interrupt,
     } = inputs;
     let maker = Maker { source, protocol };
-    let ahead = ahead.then(|| Ahead::start(maker.clone())).flatten();
-    open_ahead(&driver, &transport, &plan, &interrupt).await;
-    let window = RefCell::new(WindowState::new(&plan));
-    let run = Rc::new(Run {
-        epoch: driver.now(),
-        driver,
-        transport,
-        maker,
-        ahead,
-        progress,
-        over: Signal::new(),
-        drained: Signal::new(),
-        interrupt: interrupt.clone(),
-        idle: Signal::new(),
-        window,
-        next_id: Cell::new(0),
-        open: Cell::new(0),
-        sink: RefCell::new(sink),
-        preparation: RefCell::default(),
-        plan,
-    });
-    let ticks = health::Ticks::default();
-    run.driver.spawn(health::probe(run.clone(), ticks.clone()));
-    let open_loop = start(&run);
+    let threads = 1 + crew.len();
+    let common = Common::new(plan, threads, maker, ahead, progress, interrupt.clone());
+    let common = Arc::new(common);
+    let crew = super::crew::seat(&common, crew);
+    open_ahead(&driver, &transport, &common, 0).await;
+    crew.ready().await;
+    let pause = if threads > 1 { TOGETHER } else { 0 };
+    common.begin(driver.now() + pause);
+    let run = Rc::new(Run::new(common, 0, driver, transport, sink));
+    let ticks = start(&run);
     if let Some(others) = beside {
         run.driver.spawn(beside::drive(run.clone(), others));
     }
@@ -116,9 +110,10 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         run.plan.drain
     });
     let mut drain_over = false;
-    while run.drained.level() == 0 {
+    let drained = &run.common.drained;
+    while drained.level() == 0 {
         let limit = Box::pin(run.driver.after(std::time::Duration::from_nanos(drain)));
-        let ended = select(run.drained.reached(1), limit);
+        let ended = select(drained.reached(1), limit);
         if interrupted {
             drain_over = matches!(ended.await, Either::Right(_));
             break;
@@ -134,77 +129,116 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
             }
         }
     }
-    run.over.raise(CUT);
-    run.settle();
-    run.idle.reached(1).await;
-    // Every record is in: the sink goes now, not with the last task that still has to wake up.
-    drop(run.sink.replace(Box::new(drop)));
+    run.common.raise_over(CUT);
+    finish(&run).await;
+    let (others, lost) = crew.done().await;
 
-    RunOutcome {
+    let mut outcome = RunOutcome {
         epoch: run.epoch,
-        window: run.window(),
-        open_loop,
+        window: run.common.measured(),
+        open_loop: run.plan.is_open(),
         interrupted,
         drain_over,
         ticks: ticks.take(),
         preparation: run.preparation.take(),
+        others: Vec::new(),
+        lost,
+    };
+    for mut other in others {
+        outcome.ticks.append(&mut other.ticks);
+        outcome.preparation.merge(&other.preparation);
+        outcome.others.push(other);
     }
+    outcome.ticks.sort_by_key(|tick| tick.due_us);
+    outcome
 }
 
-/// Opens the connections that the first requests will need, for as long as one request would wait.
+/// How long after it is known the run's beginning lies where several threads must hear of it.
+const TOGETHER: Nanos = 1_000_000;
+
+/// Does a part of a run, as one of its further measuring threads: what the first one decides holds
+/// here too. The driver's time must be that of the first one's.
+pub async fn assist<D: Driver, T: Transport>(
+    driver: D,
+    transport: T,
+    sink: Box<dyn FnMut(RequestRecord)>,
+    seat: Seat,
+) {
+    let (common, index) = (seat.common().clone(), seat.index());
+    open_ahead(&driver, &transport, &common, index).await;
+    common.ready_of(index).raise(1);
+    common.begun.reached(1).await;
+    let run = Rc::new(Run::new(common, index, driver, transport, sink));
+    let ticks = start(&run);
+    run.over.reached(CUT).await;
+    finish(&run).await;
+    seat.leave(Report {
+        ticks: ticks.take(),
+        preparation: run.preparation.take(),
+        stamps: run.transport.stamps(),
+        read_delays: run.transport.read_delays(),
+        stale_connections: run.transport.stale_connections(),
+    });
+}
+
+/// Waits for the last record of this thread, after the cut.
+async fn finish<D: Driver, T>(run: &Run<D, T>) {
+    run.settle();
+    run.idle.reached(1).await;
+    // Every record is in: the sink goes now, not with the last task that still has to wake up.
+    drop(run.sink.replace(Box::new(drop)));
+}
+
+/// Opens the connections that this thread's first requests will need, for as long as one request would
+/// wait.
 async fn open_ahead<D: Driver, T: Transport>(
     driver: &D,
     transport: &T,
-    plan: &RunPlan,
-    interrupt: &Signal,
+    common: &Common,
+    index: usize,
 ) {
-    let opening = Box::pin(transport.open_ahead(plan.first_connections()));
-    let enough = Box::pin(driver.after(plan.timeouts.connect));
-    select(select(opening, enough), interrupt.reached(1)).await;
+    let (all, threads) = (common.plan.first_connections(), common.threads());
+    let mine = all / threads + usize::from(index < all % threads);
+    let opening = Box::pin(transport.open_ahead(mine));
+    let enough = Box::pin(driver.after(common.plan.timeouts.connect));
+    select(select(opening, enough), common.interrupt.reached(1)).await;
 }
 
-/// Starts the load; whether it is an open loop.
-fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> bool {
+/// Starts this thread's part of the load, and the look at its own promptness.
+fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> Ticks {
+    let ticks = Ticks::default();
+    run.driver.spawn(health::probe(run.clone(), ticks.clone()));
     let plan = &run.plan;
-    let warmup = nanos(plan.warmup);
     let rng = || stream(plan.seed, "arrivals", u64::from(plan.run));
     match &plan.load.shape {
         LoadShape::Concurrency(n) => {
             let steps = vec![(0, *n)];
             run.driver.spawn(closed::drive(run.clone(), steps));
-            false
         }
         LoadShape::Rate {
             per_second,
             arrivals,
         } => {
             let schedule = Schedule::steady(*per_second, *arrivals, rng());
-            run.hold();
             run.driver.spawn(open::drive(run.clone(), schedule));
-            true
         }
-        LoadShape::Stages { stages, arrivals } => {
-            let by_rate = stages
-                .first()
-                .is_some_and(|s| matches!(s.from, StageLevel::Rate(_)));
-            if by_rate {
-                let seconds = plan.warmup.as_secs_f64();
-                let schedule = Schedule::stages(seconds, stages, *arrivals, rng());
-                run.hold();
-                run.driver.spawn(open::drive(run.clone(), schedule));
-            } else {
-                let steps = closed::steps(warmup, stages);
-                run.driver.spawn(closed::drive(run.clone(), steps));
-            }
-            by_rate
+        LoadShape::Stages { stages, arrivals } if plan.is_open() => {
+            let seconds = plan.warmup.as_secs_f64();
+            let schedule = Schedule::stages(seconds, stages, *arrivals, rng());
+            run.driver.spawn(open::drive(run.clone(), schedule));
+        }
+        LoadShape::Stages { stages, .. } => {
+            let steps = closed::steps(nanos(plan.warmup), stages);
+            run.driver.spawn(closed::drive(run.clone(), steps));
         }
     }
+    ticks
 }
 
 /// Completes when the window has ended, by time or by count.
 async fn until_closed<D: Driver, T>(run: &Rc<Run<D, T>>) {
     let by_count = run.over.reached(CLOSED);
-    let end = run.window.borrow().end;
+    let end = run.common.window().end;
     match end {
         Some(end) => {
             let by_time = Box::pin(run.driver.at(run.epoch.saturating_add(end)));

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::common::Common;
 use super::plan::RunPlan;
-use super::prepare::{Ahead, Maker};
 use super::signal::Signal;
 use crate::driver::{Driver, Nanos};
-use crate::record::{Part, RequestRecord, Window};
+use crate::record::{Part, RequestRecord};
 use crate::stats::Delays;
 
 /// Counters for a progress line; written by the run, read by anyone.
@@ -25,188 +25,130 @@ pub struct Progress {
 pub(super) const CLOSED: u8 = 1;
 pub(super) const CUT: u8 = 2;
 
-/// What the parts of one run share. One thread only.
+/// A measuring thread's part of a run: what its tasks share.
 pub(super) struct Run<D, T> {
     pub driver: D,
     pub transport: T,
-    pub maker: Maker,
-    /// Makes requests ready on another thread; absent where each is made on the spot.
-    pub ahead: Option<Ahead>,
     pub plan: RunPlan,
     pub epoch: Nanos,
-    pub progress: Arc<Progress>,
+    /// What all measuring threads of the run share.
+    pub common: Arc<Common>,
+    /// Which of the measuring threads this is.
+    pub index: usize,
     /// Rises to [`CLOSED`] with the end of the window and to [`CUT`] with the end of the run.
     pub over: Signal,
-    /// Rises to 1 when a request of the window ends and none is left.
-    pub drained: Signal,
-    /// Level 1 or more: the user wants the run to end.
-    pub interrupt: Signal,
-    /// Rises to 1 when nothing is in flight or waiting any more, after the cut.
+    /// Rises to 1 when nothing of this thread is in flight any more, after the cut.
     pub idle: Signal,
-    pub window: RefCell<WindowState>,
-    pub next_id: Cell<u64>,
-    /// Requests that exist and have no record yet.
+    /// Requests of this thread that exist and have no record yet, and an open loop that goes on.
     pub open: Cell<u64>,
     pub sink: RefCell<Box<dyn FnMut(RequestRecord)>>,
     /// How long requests that could have gone out waited for their own prompt.
     pub preparation: RefCell<Delays>,
 }
 
-/// The window while it is being measured, in ns since the run's start.
-#[derive(Debug)]
-pub(super) struct WindowState {
-    pub start: Nanos,
-    /// The planned end; moved forward when the count of requests ends the window first.
-    pub end: Option<Nanos>,
-    pub requests_left: Option<u64>,
-    /// Requests of the window that have not ended, and the schedule while it may hold more of them.
-    pub outstanding: u64,
-    pub closed: bool,
-}
-
-impl WindowState {
-    pub fn new(plan: &RunPlan) -> Self {
-        let start = nanos(plan.warmup);
-        WindowState {
-            start,
-            end: plan.duration.map(|d| start.saturating_add(nanos(d))),
-            requests_left: plan.requests,
-            outstanding: 0,
-            closed: false,
-        }
-    }
-
-    /// Where a request stands that is due (open loop) or sent (closed loop) at `t`. Counts it as
-    /// outstanding when it belongs to the window.
-    fn classify(&mut self, t: Nanos) -> Part {
-        if t < self.start {
-            return Part::Warmup;
-        }
-        // By its due time alone: one that a late client takes up after the end still belongs to the
-        // window it was due in.
-        if self.end.is_some_and(|end| t >= end) {
-            return Part::Tail;
-        }
-        match &mut self.requests_left {
-            Some(0) => {
-                // The first request too many marks the end of the window.
-                self.end = Some(t);
-                return Part::Tail;
-            }
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        self.outstanding += 1;
-        Part::Window
-    }
-}
-
 impl<D: Driver, T> Run<D, T> {
+    /// The part of the thread `index`, of a run that has begun.
+    pub fn new(
+        common: Arc<Common>,
+        index: usize,
+        driver: D,
+        transport: T,
+        sink: Box<dyn FnMut(RequestRecord)>,
+    ) -> Self {
+        Run {
+            driver,
+            transport,
+            plan: common.plan.clone(),
+            epoch: common.epoch(),
+            over: common.over_of(index),
+            common,
+            index,
+            idle: Signal::new(),
+            open: Cell::new(0),
+            sink: RefCell::new(sink),
+            preparation: RefCell::default(),
+        }
+    }
+
     /// Time since the run's start.
     pub fn now(&self) -> Nanos {
         self.driver.now().saturating_sub(self.epoch)
     }
 
-    /// Takes up a request that is due or sent at `t` (since the run's start).
-    pub fn admit(&self, t: Nanos) -> Part {
-        let part = self.window.borrow_mut().classify(t);
+    /// Whether number `n` of what is dealt out falls to this thread.
+    pub fn is_mine(&self, n: u64) -> bool {
+        n % self.common.threads() as u64 == self.index as u64
+    }
+
+    /// Takes up a request that is due at `due` (since the run's start), with `before` ones of the schedule
+    /// due before it and after the warm-up.
+    pub fn admit_due(&self, due: Nanos, before: u64) -> Part {
+        let part = self.common.window().classify_due(due, before);
         if part == Part::Tail {
-            self.close(t);
+            self.close(due);
         }
-        self.open.set(self.open.get() + 1);
+        self.enter();
         part
     }
 
-    /// Takes up a request that is no part of the load.
-    pub fn take_up(&self) {
+    /// Takes up a request that is sent now.
+    pub fn admit_now(&self) -> Part {
+        let (part, now) = {
+            let mut window = self.common.window();
+            // Under the lock, so that the order in which they are counted is that of their times.
+            let now = self.now();
+            (window.classify_sent(now), now)
+        };
+        if part == Part::Tail {
+            self.close(now);
+        }
+        self.enter();
+        part
+    }
+
+    /// Something begins that will have to end before this thread is idle.
+    pub fn enter(&self) {
         self.open.set(self.open.get() + 1);
     }
 
-    /// Takes back an admission outside the window: the request will not be sent.
-    pub fn withdraw(&self) {
+    /// What [`Run::enter`] counted has ended, or will not be: a request that is not sent after all.
+    pub fn leave(&self) {
         self.open.set(self.open.get() - 1);
         self.settle();
     }
 
     /// Ends the window at `t` if it has not ended.
     pub fn close(&self, t: Nanos) {
-        let drained = {
-            let mut window = self.window.borrow_mut();
-            if !window.closed {
-                window.closed = true;
-                window.end = Some(window.end.map_or(t, |end| end.min(t)).max(window.start));
-            }
-            window.outstanding == 0
-        };
-        self.over.raise(CLOSED);
-        if drained {
-            self.drained.raise(1);
-        }
-    }
-
-    /// Keeps the window from being drained until [`Run::release`]: a schedule may hold requests of it
-    /// that were not taken up yet.
-    pub fn hold(&self) {
-        self.window.borrow_mut().outstanding += 1;
-    }
-
-    /// Ends [`Run::hold`].
-    pub fn release(&self) {
-        let drained = {
-            let mut window = self.window.borrow_mut();
-            window.outstanding -= 1;
-            window.closed && window.outstanding == 0
-        };
-        if drained {
-            self.drained.raise(1);
-        }
-    }
-
-    /// Whether what is due at `t` lies past the window, as far as its end is known.
-    pub fn past_window(&self, t: Nanos) -> bool {
-        self.window.borrow().end.is_some_and(|end| t >= end)
+        self.common.close(t);
     }
 
     /// Whether new requests are still wanted.
     pub fn wants_more(&self) -> bool {
-        self.over.level() < CUT && self.drained.level() == 0 && self.interrupt.level() == 0
+        self.over.level() < CUT
+            && self.common.drained.level() == 0
+            && self.common.interrupt.level() == 0
     }
 
     /// A request has ended: hands its record on.
     pub fn ended(&self, record: RequestRecord) {
+        let progress = &self.common.progress;
         let counter = if record.error.is_some() {
-            &self.progress.failed
+            &progress.failed
         } else {
-            &self.progress.ok
+            &progress.ok
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if record.part == Part::Window {
-            let mut window = self.window.borrow_mut();
-            window.outstanding -= 1;
-            if window.closed && window.outstanding == 0 {
-                drop(window);
-                self.drained.raise(1);
-            }
+            self.common.release();
         }
         (self.sink.borrow_mut())(record);
-        self.open.set(self.open.get() - 1);
-        self.settle();
+        self.leave();
     }
 
     /// Tells who waits for the last record.
     pub fn settle(&self) {
         if self.open.get() == 0 && self.over.level() >= CUT {
             self.idle.raise(1);
-        }
-    }
-
-    /// The measured window, in µs since the run's start.
-    pub fn window(&self) -> Window {
-        let window = self.window.borrow();
-        let end = window.end.unwrap_or(window.start).max(window.start);
-        Window {
-            start_us: window.start / 1000,
-            end_us: end / 1000,
         }
     }
 }

@@ -16,17 +16,17 @@ use crate::record::{ErrorKind, Part, RequestRecord};
 use crate::suite::{Arrivals, Length, Load, LoadShape, Stage, StageLevel, Start, Timeouts};
 use crate::workload::{Synthetic, TokenModel};
 
-const MS: Nanos = 1_000_000;
+pub(super) const MS: Nanos = 1_000_000;
 
 /// Answers every request with two tokens: the first after `first`, the second `gap` later.
 #[derive(Clone)]
-struct Pretended {
+pub(super) struct Pretended {
     driver: VirtualDriver,
     first: Nanos,
     gap: Nanos,
 }
 
-struct Answer {
+pub(super) struct Answer {
     server: Pretended,
     sent: Nanos,
     part: usize,
@@ -84,18 +84,18 @@ impl Exchange for Answer {
     }
 }
 
-struct Run {
-    outcome: RunOutcome,
-    records: Vec<RequestRecord>,
+pub(super) struct Run {
+    pub outcome: RunOutcome,
+    pub records: Vec<RequestRecord>,
 }
 
 impl Run {
-    fn of(&self, part: Part) -> Vec<&RequestRecord> {
+    pub fn of(&self, part: Part) -> Vec<&RequestRecord> {
         self.records.iter().filter(|r| r.part == part).collect()
     }
 }
 
-fn plan(shape: LoadShape) -> RunPlan {
+pub(super) fn plan(shape: LoadShape) -> RunPlan {
     RunPlan {
         case: "s::c".to_owned(),
         phase: "main".to_owned(),
@@ -120,7 +120,7 @@ fn plan(shape: LoadShape) -> RunPlan {
     }
 }
 
-fn constant(per_second: f64) -> LoadShape {
+pub(super) fn constant(per_second: f64) -> LoadShape {
     LoadShape::Rate {
         per_second,
         arrivals: Arrivals::Constant,
@@ -128,37 +128,61 @@ fn constant(per_second: f64) -> LoadShape {
 }
 
 /// Drives `plan` against a server with that time to the first token and that gap, in ms; `interrupt`
-/// is raised at the given time.
+/// is raised at the given time of the run.
 fn drive_against(plan: RunPlan, first: u64, gap: u64, interrupt: Option<Nanos>) -> Run {
+    drive_by(1, plan, (first, gap), interrupt)
+}
+
+/// The same by so many measuring threads.
+pub(super) fn drive_by(
+    threads: usize,
+    plan: RunPlan,
+    server: (u64, u64),
+    interrupt: Option<Nanos>,
+) -> Run {
     let driver = VirtualDriver::new();
     let signal = Signal::new();
     if let Some(at) = interrupt {
         let (driver, signal) = (driver.clone(), signal.clone());
+        // Several begin a moment after they have met.
+        let begin = if threads > 1 { MS } else { 0 };
         driver.clone().spawn(async move {
-            driver.at(at).await;
+            driver.at(begin + at).await;
             signal.raise(1);
         });
     }
-    drive_on(driver.clone(), &driver, plan, (first, gap), signal)
+    let crew = (1..threads).map(|_| None).collect();
+    drive_on(driver.clone(), &driver, plan, server, signal, crew)
 }
 
-/// The same, the load engine seeing time as `client` does.
-fn drive_on<D: Driver>(
+/// The same, the load engine seeing time as `client` does. Of the `crew` each has its member, or one that does its part.
+pub(super) fn drive_on<D: Driver>(
     client: D,
     driver: &VirtualDriver,
     plan: RunPlan,
     (first, gap): (u64, u64),
     interrupt: Signal,
+    crew: Vec<Option<Member>>,
 ) -> Run {
     let records = Rc::new(RefCell::new(Vec::new()));
-    let sink = records.clone();
+    let sink = || {
+        let records = records.clone();
+        Box::new(move |r| records.borrow_mut().push(r))
+    };
+    let transport = Pretended {
+        driver: driver.clone(),
+        first: first * MS,
+        gap: gap * MS,
+    };
+    let willing = || -> Member {
+        let (driver, transport, sink) = (driver.clone(), transport.clone(), sink());
+        Box::new(move |seat| {
+            driver.clone().spawn(assist(driver, transport, sink, seat));
+        })
+    };
     let inputs = RunInputs {
         plan,
-        transport: Pretended {
-            driver: driver.clone(),
-            first: first * MS,
-            gap: gap * MS,
-        },
+        transport: transport.clone(),
         protocol: Arc::new(Completions::new("m", true, &serde_json::Map::new())),
         source: Arc::new(Synthetic::new(
             (0, 0),
@@ -169,7 +193,11 @@ fn drive_on<D: Driver>(
         )),
         ahead: false,
         beside: None,
-        sink: Box::new(move |r| sink.borrow_mut().push(r)),
+        sink: sink(),
+        crew: crew
+            .into_iter()
+            .map(|member| member.unwrap_or_else(willing))
+            .collect(),
         progress: Arc::default(),
         interrupt,
     };
@@ -214,7 +242,7 @@ fn what_was_due_in_the_window_counts_however_late_the_client_is() {
         ..plan(constant(10.0))
     };
     // Answers are quick: when the client wakes up after the window's end, nothing is in flight.
-    let run = drive_on(client, &driver, plan, (20, 10), Signal::new());
+    let run = drive_on(client, &driver, plan, (20, 10), Signal::new(), Vec::new());
     let window = run.of(Part::Window);
     assert_eq!(window.len(), 20);
     assert_eq!(run.outcome.window.end_us, 2_000_000);

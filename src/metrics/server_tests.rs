@@ -481,6 +481,18 @@ mod cross_check {
     }
 
     #[test]
+    fn no_cached_tokens_of_a_decode_instance_are_no_misses() {
+        let ratio = |transferred: f64| {
+            let mut run = every_second("prompt_tokens_transferred", |s| transferred * s);
+            run.records = cached(0, 0.0).records;
+            let metrics = summarize_phase(std::slice::from_ref(&run), None, false);
+            metrics.contains_key("cached_token_ratio")
+        };
+        assert!(ratio(0.0));
+        assert!(!ratio(50.0));
+    }
+
+    #[test]
     fn requests_of_others() {
         let mut run = every_second("server_requests", |s| 100.0 * s);
         let records = (0..100)

@@ -75,7 +75,17 @@ impl Chunks {
         self.len = self.len.min(n);
     }
 
-    fn put(&mut self, mut n: u128) {
+    fn put(&mut self, n: u128) {
+        // Nearly all fit; wider integers take far longer.
+        if let Ok(mut n) = u64::try_from(n) {
+            while n >= 0x80 {
+                self.bytes.push(n as u8 | 0x80);
+                n >>= 7;
+            }
+            self.bytes.push(n as u8);
+            return;
+        }
+        let mut n = n;
         while n >= 0x80 {
             self.bytes.push(n as u8 | 0x80);
             n >>= 7;

@@ -56,7 +56,7 @@ impl Recorder {
     }
 
     /// A handle that takes records; it never blocks.
-    pub fn sink(&self) -> impl FnMut(RequestRecord) + 'static {
+    pub fn sink(&self) -> impl FnMut(RequestRecord) + Send + 'static {
         let sender = self.sender.clone();
         // The thread ends only after every sender is gone, so nothing can be lost here.
         move |record| drop(sender.send(record))

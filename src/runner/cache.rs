@@ -48,9 +48,10 @@ impl Asked<'_> {
             block_tokens: facts.block_tokens,
             capacity: plan.capacity.map(|n| n / u64::from(facts.block_tokens)),
         });
-        let reader = Reader::new(&self.tokens.pieces);
+        let tokens = self.with_head(&priming, earlier.run_of(PRIMING, 0));
+        let reader = Reader::new(&tokens.pieces);
         let mut serve = |source: &dyn RequestSource, record: &RequestRecord| {
-            let numbers = self.tokens.numbers(&source.request(record.id), &reader)?;
+            let numbers = tokens.numbers(&source.request(record.id), &reader)?;
             let output = record.output_tokens.unwrap_or(1);
             let found = ideal.serve(&numbers, u32::try_from(output).unwrap_or(u32::MAX));
             // What the server made of it is what was meant.
@@ -68,6 +69,20 @@ impl Asked<'_> {
             }
         });
         Some(facts)
+    }
+
+    /// What is known of tokens. Where nobody told how much of the template stands before the text, it is
+    /// what prompts that share nothing else had cached, in the `first` priming.
+    fn with_head(&self, priming: &Priming, first: Option<&RunRecords>) -> TokenModel {
+        let model = (**self.tokens).clone();
+        let asked = first.into_iter().flat_map(|run| &run.records);
+        let anew = asked.filter(|r| r.ok() && r.id > 0 && !priming.is_again(r.id));
+        let least = anew.filter_map(|r| r.cached_tokens).min();
+        let head = least.map(|n| u32::try_from(n).unwrap_or(u32::MAX).min(model.overhead));
+        TokenModel {
+            head: model.head.or(head),
+            ..model
+        }
     }
 
     fn facts(&self, plan: &CachePlan, priming: &Priming, first: Option<&RunRecords>) -> CacheFacts {

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::context::Context;
+use super::crew::Equipment;
 use super::launch::LaunchedServer;
 use super::progress::WaitingLine;
 use super::tokens::local_tokenizer;
@@ -55,6 +57,10 @@ pub struct LiveTarget<T> {
     asker: Option<Asker>,
     /// How it is reached over HTTP; absent in process.
     settings: Option<HttpSettings>,
+    /// What further measuring threads reach it with; absent in process, where there is one.
+    pub(super) equipment: Option<Equipment>,
+    /// Kept connections of further measuring threads that it had closed.
+    pub(super) stale_elsewhere: Cell<u32>,
 }
 
 /// The embedded engine, where it is the target.
@@ -198,6 +204,8 @@ impl World for VirtualWorld {
             asker: None,
             transport,
             settings: None,
+            equipment: None,
+            stale_elsewhere: Cell::new(0),
         })
     }
 }
@@ -230,9 +238,16 @@ async fn until_ready(
     let url = settings.base_url.clone();
     let transport = HttpCarrier::new(settings.clone(), driver.clone(), target.transport)
         .map_err(|e| NotMeasured(e.to_string()))?;
+    let equipment = Equipment {
+        epoch: driver.epoch(),
+        settings: settings.clone(),
+        transport: transport.kind(),
+    };
     let live = LiveTarget {
         url: Some(url),
         settings: Some(settings),
+        equipment: Some(equipment),
+        stale_elsewhere: Cell::new(0),
         transport_name: transport.name(),
         transport,
         gpus: target.gpus,
@@ -300,6 +315,15 @@ impl LiveTarget<HttpCarrier<RealDriver>> {
             say(&why);
             tokio::time::sleep(target.ready.interval.min(left)).await;
         }
+    }
+}
+
+impl<T: Transport> LiveTarget<T> {
+    /// Kept connections that the target had closed, on any measuring thread.
+    pub fn stale_connections(&self) -> u32 {
+        self.stale_elsewhere
+            .get()
+            .saturating_add(self.transport.stale_connections())
     }
 }
 

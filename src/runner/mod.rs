@@ -11,6 +11,7 @@ mod case_result;
 mod ci;
 mod collected;
 mod context;
+mod crew;
 mod discover;
 mod edge;
 mod events;

@@ -7,6 +7,7 @@ use futures_util::future::select;
 use super::cache::Asked;
 use super::collected::Collected;
 use super::context::Context;
+use super::crew::{Sink, Threads};
 use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
@@ -15,9 +16,11 @@ use super::tokens::count_answers;
 use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
-use crate::load::{Beside, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive};
+use crate::load::{
+    Beside, Member, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive, threads_for,
+};
 use crate::plan::{Asks, Case, Measure};
-use crate::record::{Part, Recorder, RunRecords};
+use crate::record::{Part, Recorder, RequestRecord, RunRecords};
 use crate::result::Warning;
 use crate::suite::{Interference, Length, PromptSource, SaltMode};
 use crate::telemetry::host::{HostSampler, current_thread};
@@ -93,6 +96,9 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     let stop = Signal::new();
     let tokens = prompts.1.clone();
     let source = source(case, measure, salt.clone(), prompts);
+    let (threads, crew) = crew_of(case, context, live, &plan, &recorder)?;
+    let mut measuring: Vec<u32> = current_thread().into_iter().collect();
+    measuring.extend(&threads.ids);
     let inputs = RunInputs {
         plan,
         transport: live.transport.clone(),
@@ -105,6 +111,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             source: Arc::new(long_prompts(case, measure, salt.as_deref(), &tokens, long)),
         }),
         sink: redacting(context, case, recorder.sink()),
+        crew,
         progress,
         interrupt: stop.clone(),
     };
@@ -113,13 +120,20 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     watch.begin();
     // Virtual time has no machine to hold against it.
     let sampler = (!context.is_virtual(case))
-        .then(|| HostSampler::start(Instant::now(), current_thread().into_iter().collect()))
+        .then(|| HostSampler::start(Instant::now(), measuring))
         .flatten();
     let sampled_from = driver.now();
     let mut outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
     // Connections were opened before the run's own time began.
     let ahead = outcome.epoch.saturating_sub(sampled_from) as f64 / 1e9;
     let host = sampler.map(|s| s.finish().counted_from(ahead));
+    threads.join();
+    if outcome.lost > 0 {
+        return Err(NotMeasured(
+            "a measuring thread ended before the run did: what it was to send is missing; `client: { threads: 1 }` needs no other"
+                .to_owned(),
+        ));
+    }
     let scrapes = watch.finish(context).await;
     drop(line);
     let mut recorded = recorder.finish();
@@ -133,6 +147,23 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     let cache = asked.note_ideal(&*source, &mut recorded, earlier);
     if let Some(e) = recorded.error {
         context.note_internal(format!("cannot write {}: {e}", records.display()));
+    }
+    let mut stamps = live.transport.stamps();
+    let mut read_delays = live
+        .transport
+        .read_delays()
+        .map(|now| now.since(&reads_before.unwrap_or_default()));
+    for other in &outcome.others {
+        let stale = live.stale_elsewhere.get();
+        live.stale_elsewhere
+            .set(stale.saturating_add(other.stale_connections));
+        stamps = match (stamps, other.stamps) {
+            (Some(a), Some(b)) => Some(a.and(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(delays) = &other.read_delays {
+            read_delays.get_or_insert_default().merge(delays);
+        }
     }
     let (beside, records) = recorded
         .records
@@ -150,19 +181,44 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         },
         client: ClientOfRun {
             transport: live.transport_name,
-            stamps: live.transport.stamps().map(Stamps::name),
+            stamps: stamps.map(Stamps::name),
             ticks: std::mem::take(&mut outcome.ticks),
             preparation: std::mem::take(&mut outcome.preparation),
             host,
-            read_delays: live
-                .transport
-                .read_delays()
-                .map(|now| now.since(&reads_before.unwrap_or_default())),
+            read_delays,
         },
         outcome,
         salt,
         warnings: Vec::new(),
     })
+}
+
+/// The further measuring threads of a run: as many as the suite says, or as its load may need.
+fn crew_of<T>(
+    case: &Case,
+    context: &Context,
+    live: &LiveTarget<T>,
+    plan: &RunPlan,
+    recorder: &Recorder,
+) -> Result<(Threads, Vec<Member>), NotMeasured> {
+    let Some(equipment) = &live.equipment else {
+        return Ok((Threads::default(), Vec::new()));
+    };
+    let answer = match &case.scenario.prompts.source {
+        PromptSource::Synthetic { output_tokens, .. } => Some(output_tokens.mean()),
+        PromptSource::File { .. } => None,
+    };
+    let all = match case.scenario.threads {
+        Some(n) => n as usize,
+        None => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            threads_for(plan, answer, cores, equipment.beside())
+        }
+    };
+    let sinks = (1..all)
+        .map(|_| redacting(context, case, recorder.sink()))
+        .collect();
+    Threads::start(equipment, sinks)
 }
 
 /// Drives a run that the user or the death of the target ends before its time.
@@ -189,8 +245,8 @@ async fn drive_until<D: Driver, T: Transport>(
 fn redacting(
     context: &Context,
     case: &Case,
-    mut sink: impl FnMut(crate::record::RequestRecord) + 'static,
-) -> Box<dyn FnMut(crate::record::RequestRecord)> {
+    mut sink: impl FnMut(RequestRecord) + Send + 'static,
+) -> Sink {
     let redactor = context.redactor(case);
     Box::new(move |mut record| {
         let said = record.error.as_mut().map(|e| &mut e.message);

@@ -76,7 +76,7 @@ impl<T: Transport> Slot<T> {
     /// Kept connections that the target had closed, over all sessions.
     fn stale_connections(&self) -> u32 {
         let now = self.live.as_ref();
-        self.stale + now.map_or(0, |live| live.transport.stale_connections())
+        self.stale + now.map_or(0, LiveTarget::stale_connections)
     }
 
     fn close(&mut self, context: &Context) {

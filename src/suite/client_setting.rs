@@ -1,4 +1,4 @@
-//! `client:`: from where on the client itself counts as the limit.
+//! `client:`: from where on the client itself counts as the limit, and how many threads it measures by.
 
 use super::later::Place;
 use super::model::ClientBounds;
@@ -38,9 +38,18 @@ pub(super) const KEYS: [(&str, &str, PlaceOf); 5] = [
     ),
 ];
 
-/// What one layer says under `client:`, in the order of [`KEYS`].
+/// The key for the number of measuring threads.
+pub(super) const THREADS: &str = "threads";
+/// More than any machine has cores for.
+pub(super) const MOST_THREADS: u32 = 1024;
+
+/// What one layer says under `client:`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ClientLayer([Option<Placed<f64>>; KEYS.len()]);
+pub(super) struct ClientLayer {
+    /// In the order of [`KEYS`].
+    bounds: [Option<Placed<f64>>; KEYS.len()],
+    threads: Option<Placed<u32>>,
+}
 
 impl ClientLayer {
     pub fn read(node: &Node, problems: &mut Problems) -> ClientLayer {
@@ -50,28 +59,47 @@ impl ClientLayer {
         else {
             return layer;
         };
-        for (slot, (key, _, _)) in layer.0.iter_mut().zip(KEYS) {
+        for (slot, (key, _, _)) in layer.bounds.iter_mut().zip(KEYS) {
             *slot = fields
                 .typed::<Share>(key, problems)
                 .map(|share| problems.placed(share.value.0, share.span()));
         }
+        layer.threads = fields.typed::<u32>(THREADS, problems).filter(|n| {
+            let possible = (1..=MOST_THREADS).contains(&n.value);
+            if !possible {
+                problems.add(
+                    n.span(),
+                    format!("`threads` is {}", n.value),
+                    format!("write a number from 1 to {MOST_THREADS}, or leave the key out"),
+                );
+            }
+            possible
+        });
         fields.finish(Place::Other, problems);
         layer
     }
 
     /// Puts `above` over `self`, key by key.
     pub fn overlay(&mut self, above: &ClientLayer) {
-        for (mine, theirs) in self.0.iter_mut().zip(&above.0) {
+        for (mine, theirs) in self.bounds.iter_mut().zip(&above.bounds) {
             if theirs.is_some() {
                 mine.clone_from(theirs);
             }
         }
+        if above.threads.is_some() {
+            self.threads.clone_from(&above.threads);
+        }
+    }
+
+    /// How many threads measure, where a layer says.
+    pub fn threads(&self) -> Option<u32> {
+        self.threads.as_ref().map(|n| n.value)
     }
 
     /// The bounds, built-in ones where no layer says anything.
     pub fn bounds(&self) -> ClientBounds {
         let mut bounds = ClientBounds::default();
-        for (said, (_, _, place)) in self.0.iter().zip(KEYS) {
+        for (said, (_, _, place)) in self.bounds.iter().zip(KEYS) {
             if let Some(said) = said {
                 *place(&mut bounds) = said.value;
             }

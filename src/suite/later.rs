@@ -67,7 +67,9 @@ pub(super) fn belongs(key: &str) -> Option<&'static str> {
         "profiles" => "in `prony.yaml`, beside the folder of suites",
         "suite" | "scenarios" => "in a suite",
         "connect" | "first_token" | "total" => "under `timeouts:`",
-        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" => "under `client:`",
+        "achieved" | "busy" | "throttled" | "loop_delay" | "send_lag" | "threads" => {
+            "under `client:`"
+        }
         _ => return None,
     })
 }

@@ -86,6 +86,8 @@ pub struct Scenario {
     pub allow_errors: f64,
     /// From where on the client itself counts as the limit.
     pub client: ClientBounds,
+    /// How many threads measure; absent: as many as the load may need.
+    pub threads: Option<u32>,
     /// When the target is started anew.
     pub restart: Restart,
     /// What is done around the case and between its runs.

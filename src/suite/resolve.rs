@@ -284,6 +284,7 @@ fn build(
         noise: settings.noise.map(|n| n.value).unwrap_or_default(),
         allow_errors: or(&settings.allow_errors, builtin::ALLOW_ERRORS),
         client: settings.client.bounds(),
+        threads: settings.client.threads(),
         restart: or(&settings.restart, builtin::RESTART),
         hooks: Hooks {
             before: hooks(&settings.before),

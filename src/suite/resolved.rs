@@ -126,11 +126,14 @@ fn scenario(s: &Scenario, secrets: &[(String, String)]) -> Json {
         put("noise", evidence_setting::written(&s.noise));
     }
     put("allow_errors", json!(show_share(s.allow_errors)));
-    let mut bounds = s.client;
-    let bounds: Map<String, Json> = client_setting::KEYS
+    let mut values = s.client;
+    let mut bounds: Map<String, Json> = client_setting::KEYS
         .iter()
-        .map(|(key, _, place)| ((*key).to_owned(), json!(show_share(*place(&mut bounds)))))
+        .map(|(key, _, place)| ((*key).to_owned(), json!(show_share(*place(&mut values)))))
         .collect();
+    if let Some(threads) = s.threads {
+        bounds.insert(client_setting::THREADS.to_owned(), json!(threads));
+    }
     put("client", Json::Object(bounds));
     put("restart", json!(s.restart.name()));
     for (key, hooks) in [

@@ -447,6 +447,11 @@ fn client() -> Json {
         ] });
         keys.add_with(key, about, share, show_share(*place(&mut bounds)));
     }
+    keys.add(
+        client_setting::THREADS,
+        "Threads that measure, each on a core of its own; without it as many as the load may need and the machine has cores for.",
+        whole(1, u64::from(client_setting::MOST_THREADS)),
+    );
     keys.mapping(&[])
 }
 

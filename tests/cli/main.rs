@@ -12,6 +12,7 @@ mod prompts;
 mod secrets;
 mod server;
 mod support;
+mod threads;
 mod tokens;
 mod unwritable;
 mod verdicts;

@@ -52,10 +52,12 @@ fn with_room_for_all_the_ideal_is_what_the_engine_finds_request_by_request() {
         (1, "load: { concurrency: 3 }"),
     ] {
         let sim = format!("kv: {{ blocks: 90000, block_tokens: {block} }}");
-        let (case, records) = cache(&sim, &format!("{load}, {PROMPTS}, {EFFICIENT}"));
+        // What prompts of the cold phase begin with is not counted, were it a single token.
+        let flush = "cache: { flush: { post: /reset_prefix_cache } }";
+        let (case, records) = cache(&sim, &format!("{load}, {flush}, {PROMPTS}, {EFFICIENT}"));
         assert_eq!(case.verdict, Verdict::Pass, "{:?}", case.reason);
         let found = found(&records);
-        assert_eq!(found.len(), 180);
+        assert!(found.len() >= 180);
         for (cached, ideal) in &found {
             assert_eq!(cached, ideal, "blocks of {block}");
         }

@@ -65,6 +65,7 @@ impl World {
             ahead: false,
             beside: None,
             sink: Box::new(move |record| sink.borrow_mut().push(record)),
+            crew: Vec::new(),
             progress: Arc::default(),
             interrupt: Signal::new(),
         };

@@ -12,6 +12,9 @@ use super::socket;
 use super::tls::Session;
 use crate::driver::{Driver, Nanos};
 
+/// How long a look at a connection stands; one costs as much as reading ten tokens.
+const JUST_NOW: Nanos = 10_000;
+
 /// Connections that wait for a request; the one that was used last goes first.
 pub(super) struct Pool {
     idle: RefCell<VecDeque<Idle>>,
@@ -66,7 +69,9 @@ impl Pool {
                 idle.clear();
                 return None;
             }
-            if conn.is_quiet() {
+            // The read that ended its answer had emptied it: what could have come since is a close, which
+            // may come right after any look as well, and is mended like one that does.
+            if (conn.tls.is_none() && now.saturating_sub(since) < JUST_NOW) || conn.is_quiet() {
                 return Some(conn);
             }
         }
