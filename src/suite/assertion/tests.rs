@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metrics::{METRICS, Shape, Unit, metric};
+use crate::metrics::{Availability, METRICS, Shape, Unit, metric};
 use crate::suite::Kind;
 
 fn parsed(text: &str) -> Assertion {
