@@ -153,6 +153,7 @@ fn targets(plan: &Disaggregation, scenario: &Scenario) -> Vec<PhasePlan> {
             }),
             // Both are asked the same.
             content: Some("both".to_owned()),
+            beside: plan.interference.clone(),
             labels: [("target".to_owned(), name.clone())].into(),
             ..PhasePlan::new(name, scenario.load.clone())
         })

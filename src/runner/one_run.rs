@@ -16,11 +16,13 @@ use super::tokens::count_answers;
 use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
-use crate::load::{Member, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive, threads_for};
+use crate::load::{
+    Beside, Member, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive, threads_for,
+};
 use crate::plan::{Asks, Case, Measure};
-use crate::record::{Recorder, RequestRecord, RunRecords};
+use crate::record::{Part, Recorder, RequestRecord, RunRecords};
 use crate::result::Warning;
-use crate::suite::{Length, PromptSource, SaltMode};
+use crate::suite::{Interference, Length, PromptSource, SaltMode};
 use crate::telemetry::host::{HostSampler, current_thread};
 use crate::workload::{FileEntry, FromFile, Priming, RequestSource, Synthetic, TokenModel, salt};
 
@@ -103,6 +105,11 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         protocol: live.protocol.clone(),
         source: source.clone(),
         ahead: !context.is_virtual(case),
+        beside: measure.phase.beside.as_ref().map(|long| Beside {
+            rate: long.rate,
+            arrivals: long.arrivals,
+            source: Arc::new(long_prompts(case, measure, salt.as_deref(), &tokens, long)),
+        }),
         sink: redacting(context, case, recorder.sink()),
         crew,
         progress,
@@ -158,12 +165,17 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             read_delays.get_or_insert_default().merge(delays);
         }
     }
+    let (beside, records) = recorded
+        .records
+        .into_iter()
+        .partition(|r| r.part == Part::Beside);
     Ok(OneRun {
         records: RunRecords {
             session: measure.session,
             open_loop: outcome.open_loop,
             window: outcome.window,
-            records: recorded.records,
+            records,
+            beside,
             scrapes,
             cache,
         },
@@ -297,4 +309,18 @@ pub(super) fn synthetic(
     };
     let which = (case.scenario.seed, run);
     Synthetic::new(which, salt, input.clone(), output.clone(), tokens).with_prefix(*prefix)
+}
+
+/// The long prompts that disturb a run; they share nothing with its own.
+fn long_prompts(
+    case: &Case,
+    measure: &Measure,
+    salt: Option<&str>,
+    tokens: &Arc<TokenModel>,
+    long: &Interference,
+) -> Synthetic {
+    let salt = format!("{} beside", salt.unwrap_or_default());
+    let which = (case.scenario.seed, measure.run);
+    let (input, output) = (long.input_tokens.clone(), long.output_tokens.clone());
+    Synthetic::new(which, Some(&salt), input, output, tokens.clone())
 }

@@ -276,9 +276,7 @@ impl Settings {
             }
             self.note_broken("targets", self.targets.is_none());
         }
-        if around.all_kinds
-            && let Some(node) = fields.take("interference")
-        {
+        if let Some(node) = fields.take("interference") {
             self.interference = kinds::read_interference(node, around, problems);
             self.note_broken("interference", self.interference.is_none());
         }

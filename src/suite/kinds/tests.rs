@@ -273,10 +273,7 @@ fn a_load_beside_a_search_is_refused_and_one_below_it_is_not() {
 
 #[test]
 fn what_does_not_run_yet_is_refused() {
-    for lines in [
-        "kind: disaggregation\ninterference: { rate: 1/s, input_tokens: 9 }\nmeasure_only: true",
-        "kind: scalability\nsweep: { rate: auto }\nmeasure_only: true",
-    ] {
+    for lines in ["kind: scalability\nsweep: { rate: auto }\nmeasure_only: true"] {
         let input = SuiteInput {
             path: "kinds.yaml".into(),
             bytes: suite(lines).into(),
