@@ -155,6 +155,7 @@ pub fn measure(transport: &str, name: &str, address: &str) {
             records,
             scrapes: Vec::new(),
             cache: None,
+            stopped: None,
             beside: Vec::new(),
         };
         let part = summarize_run(&run, None, false);

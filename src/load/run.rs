@@ -17,7 +17,7 @@ use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
 use crate::stats::Delays;
 use crate::suite::LoadShape;
-use crate::workload::{RequestSource, Schedule, stream};
+use crate::workload::{RequestSource, Schedule};
 
 /// Everything a run needs from outside.
 pub struct RunInputs<T> {
@@ -209,22 +209,19 @@ fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> Ticks {
     let ticks = Ticks::default();
     run.driver.spawn(health::probe(run.clone(), ticks.clone()));
     let plan = &run.plan;
-    let rng = || stream(plan.seed, "arrivals", u64::from(plan.run));
     match &plan.load.shape {
         LoadShape::Concurrency(n) => {
             let steps = vec![(0, *n)];
             run.driver.spawn(closed::drive(run.clone(), steps));
         }
-        LoadShape::Rate {
-            per_second,
-            arrivals,
-        } => {
-            let schedule = Schedule::steady(*per_second, *arrivals, rng());
-            run.driver.spawn(open::drive(run.clone(), schedule));
+        LoadShape::Rate { .. } => {
+            if let Some(schedule) = plan.steady_schedule() {
+                run.driver.spawn(open::drive(run.clone(), schedule));
+            }
         }
         LoadShape::Stages { stages, arrivals } if plan.is_open() => {
             let seconds = plan.warmup.as_secs_f64();
-            let schedule = Schedule::stages(seconds, stages, *arrivals, rng());
+            let schedule = Schedule::stages(seconds, stages, *arrivals, plan.arrivals_rng());
             run.driver.spawn(open::drive(run.clone(), schedule));
         }
         LoadShape::Stages { stages, .. } => {

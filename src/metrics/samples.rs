@@ -73,7 +73,7 @@ impl<'a> PhaseSamples<'a> {
                     .iter()
                     .filter(|r| r.part == Part::Window)
                     .filter(|r| bears(r, labels))
-                    .filter(|r| !(interrupted && r.cut()))
+                    .filter(|r| !((interrupted || run.stopped.is_some()) && r.cut()))
                     .map(|record| Row {
                         at_us: record
                             .due_us

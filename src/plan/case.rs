@@ -70,6 +70,8 @@ pub struct PhasePlan {
     pub asks: Asks,
     /// Long prompts that arrive beside its load.
     pub beside: Option<Interference>,
+    /// A run of it ends as soon as its requests are seen to pile up without end.
+    pub stops_early: bool,
     /// What sets it apart from its case's other phases: `level: 8`, say. For reports.
     pub labels: BTreeMap<String, String>,
 }
@@ -129,6 +131,7 @@ impl PhasePlan {
             content: None,
             asks: Asks::Planned,
             beside: None,
+            stops_early: false,
             labels: BTreeMap::new(),
         }
     }

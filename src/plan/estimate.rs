@@ -98,6 +98,13 @@ impl Case {
                 }
             }
         }
+        if self.finds_its_loads() {
+            // How many loads there will be, and which, is not known before.
+            total = Estimate {
+                least_seconds: total.least_seconds,
+                ..Estimate::default()
+            };
+        }
         if let Some(timeout) = scenario.timeout.map(|t| t.as_secs_f64()) {
             total.seconds = total.seconds.map(|s| s.min(timeout));
             total.least_seconds = total.least_seconds.min(timeout);

@@ -14,6 +14,9 @@ pub struct RunRecords {
     pub records: Vec<RequestRecord>,
     /// What disturbed it: requests of the part [`Beside`](super::Part::Beside), in the same order.
     pub beside: Vec<RequestRecord>,
+    /// Why it was ended before its time, its requests piling up without end: what was cut by that counts
+    /// nowhere.
+    pub stopped: Option<String>,
     /// Looks at the target's own counters, in order of time. Empty: nobody looked.
     pub scrapes: Vec<Scrape>,
     /// What is known of the target's prefix cache; of kind `cache`, in its warm phase.

@@ -1,13 +1,15 @@
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 
 use super::cache::Asked;
 use super::collected::Collected;
 use super::context::Context;
 use super::crew::{Sink, Threads};
+use super::early::EarlyEnd;
 use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
@@ -96,7 +98,16 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     let stop = Signal::new();
     let tokens = prompts.1.clone();
     let source = source(case, measure, salt.clone(), prompts);
-    let (threads, crew) = crew_of(case, context, live, &plan, &recorder)?;
+    let early = measure.phase.stops_early.then(|| EarlyEnd::of(&plan));
+    let early = early.flatten();
+    let sink = |recorder: &Recorder| {
+        let sink = redacting(context, case, recorder.sink());
+        match &early {
+            Some(early) => early.noting(sink),
+            None => sink,
+        }
+    };
+    let (threads, crew) = crew_of(case, live, &plan, &|| sink(&recorder))?;
     let mut measuring: Vec<u32> = current_thread().into_iter().collect();
     measuring.extend(&threads.ids);
     let inputs = RunInputs {
@@ -110,7 +121,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             arrivals: long.arrivals,
             source: Arc::new(long_prompts(case, measure, salt.as_deref(), &tokens, long)),
         }),
-        sink: redacting(context, case, recorder.sink()),
+        sink: sink(&recorder),
         crew,
         progress,
         interrupt: stop.clone(),
@@ -123,7 +134,8 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         .then(|| HostSampler::start(Instant::now(), measuring))
         .flatten();
     let sampled_from = driver.now();
-    let mut outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    let (mut outcome, stopped) =
+        drive_until(driver, inputs, stop, &limit.stop, &ended, early.as_ref()).await;
     // Connections were opened before the run's own time began.
     let ahead = outcome.epoch.saturating_sub(sampled_from) as f64 / 1e9;
     let host = sampler.map(|s| s.finish().counted_from(ahead));
@@ -176,6 +188,7 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             window: outcome.window,
             records,
             beside,
+            stopped,
             scrapes,
             cache,
         },
@@ -196,10 +209,9 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
 /// The further measuring threads of a run: as many as the suite says, or as its load may need.
 fn crew_of<T>(
     case: &Case,
-    context: &Context,
     live: &LiveTarget<T>,
     plan: &RunPlan,
-    recorder: &Recorder,
+    sink: &dyn Fn() -> Sink,
 ) -> Result<(Threads, Vec<Member>), NotMeasured> {
     let Some(equipment) = &live.equipment else {
         return Ok((Threads::default(), Vec::new()));
@@ -215,29 +227,42 @@ fn crew_of<T>(
             threads_for(plan, answer, cores, equipment.beside())
         }
     };
-    let sinks = (1..all)
-        .map(|_| redacting(context, case, recorder.sink()))
-        .collect();
+    let sinks = (1..all).map(|_| sink()).collect();
     Threads::start(equipment, sinks)
 }
 
-/// Drives a run that the user or the death of the target ends before its time.
+/// Drives a run that the user, the death of the target or requests that pile up end before its time; and
+/// why, in the last case.
 async fn drive_until<D: Driver, T: Transport>(
     driver: &D,
     inputs: RunInputs<T>,
     stop: Signal,
     user: &Signal,
     ended: &Signal,
-) -> RunOutcome {
+    early: Option<&EarlyEnd>,
+) -> (RunOutcome, Option<String>) {
+    let why = RefCell::new(None);
     let watch = Box::pin(async {
-        select(user.reached(1), ended.reached(1)).await;
+        let told = select(user.reached(1), ended.reached(1));
+        match early {
+            None => drop(told.await),
+            Some(early) => {
+                if let Either::Right((seen, _)) = select(told, Box::pin(early.seen(driver))).await {
+                    why.replace(Some(seen));
+                }
+            }
+        }
         stop.raise(1);
         std::future::pending::<RunOutcome>().await
     });
-    select(Box::pin(drive(driver.clone(), inputs)), watch)
-        .await
-        .factor_first()
-        .0
+    let run = Box::pin(drive(driver.clone(), inputs));
+    let mut outcome = select(run, watch).await.factor_first().0;
+    let why = why
+        .take()
+        .filter(|_| user.level() == 0 && ended.level() == 0);
+    // That was prony's own wish, and the run is whole as far as it goes.
+    outcome.interrupted &= why.is_none();
+    (outcome, why)
 }
 
 /// What servers say can repeat a key back: error messages pass the case's redactor before they are

@@ -97,6 +97,7 @@ fn run_records(records: Vec<RequestRecord>) -> RunRecords {
         records,
         scrapes: Vec::new(),
         cache: None,
+        stopped: None,
         beside,
     }
 }

@@ -114,8 +114,6 @@ pub(super) struct Surroundings<'a> {
     pub ignore_targets: bool,
     /// Targets that have a name.
     pub targets: &'a NamedTargets,
-    /// Scenarios of kinds that this version does not run are read, too.
-    pub all_kinds: bool,
 }
 
 impl Settings {

@@ -79,6 +79,7 @@ impl World {
                 records: records.take(),
                 scrapes: Vec::new(),
                 cache: None,
+                stopped: None,
                 beside: Vec::new(),
             }
         }
