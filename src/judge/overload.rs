@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_grows_fast_is_seen_before_half_of_the_window_and_is_overload_at_its_end() {
-        for (load, n, servers) in [(3.0, 600, 1), (2.0, 2000, 4), (4.0, 1000, 8)] {
+        for (load, n, servers) in [(3.0, 1200, 1), (2.0, 2000, 4), (4.0, 1000, 8)] {
             for seed in 0..50 {
                 let run = queue(seed, n, load, servers);
                 let seen = first_seen(&run);
