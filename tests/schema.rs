@@ -598,6 +598,12 @@ const PLACES: &[Place] = &[
         ],
     },
     Place {
+        pointer: "/$defs/prompts/properties/conversation",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, conversation: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
         pointer: "/$defs/prompts/properties/length_tolerance/anyOf/1",
         suites: &[
             "defaults: { prompts: { type: synthetic, input_tokens: 1, output_tokens: 1, length_tolerance: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",

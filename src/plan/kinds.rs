@@ -335,6 +335,14 @@ impl Rounds for ColdWarm {
             run: round,
             session,
         };
+        if prime.requests == Some(0) {
+            // Conversations warm the cache themselves.
+            let warm_phase = PhasePlan {
+                before: self.cold.before.clone(),
+                ..self.warm.clone()
+            };
+            return vec![measure(&self.cold, cold), measure(&warm_phase, warm)];
+        }
         vec![
             measure(&self.cold, cold),
             measure(&prime, warm),

@@ -323,17 +323,20 @@ pub(super) fn synthetic(
     salt: Option<&str>,
     tokens: Arc<TokenModel>,
 ) -> Synthetic {
-    let none = (&Length::Fixed(0), &Length::Fixed(0), &None);
-    let (input, output, prefix) = match &case.scenario.prompts.source {
+    let none = (&Length::Fixed(0), &Length::Fixed(0), &None, &None);
+    let (input, output, prefix, conversation) = match &case.scenario.prompts.source {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
             prefix,
-        } => (input_tokens, output_tokens, prefix),
+            conversation,
+        } => (input_tokens, output_tokens, prefix, conversation),
         PromptSource::File { .. } => none,
     };
     let which = (case.scenario.seed, run);
-    Synthetic::new(which, salt, input.clone(), output.clone(), tokens).with_prefix(*prefix)
+    Synthetic::new(which, salt, input.clone(), output.clone(), tokens)
+        .with_prefix(*prefix)
+        .with_conversation(*conversation)
 }
 
 /// The long prompts that disturb a run; they share nothing with its own.

@@ -47,3 +47,60 @@ fn the_rates_of_an_automatic_sweep_are_shares_of_what_the_engine_does() {
     let notes = case.notes.join(" ");
     assert!(notes.contains("requests a second"), "{notes}");
 }
+
+/// A target for each number of replicas of four slots; the last one is as slow as `straggler` says.
+fn replicas(mode: &str, concurrency: u32, straggler: f64, sla: &str) -> CaseResult {
+    let target = |n: u32| {
+        format!(
+            "{n}: {{ url: \"sim://exact\", sim: {{ scheduler.max_num_seqs: 4, topology: {{ replicas: {n}, router: least_outstanding, straggler: {} }} }} }}",
+            if n > 1 { straggler } else { 1.0 }
+        )
+    };
+    let targets: Vec<String> = [1, 2, 4].map(target).into();
+    sweep(
+        "",
+        &format!(
+            "load: {{ concurrency: {concurrency} }}, sweep: {{ replicas: {{ {} }}, mode: {mode}, idle: 0s }}, duration: 10s, repeats: 3, {sla}",
+            targets.join(", ")
+        ),
+    )
+}
+
+fn in_flight(case: &CaseResult) -> Vec<Option<u32>> {
+    case.phases.iter().map(|p| p.load.concurrency).collect()
+}
+
+#[test]
+fn replicas_share_a_load_that_grows_with_them_and_one_that_does_not() {
+    let sla = "sla: [efficiency(4) > 90%, speedup(2) > 1.8, at(4).replica_skew < 1.15]";
+    let weak = replicas("weak", 4, 1.0, sla);
+    assert_eq!(weak.verdict, Verdict::Pass, "{:?}", weak.reason);
+    assert_eq!(in_flight(&weak), [Some(4), Some(8), Some(16)]);
+    // A single replica has the others wait for its slots.
+    let strong = replicas("strong", 16, 1.0, sla);
+    assert_eq!(strong.verdict, Verdict::Pass, "{:?}", strong.reason);
+    assert_eq!(in_flight(&strong), [Some(16); 3]);
+    let wait = |case: &CaseResult, n: u32| value(case, &format!("at({n})"), "ttft");
+    assert!(wait(&strong, 1) > 3.0 * wait(&strong, 4));
+    assert!(wait(&weak, 1) < 1.5 * wait(&weak, 4));
+}
+
+#[test]
+fn one_replica_at_half_speed_fails_for_the_skew() {
+    let sla = "sla: [efficiency(4) > 60%, at(2).replica_skew < 1.15, at(4).replica_skew < 1.15]";
+    let case = replicas("weak", 4, 2.0, sla);
+    assert_eq!(case.verdict, Verdict::Fail, "{:?}", case.reason);
+    let failed: Vec<&str> = case
+        .assertions
+        .iter()
+        .filter(|a| a.verdict == Verdict::Fail)
+        .map(|a| a.text.as_str())
+        .collect();
+    assert_eq!(
+        failed,
+        ["at(2).replica_skew < 1.15", "at(4).replica_skew < 1.15"]
+    );
+    // Two to one: the busier one makes 4/3 of the mean; of four it is 8/7.
+    let skew = value(&case, "at(2)", "replica_skew");
+    assert!((skew - 4.0 / 3.0).abs() < 0.07, "{skew}");
+}
