@@ -65,7 +65,7 @@ fn a_probe_that_piles_up_is_ended_early_and_the_answer_stays() {
             let queue = "a queue that does not grow".to_owned();
             assert!(probe.broke.contains(&queue), "{probe:?}");
             let why = probe.stopped.as_deref().unwrap();
-            assert!(why.contains("of its window of 30.0 s"), "{why}");
+            assert!(why.contains("into its window of 30.0 s"), "{why}");
             assert!(why.contains("requests under way grew"), "{why}");
             // What it measured is kept.
             let phase = early.phases.iter().find(|p| p.name == probe.phase).unwrap();
