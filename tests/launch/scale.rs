@@ -25,7 +25,7 @@ if [ -f pid ]; then
   kill "$(cat pid)" 2>/dev/null || true
   while (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.02; done
 fi
-printf 'scheduler: {{ max_num_seqs: 2 }}\ncost: {{ base_ms: 12 }}\ntopology: {{ replicas: %s, router: least_outstanding }}\n' "$1" >engine.yaml
+printf 'scheduler: {{ max_num_seqs: 2 }}\ncost: {{ base_ms: 40 }}\ntopology: {{ replicas: %s, router: least_outstanding }}\n' "$1" >engine.yaml
 setsid "{PRONY}" sim --preset exact --listen 127.0.0.1:{port} --config engine.yaml >engine.log 2>&1 </dev/null &
 echo $! >pid
 until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.02; done
@@ -42,7 +42,7 @@ fn a_program_scales_the_target_to_each_level() {
         )
     };
     let stage = Stage::new(&format!(
-        "target: {{ url: \"http://127.0.0.1:{port}/v1\" }}\ndefaults:\n  warmup: 300ms\n  duration: 1s\n  drain: 5s\n  repeats: 3\n  extend: off\n  scrape: off\n  prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 8 }}\nscenarios:\n{}{}{}",
+        "target: {{ url: \"http://127.0.0.1:{port}/v1\" }}\ndefaults:\n  warmup: 300ms\n  duration: 1500ms\n  client: { loop_delay: 100%, busy: 100%, throttled: 100% }\n  drain: 5s\n  repeats: 3\n  extend: off\n  scrape: off\n  prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 8 }}\nscenarios:\n{}{}{}",
         scenario(
             "weak",
             2,

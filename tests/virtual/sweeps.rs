@@ -60,7 +60,7 @@ fn replicas(mode: &str, concurrency: u32, straggler: f64, sla: &str) -> CaseResu
     sweep(
         "",
         &format!(
-            "load: {{ concurrency: {concurrency} }}, sweep: {{ replicas: {{ {} }}, mode: {mode}, idle: 0s }}, duration: 10s, repeats: 3, {sla}",
+            "load: {{ concurrency: {concurrency} }}, sweep: {{ replicas: {{ {} }}, mode: {mode}, idle: 0s }}, duration: 6s, repeats: 3, {sla}",
             targets.join(", ")
         ),
     )
@@ -72,7 +72,7 @@ fn in_flight(case: &CaseResult) -> Vec<Option<u32>> {
 
 #[test]
 fn replicas_share_a_load_that_grows_with_them_and_one_that_does_not() {
-    let sla = "sla: [efficiency(4) > 90%, speedup(2) > 1.8, at(4).replica_skew < 115%]";
+    let sla = "sla: [efficiency(4) > 75%, speedup(2) > 1.6, at(4).replica_skew < 110%]";
     let weak = replicas("weak", 4, 1.0, sla);
     assert_eq!(weak.verdict, Verdict::Pass, "{:?}", weak.reason);
     assert_eq!(in_flight(&weak), [Some(4), Some(8), Some(16)]);
@@ -87,7 +87,7 @@ fn replicas_share_a_load_that_grows_with_them_and_one_that_does_not() {
 
 #[test]
 fn one_replica_at_half_speed_fails_for_the_skew() {
-    let sla = "sla: [efficiency(4) > 60%, at(2).replica_skew < 115%, at(4).replica_skew < 115%]";
+    let sla = "sla: [efficiency(4) > 60%, at(2).replica_skew < 115%, at(4).replica_skew < 110%]";
     let case = replicas("weak", 4, 2.0, sla);
     assert_eq!(case.verdict, Verdict::Fail, "{:?}", case.reason);
     let failed: Vec<&str> = case
@@ -98,7 +98,7 @@ fn one_replica_at_half_speed_fails_for_the_skew() {
         .collect();
     assert_eq!(
         failed,
-        ["at(2).replica_skew < 115%", "at(4).replica_skew < 115%"]
+        ["at(2).replica_skew < 115%", "at(4).replica_skew < 110%"]
     );
     // Two to one: the busier one makes 4/3 of the mean; of four it is 8/7.
     let skew = value(&case, "at(2)", "replica_skew");
