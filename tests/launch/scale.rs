@@ -42,7 +42,7 @@ fn a_program_scales_the_target_to_each_level() {
         )
     };
     let stage = Stage::new(&format!(
-        "target: {{ url: \"http://127.0.0.1:{port}/v1\" }}\ndefaults:\n  warmup: 300ms\n  duration: 1500ms\n  client: { loop_delay: 100%, busy: 100%, throttled: 100% }\n  drain: 5s\n  repeats: 3\n  extend: off\n  scrape: off\n  prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 8 }}\nscenarios:\n{}{}{}",
+        "target: {{ url: \"http://127.0.0.1:{port}/v1\" }}\ndefaults:\n  warmup: 300ms\n  duration: 1500ms\n  client: {{ loop_delay: 100%, busy: 100%, throttled: 100% }}\n  drain: 5s\n  repeats: 3\n  extend: off\n  scrape: off\n  prompts: {{ type: synthetic, input_tokens: 8, output_tokens: 8 }}\nscenarios:\n{}{}{}",
         scenario(
             "weak",
             2,
