@@ -148,6 +148,7 @@ fn go(shape: LoadShape, duration: Duration, tokens: u32, engine: serde_json::Val
             Arc::new(TokenModel::assumed()),
         )),
         ahead: false,
+        beside: None,
         sink: Box::new(move |record| sink.borrow_mut().push(record)),
         crew: Vec::new(),
         progress: Arc::default(),

@@ -449,6 +449,10 @@ const PLACES: &[Place] = &[
         suites: &["defaults: { cache: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
     },
     Place {
+        pointer: "/$defs/interference",
+        suites: &["defaults: { interference: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } }\nscenarios: []"],
+    },
+    Place {
         pointer: "/$defs/sweep/properties/scale",
         suites: &[
             "defaults: { sweep: { replicas: [1, 2], scale: { command: a, zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
@@ -591,6 +595,12 @@ const PLACES: &[Place] = &[
         pointer: "/$defs/prompts/properties/prefix",
         suites: &[
             "defaults: { prompts: { type: synthetic, prefix: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
+        ],
+    },
+    Place {
+        pointer: "/$defs/prompts/properties/conversation",
+        suites: &[
+            "defaults: { prompts: { type: synthetic, conversation: { zzzzzzzzzzzzzzzzzzzzzzzz: 1 } } }\nscenarios: []",
         ],
     },
     Place {

@@ -81,10 +81,7 @@ fn every_example_of_the_pages_on_suites_loads() {
 #[test]
 fn every_example_of_the_page_on_kinds_loads() {
     let text = fs::read_to_string(page("scenarios.md")).unwrap();
-    let options = LoadOptions {
-        all_kinds: true,
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions::default();
     let load_text = |text: &str| {
         let input = SuiteInput {
             path: "docs.yaml".into(),

@@ -79,12 +79,7 @@ fn every_wrong_suite_is_explained() {
     assert!(inputs.len() >= 25, "only {} wrong suites", inputs.len());
     for input in inputs {
         let name = input.path.trim_end_matches(".yaml").to_owned();
-        let options = LoadOptions {
-            // These are about what comes to run in a later version.
-            all_kinds: name.starts_with("kind_"),
-            ..options()
-        };
-        let problems = load(&[input], &options).expect_err(&name);
+        let problems = load(&[input], &options()).expect_err(&name);
         let seen = render_all(&problems, false);
         assert!(!seen.contains("sk-not-to-be-seen"), "{seen}");
         insta::with_settings!({

@@ -155,6 +155,8 @@ pub fn measure(transport: &str, name: &str, address: &str) {
             records,
             scrapes: Vec::new(),
             cache: None,
+            stopped: None,
+            beside: Vec::new(),
         };
         let part = summarize_run(&run, None, false);
         let phase = summarize_phase(std::slice::from_ref(&run), None, false);
@@ -225,6 +227,7 @@ fn inputs<T>(
         protocol: Arc::new(Chat::new("bare", true, &serde_json::Map::new())),
         source: Arc::new(Same),
         ahead: false,
+        beside: None,
         sink: Box::new(sink),
         crew: Vec::new(),
         progress: Arc::default(),

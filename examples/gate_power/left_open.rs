@@ -26,6 +26,8 @@ pub fn left_open(requests: &[Request], open_loop: bool, metrics: &[&str]) -> Vec
         records: requests.iter().map(|r| record(r, open_loop)).collect(),
         scrapes: Vec::new(),
         cache: None,
+        beside: Vec::new(),
+        stopped: None,
     }];
     let phase = JudgePhase {
         name: "main",

@@ -34,6 +34,8 @@ pub fn runs(runs: u32, slower: f64, sessions: bool) -> Vec<RunRecords> {
                 .collect(),
             scrapes: Vec::new(),
             cache: None,
+            stopped: None,
+            beside: Vec::new(),
         })
         .collect()
 }

@@ -39,8 +39,16 @@ pub fn bounds_at(
     };
     let judged = judge_at(JudgeInput::new(&probe, phases), look);
     let mut seen = Vec::new();
+    let stopped = phases
+        .iter()
+        .any(|p| p.runs.iter().any(|run| run.stopped.is_some()));
     for assertion in &judged.assertions {
         if matches!(assertion.verdict, Verdict::Error | Verdict::Invalid) {
+            if stopped {
+                // The load is too high whatever there would have been to measure.
+                seen.push(unknown(assertion));
+                continue;
+            }
             let why = assertion.reason.clone().unwrap_or_default();
             return Err(format!("`{}`: {why}", assertion.text));
         }
@@ -50,6 +58,7 @@ pub fn bounds_at(
         .reason
         .as_ref()
         .is_some_and(|why| why.starts_with("overloaded"));
+    let grows = grows || stopped;
     seen.push(BoundSeen {
         text: QUEUE.to_owned(),
         held: if grows { Held::No } else { Held::Yes },
@@ -58,6 +67,15 @@ pub fn bounds_at(
         error: 0.0,
     });
     Ok(seen)
+}
+
+fn unknown(a: &AssertionResult) -> BoundSeen {
+    BoundSeen {
+        text: a.text.clone(),
+        held: Held::Rather,
+        distance: 0.0,
+        error: UNKNOWN_ERROR,
+    }
 }
 
 fn bound(a: &AssertionResult) -> BoundSeen {

@@ -1,5 +1,5 @@
 use crate::metrics::{
-    Availability, PhaseRates, PhaseSamples, Provenance, Sample, Shape, Unit, cached_tokens,
+    Availability, DURING, PhaseRates, PhaseSamples, Provenance, Sample, Shape, Unit, cached_tokens,
     chunk_values, column, efficiency_by_counters, ideal_tokens, request_value, transferred, visit,
 };
 use crate::plan::WARM;
@@ -88,6 +88,11 @@ fn distribution_leaf(
                 if !phase.open_loop =>
             {
                 format!("there is no `{name}` in a closed loop, where nothing is due")
+            }
+            _ if m.labels.iter().any(|(label, _)| label == DURING) => {
+                format!(
+                    "no `{name}` was measured then: no long prompt was worked on in the window, or always one"
+                )
             }
             "itl" | "tpot" => {
                 format!("no answer came in two chunks or more, so there is no `{name}`")

@@ -69,5 +69,6 @@ pub use detectable::{Against, Design, Detectable, detectable};
 pub use input::{JudgeInput, JudgePhase, Judged};
 pub use noise::{MetricNoise, variance, variance_with};
 pub use outlook::{Outlook, Prospect, outlook, remedy};
+pub use overload::piles_up;
 pub use swept::{Swept, swept};
 pub use verdict::Verdict;

@@ -1,4 +1,4 @@
-use crate::record::RunRecords;
+use crate::record::{RunRecords, Window};
 use crate::stats::quantile;
 
 use super::words::number;
@@ -7,6 +7,12 @@ use super::words::number;
 const SLICES: usize = 10;
 /// Fewest requests from which a growing queue is told.
 const FEWEST: usize = 30;
+/// From here on a stay has not ended, in µs.
+const NEVER: f64 = 1e18;
+/// Growth that is no chance, in spreads of a random walk.
+const WALK: f64 = 2.5;
+/// The same where it is looked for many times over.
+const WALK_SO_FAR: f64 = 4.0;
 
 /// Whether requests piled up through the window of an open-loop run of constant rate, and if so a
 /// sentence about it.
@@ -19,20 +25,30 @@ const FEWEST: usize = 30;
 /// - they still grew in the second half, at 40 % or more of the rate of the first;
 /// - completions fell short of arrivals by 5 % or more;
 /// - requests due in the last third took, from when they were due, half as long again or more (median)
-///   as those of the first;
+///   as those of the first, or not even half of the first have ended;
 /// - the window is at least twice as long as an undisturbed request (the fastest twentieth, warm-up included).
 pub(super) fn overloaded(run: &RunRecords) -> Option<String> {
-    let window = run.window;
-    let length = window.end_us.saturating_sub(window.start_us);
-    if !run.open_loop || length == 0 {
+    if !run.open_loop {
         return None;
     }
     // In the system from due to end, whatever became of it.
-    let mut stays: Vec<(u64, u64)> = run
-        .records
-        .iter()
-        .filter_map(|r| Some((r.due_us?, r.end_us.unwrap_or(u64::MAX))))
-        .collect();
+    let stays = run.records.iter();
+    let stays = stays.filter_map(|r| Some((r.due_us?, r.end_us.unwrap_or(u64::MAX))));
+    grown(stays.collect(), run.window, WALK)
+}
+
+/// The same of a run that is still going on, from what is known up to the end of `so_far`: `stays` has
+/// when requests were due and when they ended, `u64::MAX` for those that have not. It is asked again and
+/// again while the run lasts, so it takes a growth of 4 times the spread of a random walk.
+pub fn piles_up(stays: Vec<(u64, u64)>, so_far: Window) -> Option<String> {
+    grown(stays, so_far, WALK_SO_FAR)
+}
+
+fn grown(mut stays: Vec<(u64, u64)>, window: Window, walks: f64) -> Option<String> {
+    let length = window.end_us.saturating_sub(window.start_us);
+    if length == 0 {
+        return None;
+    }
     stays.sort_unstable();
     let due: Vec<(u64, u64)> = stays
         .iter()
@@ -58,7 +74,7 @@ pub(super) fn overloaded(run: &RunRecords) -> Option<String> {
     let (first, middle, last) = (mean(&level[..3]), mean(&level[4..7]), mean(&level[7..]));
 
     let walk = ((arrivals + completions) as f64).sqrt();
-    let grew = last - first > 2.5 * walk && last >= 2.0 * first;
+    let grew = last - first > walks * walk && last >= 2.0 * first;
     let still_growing = last - middle >= 0.4 * (middle - first);
     let short = completions as f64 <= 0.95 * arrivals as f64;
     let took = |part: &[(u64, u64)], q: f64| {
@@ -70,7 +86,9 @@ pub(super) fn overloaded(run: &RunRecords) -> Option<String> {
         quantile(&times, q).unwrap_or(0.0)
     };
     let third = arrivals / 3;
-    let slower = took(&due[arrivals - third..], 0.5) >= 1.5 * took(&due[..third], 0.5);
+    let early = took(&due[..third], 0.5);
+    // Where not even half of the first ones have ended, all are slow already.
+    let slower = early >= NEVER || took(&due[arrivals - third..], 0.5) >= 1.5 * early;
     let long_enough = length as f64 >= 2.0 * took(&stays, 0.05);
     (grew && still_growing && short && slower && long_enough).then(|| {
         format!(
@@ -143,6 +161,46 @@ mod tests {
             (3.0, 200, 4, 0.95),
         ] {
             assert!(share(load, n, servers) >= found, "{load} {n} {servers}");
+        }
+    }
+
+    /// What a look at `now` knows of `run`.
+    fn known_at(run: &RunRecords, now: u64) -> Option<String> {
+        let stays = run.records.iter().filter_map(|r| {
+            let end = r.end_us.filter(|end| *end <= now).unwrap_or(u64::MAX);
+            Some((r.due_us.filter(|due| *due <= now)?, end))
+        });
+        let so_far = Window {
+            start_us: run.window.start_us,
+            end_us: now,
+        };
+        piles_up(stays.collect(), so_far)
+    }
+
+    /// At which of twenty looks through the window of `run` it is seen to pile up.
+    fn first_seen(run: &RunRecords) -> Option<u64> {
+        let Window { start_us, end_us } = run.window;
+        (1..20).find(|i| known_at(run, start_us + (end_us - start_us) * i / 20).is_some())
+    }
+
+    #[test]
+    fn a_queue_that_grows_fast_is_seen_early_and_is_overload_at_the_end_too() {
+        for (load, n, servers) in [(3.0, 1200, 1), (2.0, 2000, 4), (4.0, 1000, 8)] {
+            for seed in 0..50 {
+                let run = queue(seed, n, load, servers);
+                let seen = first_seen(&run);
+                assert!(seen.is_some_and(|i| i <= 10), "{load} {n} {seed}: {seen:?}");
+                assert!(overloaded(&run).is_some(), "{load} {n} {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_that_keeps_up_is_not_seen_to_pile_up_at_any_look() {
+        for (load, n, servers) in [(0.9, 1000, 8), (0.97, 1000, 1), (1.0, 1000, 4)] {
+            let runs = (0..200).map(|seed| queue(seed, n, load, servers));
+            let seen = runs.filter(|run| first_seen(run).is_some()).count();
+            assert!(seen <= 1, "{load} {n} {servers}: {seen} of 200");
         }
     }
 

@@ -160,6 +160,7 @@ pub(super) fn case(assertions: Vec<Assertion>) -> Case {
                 input_tokens: Length::Fixed(10),
                 output_tokens: Length::Fixed(10),
                 prefix: None,
+                conversation: None,
             },
             salt: SaltMode::On,
             length_tolerance: LengthTolerance::default(),

@@ -1,6 +1,7 @@
 //! Drives one run: open and closed loops, warm-up, window, drain, cancellation, client health.
 //! Knows time only through [`crate::driver::Driver`].
 
+mod beside;
 mod closed;
 mod common;
 mod crew;
@@ -19,6 +20,7 @@ mod tests;
 mod threads;
 mod window;
 
+pub use beside::Beside;
 pub use crew::{Member, Report, Seat};
 pub use health::Tick;
 pub use plan::RunPlan;

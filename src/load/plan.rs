@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
+
 use crate::suite::{Load, LoadShape, StageLevel, Timeouts};
+use crate::workload::{Schedule, stream};
 
 /// How one run is driven.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,23 @@ pub struct RunPlan {
 const AHEAD: u32 = 256;
 
 impl RunPlan {
+    /// When the requests of the run are due, where they are at a constant rate.
+    pub fn steady_schedule(&self) -> Option<Schedule> {
+        let LoadShape::Rate {
+            per_second,
+            arrivals,
+        } = self.load.shape
+        else {
+            return None;
+        };
+        Some(Schedule::steady(per_second, arrivals, self.arrivals_rng()))
+    }
+
+    /// What arrivals are drawn from.
+    pub(super) fn arrivals_rng(&self) -> ChaCha8Rng {
+        stream(self.seed, "arrivals", u64::from(self.run))
+    }
+
     /// How many connections the run needs at its beginning: all slots of a closed loop; of an open one
     /// what a second's arrivals would hold, if no answer came before.
     pub fn first_connections(&self) -> usize {

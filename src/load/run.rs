@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
+use super::beside::Beside;
 use super::common::Common;
 use super::crew::{Member, Report, Seat};
 use super::health::{Tick, Ticks};
@@ -10,13 +11,13 @@ use super::plan::RunPlan;
 use super::prepare::Maker;
 use super::signal::Signal;
 use super::state::{CLOSED, CUT, Progress, Run, nanos};
-use super::{closed, health, open};
+use super::{beside, closed, health, open};
 use crate::driver::{Driver, Nanos};
 use crate::endpoint::{Protocol, Transport};
 use crate::record::{RequestRecord, Window};
 use crate::stats::Delays;
 use crate::suite::LoadShape;
-use crate::workload::{RequestSource, Schedule, stream};
+use crate::workload::{RequestSource, Schedule};
 
 /// Everything a run needs from outside.
 pub struct RunInputs<T> {
@@ -31,6 +32,8 @@ pub struct RunInputs<T> {
     /// Requests are made ready ahead of the schedule on a thread of their own, which only real time
     /// has use for.
     pub ahead: bool,
+    /// What disturbs the load.
+    pub beside: Option<Beside>,
     /// Takes every record as it is made; must not block.
     pub sink: Box<dyn FnMut(RequestRecord)>,
     /// Further measuring threads; none, and this one does all.
@@ -73,6 +76,7 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
         protocol,
         source,
         ahead,
+        beside,
         sink,
         crew,
         progress,
@@ -89,6 +93,9 @@ pub async fn drive<D: Driver, T: Transport>(driver: D, inputs: RunInputs<T>) -> 
     common.begin(driver.now() + pause);
     let run = Rc::new(Run::new(common, 0, driver, transport, sink));
     let ticks = start(&run);
+    if let Some(others) = beside {
+        run.driver.spawn(beside::drive(run.clone(), others));
+    }
 
     let interrupted = matches!(
         select(Box::pin(until_closed(&run)), interrupt.reached(1)).await,
@@ -202,22 +209,19 @@ fn start<D: Driver, T: Transport>(run: &Rc<Run<D, T>>) -> Ticks {
     let ticks = Ticks::default();
     run.driver.spawn(health::probe(run.clone(), ticks.clone()));
     let plan = &run.plan;
-    let rng = || stream(plan.seed, "arrivals", u64::from(plan.run));
     match &plan.load.shape {
         LoadShape::Concurrency(n) => {
             let steps = vec![(0, *n)];
             run.driver.spawn(closed::drive(run.clone(), steps));
         }
-        LoadShape::Rate {
-            per_second,
-            arrivals,
-        } => {
-            let schedule = Schedule::steady(*per_second, *arrivals, rng());
-            run.driver.spawn(open::drive(run.clone(), schedule));
+        LoadShape::Rate { .. } => {
+            if let Some(schedule) = plan.steady_schedule() {
+                run.driver.spawn(open::drive(run.clone(), schedule));
+            }
         }
         LoadShape::Stages { stages, arrivals } if plan.is_open() => {
             let seconds = plan.warmup.as_secs_f64();
-            let schedule = Schedule::stages(seconds, stages, *arrivals, rng());
+            let schedule = Schedule::stages(seconds, stages, *arrivals, plan.arrivals_rng());
             run.driver.spawn(open::drive(run.clone(), schedule));
         }
         LoadShape::Stages { stages, .. } => {

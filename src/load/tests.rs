@@ -192,6 +192,7 @@ pub(super) fn drive_on<D: Driver>(
             Arc::new(TokenModel::assumed()),
         )),
         ahead: false,
+        beside: None,
         sink: sink(),
         crew: crew
             .into_iter()

@@ -55,21 +55,11 @@ fn six_digits(v: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::synthetic::{MS, request};
-    use crate::record::{RequestRecord, Window};
+    use crate::metrics::synthetic::{MS, request, run};
+    use crate::record::RequestRecord;
 
     fn ran(records: Vec<RequestRecord>) -> RunRecords {
-        RunRecords {
-            session: 0,
-            open_loop: true,
-            window: Window {
-                start_us: 0,
-                end_us: 50_000 * MS,
-            },
-            records,
-            scrapes: Vec::new(),
-            cache: None,
-        }
+        run(0, 50_000 * MS, records)
     }
 
     #[test]

@@ -159,6 +159,8 @@ mod tests {
             records: records.collect(),
             scrapes: Vec::new(),
             cache: None,
+            stopped: None,
+            beside: Vec::new(),
         };
         token_lengths(&PhaseSamples::new(&[run], false))
     }

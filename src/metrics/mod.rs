@@ -1,6 +1,7 @@
 //! Records → distributions, series, summaries; and the one table of metrics.
 
 mod docs;
+mod during;
 mod heat;
 mod histogram;
 mod lengths;
@@ -24,6 +25,7 @@ pub(crate) mod synthetic;
 mod tests;
 
 pub use docs::markdown;
+pub use during::{DURING, During, PREFILL};
 pub use histogram::histogram;
 pub use lengths::{
     ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS, asked_input, token_lengths,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::during::{DURING, During};
 use crate::record::{Part, RequestRecord, RunRecords, TokenSource, Window};
 use crate::stats::ValueStore;
 
@@ -20,6 +21,8 @@ pub struct RunSamples<'a> {
     pub run: &'a RunRecords,
     /// Requests that belong to the window, in the order in which they were due or sent.
     pub rows: Vec<Row<'a>>,
+    /// Only what was measured then is meant.
+    pub during: Option<During>,
 }
 
 /// A request that belongs to a window.
@@ -64,12 +67,13 @@ impl<'a> PhaseSamples<'a> {
         let runs = runs
             .iter()
             .map(|run| {
+                let during = During::of(run, labels);
                 let mut rows: Vec<Row<'a>> = run
                     .records
                     .iter()
                     .filter(|r| r.part == Part::Window)
                     .filter(|r| bears(r, labels))
-                    .filter(|r| !(interrupted && r.cut()))
+                    .filter(|r| !((interrupted || run.stopped.is_some()) && r.cut()))
                     .map(|record| Row {
                         at_us: record
                             .due_us
@@ -79,7 +83,7 @@ impl<'a> PhaseSamples<'a> {
                     })
                     .collect();
                 rows.sort_by_key(|r| (r.at_us, r.record.id));
-                RunSamples { run, rows }
+                RunSamples { run, rows, during }
             })
             .collect();
         PhaseSamples { of, runs }
@@ -124,6 +128,7 @@ impl<'a> PhaseSamples<'a> {
 fn bears(record: &RequestRecord, labels: &[(String, String)]) -> bool {
     labels
         .iter()
+        .filter(|(name, _)| name != DURING)
         .all(|(name, value)| record.labels.get(name) == Some(value))
 }
 
@@ -313,6 +318,34 @@ pub fn chunk_values<'r>(
     })
 }
 
+/// The values of [`chunk_values`] with the time that each took: the gap before its chunk, in µs since the
+/// run's start.
+fn chunk_spans(record: &RequestRecord, metric: &str) -> Vec<(f64, (u64, u64))> {
+    let mut at_us = record.first_us.unwrap_or(0);
+    let mut spans = Vec::new();
+    for (i, chunk) in record.chunks.iter().enumerate() {
+        let from_us = at_us;
+        at_us += if i > 0 { chunk.gap_us } else { 0 };
+        let value = match metric {
+            "itl" => (i > 0).then(|| chunk.gap_us as f64 / 1e3),
+            _ => chunk.tokens.map(f64::from),
+        };
+        spans.extend(value.map(|value| (value, (from_us, at_us))));
+    }
+    spans
+}
+
+/// From when to when a value of `metric` was made that a request has one of.
+fn spell(row: &Row<'_>, metric: &str) -> (u64, u64) {
+    let record = row.record;
+    let end = record.end_us.unwrap_or(u64::MAX);
+    let until_us = match metric {
+        "ttft" | "ttft_scheduled" => record.first_us.unwrap_or(end),
+        _ => end,
+    };
+    (record.sent_us.unwrap_or(row.at_us), until_us)
+}
+
 /// Whether a failed request counts in the quantiles of `metric` as slower than everything: latencies of
 /// the answer do, descriptions of the load and of the client do not.
 pub fn counts_failures(metric: &str) -> bool {
@@ -362,17 +395,35 @@ pub fn visit(samples: &PhaseSamples<'_>, metric: &str, mut take: impl FnMut(Samp
                     ok,
                 });
             };
-            if per_chunk {
+            let then = |from_us: u64, until_us: u64| {
+                part.during
+                    .as_ref()
+                    .is_none_or(|during| during.covers(from_us, until_us))
+            };
+            let (from_us, until_us) = spell(row, metric);
+            if per_chunk && part.during.is_some() {
+                for (value, (from, until)) in chunk_spans(row.record, metric) {
+                    if then(from, until) {
+                        push(value, ok);
+                    }
+                }
+            } else if per_chunk {
                 for value in chunk_values(row.record, metric) {
                     push(value, ok);
                 }
+            } else if !then(from_us, until_us) {
+                continue;
             } else if ok || !failures {
                 let none = (waits && row.record.sent_us.is_some()).then_some(0.0);
                 if let Some(value) = request_value(row.record, metric).or(none) {
                     push(value, ok);
                 }
             }
-            if !ok && failures && !(scheduled && row.record.due_us.is_none()) {
+            if !ok
+                && failures
+                && then(from_us, until_us)
+                && !(scheduled && row.record.due_us.is_none())
+            {
                 push(f64::INFINITY, false);
             }
         }

@@ -135,6 +135,8 @@ fn foreign(runs: &[RunRecords], samples: &PhaseSamples<'_>) -> Option<Warning> {
     let told = server_told(metric("server_requests")?, Of::Whole, None, runs).ok()?;
     let rates = PhaseRates::new(samples, None, &[]);
     let own = rates.completions.iter().map(Vec::len).sum::<usize>() as f64;
+    let beside = runs.iter().flat_map(|run| &run.beside).count() as f64;
+    let own = own + beside;
     (own >= ENOUGH && told.value > own * (1.0 + FOREIGN) + ENOUGH).then(|| Warning {
         text: format!(
             "the server finished {:.0} requests inside the window, and {own:.0} of them were prony's",

@@ -71,6 +71,8 @@ pub fn run(start_us: u64, end_us: u64, records: Vec<RequestRecord>) -> RunRecord
         records,
         scrapes: Vec::new(),
         cache: None,
+        stopped: None,
+        beside: Vec::new(),
     }
 }
 

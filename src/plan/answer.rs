@@ -11,6 +11,8 @@ use crate::suite::{Axis, Search};
 
 /// How much of a proportional gain counts as growth.
 pub(super) const GROWTH: f64 = 0.15;
+/// Digits of a rate that is tried.
+const DIGITS: i32 = 3;
 /// Resamples behind the bounds of an answer.
 const REPLICATES: usize = 1000;
 /// What a distance without bound counts as: far, so that it decides, and finite, so that it can be pooled.
@@ -29,6 +31,7 @@ pub(super) struct Tried {
     pub bounds: Vec<BoundSeen>,
     pub throughput: Option<f64>,
     pub invalid: Option<String>,
+    pub stopped: Option<String>,
 }
 
 impl Tried {
@@ -41,6 +44,7 @@ impl Tried {
             runs: u32::try_from(self.runs.len()).unwrap_or(u32::MAX),
             broke: broke.map(|b| b.text.clone()).collect(),
             throughput: self.throughput,
+            stopped: self.stopped.clone(),
         }
     }
 }
@@ -259,4 +263,10 @@ pub(super) fn curve(tried: &[Tried]) -> Vec<(f64, f64)> {
         .collect();
     curve.sort_by(|a, b| a.0.total_cmp(&b.0));
     curve
+}
+
+/// `x` in few digits.
+pub(super) fn rounded(x: f64) -> f64 {
+    let place = 10f64.powi(DIGITS - 1 - x.log10().floor() as i32);
+    (x * place).round() / place
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::procedure::Procedure;
-use crate::suite::{Hook, Load, Scenario, SuiteHooks, Target, TargetUrl};
+use crate::suite::{Hook, Interference, Load, Scenario, SuiteHooks, Target, TargetUrl};
 
 /// A scenario after expansion: one libtest test, one JUnit testcase, one slug.
 #[derive(Clone, Debug)]
@@ -68,6 +68,10 @@ pub struct PhasePlan {
     pub content: Option<String>,
     /// Which prompts are asked.
     pub asks: Asks,
+    /// Long prompts that arrive beside its load.
+    pub beside: Option<Interference>,
+    /// A run of it ends as soon as its requests are seen to pile up without end.
+    pub stops_early: bool,
     /// What sets it apart from its case's other phases: `level: 8`, say. For reports.
     pub labels: BTreeMap<String, String>,
 }
@@ -126,6 +130,8 @@ impl PhasePlan {
             idle: Duration::ZERO,
             content: None,
             asks: Asks::Planned,
+            beside: None,
+            stops_early: false,
             labels: BTreeMap::new(),
         }
     }

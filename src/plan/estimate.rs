@@ -98,6 +98,13 @@ impl Case {
                 }
             }
         }
+        if self.finds_its_loads() {
+            // How many loads there will be, and which, is not known before.
+            total = Estimate {
+                least_seconds: total.least_seconds,
+                ..Estimate::default()
+            };
+        }
         if let Some(timeout) = scenario.timeout.map(|t| t.as_secs_f64()) {
             total.seconds = total.seconds.map(|s| s.min(timeout));
             total.least_seconds = total.least_seconds.min(timeout);
@@ -109,10 +116,16 @@ impl Case {
             input_tokens,
             output_tokens,
             prefix,
+            conversation,
         } = &scenario.prompts.source
         {
             let shared = prefix.map_or(0.0, |prefix| f64::from(prefix.tokens));
-            let input = shared + input_tokens.mean();
+            // On average half of a conversation was said before.
+            let said = conversation.map_or(0.0, |talk| {
+                let before = f64::from(talk.turns - 1) / 2.0;
+                before * (input_tokens.mean() + output_tokens.mean())
+            });
+            let input = shared + input_tokens.mean() + said;
             total.input_tokens = total.requests.map(|n| n * input);
             total.output_tokens = total.requests.map(|n| n * output_tokens.mean());
         }

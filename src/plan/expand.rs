@@ -40,8 +40,8 @@ impl Case {
         if let Some(procedure) = &self.measured_by {
             return procedure.clone();
         }
-        if let Some(search) = self.search() {
-            return search;
+        if let Some(own) = self.search().or_else(|| self.auto_rates()) {
+            return own;
         }
         Arc::new(Sequential {
             rounds: self.rounds(),

@@ -46,6 +46,8 @@ pub struct Probe {
     pub broke: Vec<String>,
     /// Requests completed per second.
     pub throughput: Option<f64>,
+    /// Why its last run was ended before its time.
+    pub stopped: Option<String>,
 }
 
 /// What is known of a bound, or of all bounds, at one load.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+use super::auto::AutoRates;
 use super::case::{Asks, Case, NamedTarget, PhasePlan, Role};
 use super::procedure::{Measure, Procedure};
 use super::rounds::{Abba, OnePhase, Rounds};
@@ -19,10 +20,14 @@ use crate::workload::{Priming, stream};
 /// The phases of a scenario as far as they are known before anything is measured, in the order of the
 /// report. A search knows only where it begins.
 pub(super) fn phases(scenario: &Scenario) -> Vec<PhasePlan> {
-    let windowed = |phase: PhasePlan| PhasePlan {
-        requests: scenario.requests,
-        duration: scenario.duration,
-        ..phase
+    let windowed = |phase: PhasePlan| match phase.role {
+        Role::Measured => PhasePlan {
+            requests: scenario.requests,
+            duration: scenario.duration,
+            ..phase
+        },
+        // It has a window of its own.
+        Role::Prepares => phase,
     };
     let phases = match &scenario.plan {
         KindPlan::One => vec![PhasePlan::new(MAIN_PHASE, scenario.load.clone())],
@@ -48,9 +53,8 @@ fn levels(sweep: &Sweep, scenario: &Scenario) -> Vec<PhasePlan> {
             .iter()
             .map(|&level| at(axis.phase(level), axis.load(level), level.to_string()))
             .collect(),
-        SweepLevels::Auto { axis } => {
-            vec![at(axis.phase(1.0), scenario.load.clone(), "1".to_owned())]
-        }
+        // Its levels follow from what it measures first.
+        SweepLevels::Auto { .. } => vec![AutoRates::probe(&auto_level(sweep, scenario), 1)],
         SweepLevels::Replicas { replicas, mode } => {
             let load = |n: u32| match mode {
                 Scaling::Weak => times(&scenario.load, n),
@@ -77,6 +81,16 @@ fn levels(sweep: &Sweep, scenario: &Scenario) -> Vec<PhasePlan> {
                     .collect(),
             }
         }
+    }
+}
+
+/// A level of a sweep whose rates are not known yet.
+fn auto_level(sweep: &Sweep, scenario: &Scenario) -> PhasePlan {
+    PhasePlan {
+        idle: sweep.idle,
+        requests: scenario.requests,
+        duration: scenario.duration,
+        ..PhasePlan::new("", scenario.load.clone())
     }
 }
 
@@ -153,6 +167,7 @@ fn targets(plan: &Disaggregation, scenario: &Scenario) -> Vec<PhasePlan> {
             }),
             // Both are asked the same.
             content: Some("both".to_owned()),
+            beside: plan.interference.clone(),
             labels: [("target".to_owned(), name.clone())].into(),
             ..PhasePlan::new(name, scenario.load.clone())
         })
@@ -195,6 +210,36 @@ impl Case {
         }
     }
 
+    /// The sweep that measures this case, where its levels are not known before.
+    pub(super) fn auto_rates(&self) -> Option<Arc<dyn Procedure>> {
+        let scenario = &self.scenario;
+        let KindPlan::Sweep(sweep) = &scenario.plan else {
+            return None;
+        };
+        let SweepLevels::Auto { axis } = &sweep.levels else {
+            return None;
+        };
+        Some(Arc::new(AutoRates {
+            phase: auto_level(sweep, scenario),
+            axis: *axis,
+            order: sweep.order,
+            seed: scenario.seed,
+            session_each: self.session_each(),
+            repeats: scenario.repeats,
+            extend: scenario.extend,
+            whole_repeats: self.compares(),
+        }))
+    }
+
+    /// Whether what is measured first decides which loads are measured after it.
+    pub fn finds_its_loads(&self) -> bool {
+        match &self.scenario.plan {
+            KindPlan::Search(_) => true,
+            KindPlan::Sweep(sweep) => matches!(sweep.levels, SweepLevels::Auto { .. }),
+            KindPlan::One | KindPlan::Cache(_) | KindPlan::Disaggregation(_) => false,
+        }
+    }
+
     /// The search that measures this case, where it is one.
     pub(super) fn search(&self) -> Option<Arc<dyn Procedure>> {
         let KindPlan::Search(search) = &self.scenario.plan else {
@@ -206,6 +251,7 @@ impl Case {
             confidence: self.scenario.confidence,
             seed: self.scenario.seed,
             session_each: self.session_each(),
+            stops_early: true,
         }))
     }
 }
@@ -289,6 +335,14 @@ impl Rounds for ColdWarm {
             run: round,
             session,
         };
+        if prime.requests == Some(0) {
+            // Conversations warm the cache themselves.
+            let warm_phase = PhasePlan {
+                before: self.cold.before.clone(),
+                ..self.warm.clone()
+            };
+            return vec![measure(&self.cold, cold), measure(&warm_phase, warm)];
+        }
         vec![
             measure(&self.cold, cold),
             measure(&prime, warm),

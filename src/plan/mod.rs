@@ -1,6 +1,7 @@
 //! Scenario → case → phases, and the procedures that decide what is measured next.
 
 mod answer;
+mod auto;
 mod calibration;
 mod case;
 mod describe;
@@ -18,6 +19,7 @@ mod search_tests;
 mod sequential;
 mod side_by_side;
 
+pub use auto::AutoRates;
 pub use calibration::{Calibration, PAIR, PairRestart, Pairs, SIDE};
 pub use case::{Asks, Case, NamedTarget, PhasePlan, Role};
 pub use estimate::Estimate;

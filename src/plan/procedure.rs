@@ -104,6 +104,8 @@ pub struct MeasuredRun {
     pub took: Duration,
     /// It ended before its time.
     pub cut: bool,
+    /// Why prony itself ended it before its time: more of it would have told nothing new.
+    pub stopped: Option<String>,
 }
 
 /// Which runs make up which phase, in the order of the report, and how they are to be judged.

@@ -109,6 +109,7 @@ fn carry_out(procedure: &dyn Procedure, world: &World) -> Done {
                     cut: world.cut == Some(runs.len()),
                     measure: *measure,
                     took: world.run,
+                    stopped: None,
                 });
             }
             Step::Done(evidence) => {

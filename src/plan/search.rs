@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::answer::{GROWTH, Tried, capacity, curve, saturation_of};
+use super::answer::{GROWTH, Tried, capacity, curve, rounded, saturation_of};
 use super::case::PhasePlan;
 use super::found::{Found, Held};
 use super::procedure::{Evidence, Measure, Procedure, SoFar, Step};
@@ -13,8 +13,6 @@ use crate::suite::{Axis, Goal, Search};
 
 /// Most runs that a probe is lengthened to.
 const MOST_RUNS: u32 = 4;
-/// Digits of a rate that is tried.
-const DIGITS: i32 = 3;
 
 /// Raises the load in doubling steps until it is too high, then closes in from both sides.
 ///
@@ -33,6 +31,8 @@ pub struct LoadSearch {
     pub seed: u64,
     /// Every run is a session of its own, rather than all of one.
     pub session_each: bool,
+    /// A probe ends as soon as its requests are seen to pile up without end, rather than with its window.
+    pub stops_early: bool,
 }
 
 impl Procedure for LoadSearch {
@@ -70,6 +70,10 @@ impl LoadSearch {
                 name: axis.phase(level),
                 load: axis.load(level),
                 labels: [("level".to_owned(), level.to_string())].into(),
+                // Where throughput stops growing is seen past it, too.
+                stops_early: self.stops_early
+                    && matches!(self.search.goal, Goal::Capacity { .. })
+                    && matches!(axis, Axis::Rate { .. }),
                 ..self.phase.clone()
             },
             run: index(run),
@@ -92,11 +96,13 @@ impl LoadSearch {
                     bounds: Vec::new(),
                     throughput: None,
                     invalid: None,
+                    stopped: None,
                 }),
             }
         }
         for probe in &mut tried {
             let of_runs = probe.runs.iter().filter_map(|&i| so_far.runs.get(i));
+            probe.stopped = of_runs.clone().find_map(|run| run.stopped.clone());
             let values: Option<Vec<f64>> = of_runs
                 .map(|run| match run.result.metrics.get("throughput") {
                     Some(MetricSummary::Value(v)) => Some(v.value),
@@ -235,12 +241,6 @@ fn weaker(a: Held, b: Held) -> Held {
         Held::No => 3,
     };
     if rank(a) >= rank(b) { a } else { b }
-}
-
-/// `x` in few digits.
-fn rounded(x: f64) -> f64 {
-    let place = 10f64.powi(DIGITS - 1 - x.log10().floor() as i32);
-    (x * place).round() / place
 }
 
 /// The level that a probe's phase was made for.

@@ -101,6 +101,7 @@ fn search(axis: Axis, goal: Goal, from: f64, to: f64) -> LoadSearch {
         confidence: 0.95,
         seed: 1,
         session_each: false,
+        stops_early: true,
     }
 }
 
@@ -154,6 +155,7 @@ fn carry_out(
                     measure: *measure,
                     took: Duration::from_secs(40),
                     cut: false,
+                    stopped: None,
                 });
             }
             Step::Done(evidence) => return (runs, evidence.found.unwrap()),

@@ -100,6 +100,8 @@ pub enum Part {
     Window,
     /// After the window closed: keeps the server loaded, not measured.
     Tail,
+    /// At any time beside the load: what disturbs it, not measured itself.
+    Beside,
 }
 
 /// Why a request failed.

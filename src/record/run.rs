@@ -10,8 +10,13 @@ pub struct RunRecords {
     pub open_loop: bool,
     /// The measured window.
     pub window: Window,
-    /// Every request of the run, warm-up and tail included, in the order in which they ended.
+    /// Every request of the run's load, warm-up and tail included, in the order in which they ended.
     pub records: Vec<RequestRecord>,
+    /// What disturbed it: requests of the part [`Beside`](super::Part::Beside), in the same order.
+    pub beside: Vec<RequestRecord>,
+    /// Why it was ended before its time, its requests piling up without end: what was cut by that counts
+    /// nowhere.
+    pub stopped: Option<String>,
     /// Looks at the target's own counters, in order of time. Empty: nobody looked.
     pub scrapes: Vec<Scrape>,
     /// What is known of the target's prefix cache; of kind `cache`, in its warm phase.

@@ -172,6 +172,9 @@ pub struct ProbeResult {
     /// Requests completed per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<f64>,
+    /// Why its last run was ended before its time: its requests piled up without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// A failure that people know of.

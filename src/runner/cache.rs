@@ -33,16 +33,24 @@ impl Asked<'_> {
             return None;
         }
         let PromptSource::Synthetic {
-            prefix: Some(prefix),
+            prefix,
+            conversation,
             ..
         } = &self.case.scenario.prompts.source
         else {
             return None;
         };
+        if prefix.is_none() && conversation.is_none() {
+            return None;
+        }
+        let groups = prefix.map_or(0, |prefix| prefix.groups);
         let run = self.measure.run;
         let prompts = synthetic(self.case, run, self.salt, self.tokens.clone());
-        let priming = Priming::new(prompts, prefix.groups);
-        let primed = earlier.run_of(PRIMING, run)?;
+        let priming = Priming::new(prompts, groups);
+        let primed = earlier.run_of(PRIMING, run);
+        if primed.is_none() && groups > 0 {
+            return None;
+        }
         let facts = self.facts(plan, &priming, earlier.run_of(PRIMING, 0));
         let mut ideal = IdealCache::new(CacheShape {
             block_tokens: facts.block_tokens,
@@ -59,8 +67,9 @@ impl Asked<'_> {
             let same = record.input_tokens == Some(numbers.len() as u64);
             (counted && same).then_some(found)
         };
-        for record in in_order(&primed.records) {
-            serve(&priming, &primed.records[record]);
+        let primed = primed.map_or(&[][..], |run| &run.records);
+        for record in in_order(primed) {
+            serve(&priming, &primed[record]);
         }
         recorded.change(|records| {
             for i in in_order(records) {

@@ -55,6 +55,9 @@ pub fn judged(
         result.path = found.path.iter().map(probe).collect();
         result.notes.extend(found.notes.iter().cloned());
     }
+    if let (Some(_), Some(also)) = (&swept, &evidence.found) {
+        result.notes.extend(also.notes.iter().cloned());
+    }
     if let Some(knee) = swept.as_ref().and_then(|s| s.knee.as_ref()) {
         result.notes.push(format!("the knee is `{knee}`"));
     }
@@ -141,6 +144,7 @@ fn probe(p: &Probe) -> ProbeResult {
         runs: p.runs,
         broke: p.broke.clone(),
         throughput: p.throughput,
+        stopped: p.stopped.clone(),
     }
 }
 

@@ -69,6 +69,7 @@ impl Collected {
             measure,
             took,
             cut,
+            stopped: one.records.stopped.clone(),
         });
         of_phase.records.push(one.records);
     }

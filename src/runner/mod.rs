@@ -13,6 +13,7 @@ mod collected;
 mod context;
 mod crew;
 mod discover;
+mod early;
 mod edge;
 mod events;
 mod finish;

@@ -1,13 +1,15 @@
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 
 use super::cache::Asked;
 use super::collected::Collected;
 use super::context::Context;
 use super::crew::{Sink, Threads};
+use super::early::EarlyEnd;
 use super::health::ClientOfRun;
 use super::live::{LiveTarget, NotMeasured};
 use super::progress::ProgressLine;
@@ -16,11 +18,13 @@ use super::tokens::count_answers;
 use super::watch::Watch;
 use crate::driver::Driver;
 use crate::endpoint::{Stamps, Transport};
-use crate::load::{Member, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive, threads_for};
+use crate::load::{
+    Beside, Member, Progress, RunInputs, RunOutcome, RunPlan, Signal, drive, threads_for,
+};
 use crate::plan::{Asks, Case, Measure};
-use crate::record::{Recorder, RequestRecord, RunRecords};
+use crate::record::{Part, Recorder, RequestRecord, RunRecords};
 use crate::result::Warning;
-use crate::suite::{Length, PromptSource, SaltMode};
+use crate::suite::{Interference, Length, PromptSource, SaltMode};
 use crate::telemetry::host::{HostSampler, current_thread};
 use crate::workload::{FileEntry, FromFile, Priming, RequestSource, Synthetic, TokenModel, salt};
 
@@ -94,7 +98,16 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
     let stop = Signal::new();
     let tokens = prompts.1.clone();
     let source = source(case, measure, salt.clone(), prompts);
-    let (threads, crew) = crew_of(case, context, live, &plan, &recorder)?;
+    let early = measure.phase.stops_early.then(|| EarlyEnd::of(&plan));
+    let early = early.flatten();
+    let sink = |recorder: &Recorder| {
+        let sink = redacting(context, case, recorder.sink());
+        match &early {
+            Some(early) => early.noting(sink),
+            None => sink,
+        }
+    };
+    let (threads, crew) = crew_of(case, live, &plan, &|| sink(&recorder))?;
     let mut measuring: Vec<u32> = current_thread().into_iter().collect();
     measuring.extend(&threads.ids);
     let inputs = RunInputs {
@@ -103,7 +116,12 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         protocol: live.protocol.clone(),
         source: source.clone(),
         ahead: !context.is_virtual(case),
-        sink: redacting(context, case, recorder.sink()),
+        beside: measure.phase.beside.as_ref().map(|long| Beside {
+            rate: long.rate,
+            arrivals: long.arrivals,
+            source: Arc::new(long_prompts(case, measure, salt.as_deref(), &tokens, long)),
+        }),
+        sink: sink(&recorder),
         crew,
         progress,
         interrupt: stop.clone(),
@@ -116,7 +134,8 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
         .then(|| HostSampler::start(Instant::now(), measuring))
         .flatten();
     let sampled_from = driver.now();
-    let mut outcome = drive_until(driver, inputs, stop, &limit.stop, &ended).await;
+    let (mut outcome, stopped) =
+        drive_until(driver, inputs, stop, &limit.stop, &ended, early.as_ref()).await;
     // Connections were opened before the run's own time began.
     let ahead = outcome.epoch.saturating_sub(sampled_from) as f64 / 1e9;
     let host = sampler.map(|s| s.finish().counted_from(ahead));
@@ -158,12 +177,18 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
             read_delays.get_or_insert_default().merge(delays);
         }
     }
+    let (beside, records) = recorded
+        .records
+        .into_iter()
+        .partition(|r| r.part == Part::Beside);
     Ok(OneRun {
         records: RunRecords {
             session: measure.session,
             open_loop: outcome.open_loop,
             window: outcome.window,
-            records: recorded.records,
+            records,
+            beside,
+            stopped,
             scrapes,
             cache,
         },
@@ -184,10 +209,9 @@ pub(super) async fn measure_one<D: Driver, T: Transport>(
 /// The further measuring threads of a run: as many as the suite says, or as its load may need.
 fn crew_of<T>(
     case: &Case,
-    context: &Context,
     live: &LiveTarget<T>,
     plan: &RunPlan,
-    recorder: &Recorder,
+    sink: &dyn Fn() -> Sink,
 ) -> Result<(Threads, Vec<Member>), NotMeasured> {
     let Some(equipment) = &live.equipment else {
         return Ok((Threads::default(), Vec::new()));
@@ -203,29 +227,42 @@ fn crew_of<T>(
             threads_for(plan, answer, cores, equipment.beside())
         }
     };
-    let sinks = (1..all)
-        .map(|_| redacting(context, case, recorder.sink()))
-        .collect();
+    let sinks = (1..all).map(|_| sink()).collect();
     Threads::start(equipment, sinks)
 }
 
-/// Drives a run that the user or the death of the target ends before its time.
+/// Drives a run that the user, the death of the target or requests that pile up end before its time; and
+/// why, in the last case.
 async fn drive_until<D: Driver, T: Transport>(
     driver: &D,
     inputs: RunInputs<T>,
     stop: Signal,
     user: &Signal,
     ended: &Signal,
-) -> RunOutcome {
+    early: Option<&EarlyEnd>,
+) -> (RunOutcome, Option<String>) {
+    let why = RefCell::new(None);
     let watch = Box::pin(async {
-        select(user.reached(1), ended.reached(1)).await;
+        let told = select(user.reached(1), ended.reached(1));
+        match early {
+            None => drop(told.await),
+            Some(early) => {
+                if let Either::Right((seen, _)) = select(told, Box::pin(early.seen(driver))).await {
+                    why.replace(Some(seen));
+                }
+            }
+        }
         stop.raise(1);
         std::future::pending::<RunOutcome>().await
     });
-    select(Box::pin(drive(driver.clone(), inputs)), watch)
-        .await
-        .factor_first()
-        .0
+    let run = Box::pin(drive(driver.clone(), inputs));
+    let mut outcome = select(run, watch).await.factor_first().0;
+    let why = why
+        .take()
+        .filter(|_| user.level() == 0 && ended.level() == 0);
+    // That was prony's own wish, and the run is whole as far as it goes.
+    outcome.interrupted &= why.is_none();
+    (outcome, why)
 }
 
 /// What servers say can repeat a key back: error messages pass the case's redactor before they are
@@ -286,15 +323,32 @@ pub(super) fn synthetic(
     salt: Option<&str>,
     tokens: Arc<TokenModel>,
 ) -> Synthetic {
-    let none = (&Length::Fixed(0), &Length::Fixed(0), &None);
-    let (input, output, prefix) = match &case.scenario.prompts.source {
+    let none = (&Length::Fixed(0), &Length::Fixed(0), &None, &None);
+    let (input, output, prefix, conversation) = match &case.scenario.prompts.source {
         PromptSource::Synthetic {
             input_tokens,
             output_tokens,
             prefix,
-        } => (input_tokens, output_tokens, prefix),
+            conversation,
+        } => (input_tokens, output_tokens, prefix, conversation),
         PromptSource::File { .. } => none,
     };
     let which = (case.scenario.seed, run);
-    Synthetic::new(which, salt, input.clone(), output.clone(), tokens).with_prefix(*prefix)
+    Synthetic::new(which, salt, input.clone(), output.clone(), tokens)
+        .with_prefix(*prefix)
+        .with_conversation(*conversation)
+}
+
+/// The long prompts that disturb a run; they share nothing with its own.
+fn long_prompts(
+    case: &Case,
+    measure: &Measure,
+    salt: Option<&str>,
+    tokens: &Arc<TokenModel>,
+    long: &Interference,
+) -> Synthetic {
+    let salt = format!("{} beside", salt.unwrap_or_default());
+    let which = (case.scenario.seed, measure.run);
+    let (input, output) = (long.input_tokens.clone(), long.output_tokens.clone());
+    Synthetic::new(which, Some(&salt), input, output, tokens.clone())
 }

@@ -84,6 +84,8 @@ fn index_of(run: &RunRecords) -> u32 {
 }
 
 fn run_records(records: Vec<RequestRecord>) -> RunRecords {
+    let (beside, records): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|r| r.part == Part::Beside);
     let begin = |r: &RequestRecord| r.due_us.or(r.sent_us);
     let inside = || records.iter().filter(|r| r.part == Part::Window);
     let start_us = inside().filter_map(begin).min().unwrap_or(0);
@@ -95,5 +97,7 @@ fn run_records(records: Vec<RequestRecord>) -> RunRecords {
         records,
         scrapes: Vec::new(),
         cache: None,
+        stopped: None,
+        beside,
     }
 }

@@ -14,10 +14,7 @@ pub(super) enum Place {
     Other,
 }
 
-const SETTINGS: [(&str, &str); 2] = [
-    ("interference", "long prompts beside a steady load"),
-    ("checks", "content checks"),
-];
+const SETTINGS: [(&str, &str); 1] = [("checks", "content checks")];
 
 const LOAD: [(&str, &str); 2] = [("trace", "traces"), ("replay", "traces")];
 

@@ -71,9 +71,6 @@ pub struct LoadOptions<'a> {
     pub validate_sim: ValidateSim<'a>,
     /// Reads histograms of lengths.
     pub read_file: ReadFile<'a>,
-    /// What this version checks and does not run yet (kind `cache`, say) is read like the rest, rather
-    /// than refused.
-    pub all_kinds: bool,
 }
 
 impl Default for LoadOptions<'_> {
@@ -88,7 +85,6 @@ impl Default for LoadOptions<'_> {
             target: None,
             validate_sim: &|_| Ok(()),
             read_file: &|_| Err("files are not read here".to_owned()),
-            all_kinds: false,
         }
     }
 }
@@ -157,7 +153,6 @@ fn load_all(
         env: options.env,
         validate_sim: options.validate_sim,
         read_file: options.read_file,
-        all_kinds: options.all_kinds,
         profile: options.profile.as_deref(),
         ignore_targets: options.target.is_some(),
     };
@@ -169,7 +164,6 @@ fn load_all(
         ignore_targets: options.target.is_some(),
         targets: &project.targets,
         secrets: &project.secrets,
-        all_kinds: options.all_kinds,
     };
     let set = set_flag::read(&options.set, options.env, &around, &mut found);
     let mut flags = Settings {

@@ -68,10 +68,10 @@ pub use loader::{
     LoadOptions, ReadFile, SimProblem, SuiteInput, ValidateSim, load, load_each, nearest_name,
 };
 pub use model::{
-    Api, Arrivals, ClientBounds, Kind, KnownIssue, Length, LengthTolerance, Load, LoadShape,
-    Popularity, Prefix, PromptSource, Prompts, SaltMode, Scenario, Secret, Shape, SimOverrides,
-    SlaAssertion, Stage, StageLevel, Start, Suite, TIKTOKEN_NAMES, Target, TargetUrl, Timeouts,
-    TokenizerChoice, TransportKind, Undecided,
+    Api, Arrivals, ClientBounds, Conversation, Kind, KnownIssue, Length, LengthTolerance, Load,
+    LoadShape, Popularity, Prefix, PromptSource, Prompts, SaltMode, Scenario, Secret, Shape,
+    SimOverrides, SlaAssertion, Stage, StageLevel, Start, Suite, TIKTOKEN_NAMES, Target, TargetUrl,
+    Timeouts, TokenizerChoice, TransportKind, Undecided,
 };
 pub use plain::plain_mapping;
 pub use scrape_setting::{PageUrl, Scrape};

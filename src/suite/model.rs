@@ -474,6 +474,8 @@ pub enum PromptSource {
         output_tokens: Length,
         /// What prompts begin with.
         prefix: Option<Prefix>,
+        /// They are turns of conversations.
+        conversation: Option<Conversation>,
     },
     /// Taken from a file in order, again from the start when it is used up: text (a prompt a line),
     /// or JSONL with `prompt` or `messages`, and optionally `output_tokens`.
@@ -493,13 +495,33 @@ impl PromptSource {
     /// Labels that its requests bear and that assertions may name, each with its values where they are
     /// few.
     pub fn labels(&self) -> &'static [(&'static str, &'static [&'static str])] {
-        match self {
-            PromptSource::Synthetic {
-                prefix: Some(_), ..
-            } => &[("shared", &["true", "false"]), ("group", &[])],
-            _ => &[],
+        let PromptSource::Synthetic {
+            prefix,
+            conversation,
+            ..
+        } = self
+        else {
+            return &[];
+        };
+        match (prefix, conversation) {
+            (None, None) => &[],
+            (Some(_), None) => &[SHARED, ("group", &[])],
+            (None, Some(_)) => &[SHARED, ("turn", &[])],
+            (Some(_), Some(_)) => &[SHARED, ("group", &[]), ("turn", &[])],
         }
     }
+}
+
+/// The label that says whether a prompt shares what it begins with.
+const SHARED: (&str, &[&str]) = ("shared", &["true", "false"]);
+
+/// Conversations of several turns, each of which is asked with all that was said before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Turns of each, at least two.
+    pub turns: u32,
+    /// How many go on at a time, by turns: between two turns of one lies a turn of each other.
+    pub open: u32,
 }
 
 /// A distribution of lengths in tokens; draws are rounded and bounded to `min..=max`.

@@ -36,8 +36,6 @@ pub(super) struct Wanted<'a> {
     pub profile: Option<&'a str>,
     /// `--target` stands in for whatever layers say.
     pub ignore_targets: bool,
-    /// As in [`super::loader::LoadOptions`].
-    pub all_kinds: bool,
 }
 
 /// Reads `prony.yaml`, where there is one.
@@ -106,7 +104,6 @@ fn read_root(root: &Node, wanted: &Wanted<'_>, project: &mut Project, problems: 
         validate_sim: wanted.validate_sim,
         read_file: wanted.read_file,
         ignore_targets: wanted.ignore_targets,
-        all_kinds: wanted.all_kinds,
         targets: &project.targets,
         secrets: &secret_names,
     };
@@ -197,7 +194,6 @@ fn read_targets(
         validate_sim: wanted.validate_sim,
         read_file: wanted.read_file,
         ignore_targets: false,
-        all_kinds: wanted.all_kinds,
         targets: &none,
         secrets: &secrets,
     };

@@ -2,7 +2,9 @@
 
 use super::later::{self, Place};
 use super::length_setting::{self as length, in_range};
-use super::model::{LengthTolerance, Popularity, Prefix, PromptSource, Prompts, SaltMode};
+use super::model::{
+    Conversation, LengthTolerance, Popularity, Prefix, PromptSource, Prompts, SaltMode,
+};
 use super::names::nearest;
 use super::reader::{Fields, Placed, Problems};
 use super::settings::Surroundings;
@@ -15,6 +17,10 @@ const EXAMPLE: &str = "prompts: { type: synthetic, input_tokens: 500, output_tok
 pub(super) const MOST_GROUPS: u32 = 1_000_000;
 /// Types of prompts.
 pub(super) const TYPES: [&str; 2] = ["synthetic", "file"];
+/// Most turns of a conversation.
+pub(super) const MOST_TURNS: u32 = 1000;
+/// Conversations that go on at a time, where a suite does not say.
+pub(super) const OPEN: u32 = 8;
 /// Values of `salt`.
 pub(super) const SALTS: [(&str, SaltMode); 2] = [("on", SaltMode::On), ("off", SaltMode::Off)];
 /// Popularities of groups that are a word.
@@ -84,6 +90,7 @@ fn synthetic(
 ) -> Option<PromptSource> {
     let span = fields.span();
     let prefix_node = fields.take("prefix");
+    let talk_node = fields.take("conversation");
     let nodes = [fields.take("input_tokens"), fields.take("output_tokens")];
     fields.finish(Place::Prompts, problems);
     let names = ["input_tokens", "output_tokens"];
@@ -105,10 +112,52 @@ fn synthetic(
         Some(node) => Some(prefix(node, problems)?),
         None => None,
     };
+    let conversation = match talk_node {
+        Some(node) => Some(conversation(node, problems)?),
+        None => None,
+    };
     Some(PromptSource::Synthetic {
         input_tokens: input?,
         output_tokens: output?,
         prefix,
+        conversation,
+    })
+}
+
+/// `conversation: { turns, open }`.
+fn conversation(node: &Node, problems: &mut Problems) -> Option<Conversation> {
+    let example = "conversation: { turns: 5, open: 8 }";
+    let mut fields = Fields::of(node, example, problems)?;
+    let [turns, open] = [fields.take("turns"), fields.take("open")];
+    let span = fields.span();
+    let meant = fields.finish(Place::Other, problems);
+    if turns.is_none() && !meant.contains(&"turns") {
+        problems.add(
+            span,
+            "a conversation needs its number of `turns`",
+            format!("write `{example}`"),
+        );
+    }
+    let mut within = |node: &Node, (least, most): (u32, u32), what: &str| {
+        let number = problems.typed::<u32>(node)?;
+        if (least..=most).contains(&number.value) {
+            return Some(number.value);
+        }
+        problems.add(
+            number.span(),
+            format!("{} is no number of {what}", number.value),
+            format!("write a number from {least} to {most}"),
+        );
+        None
+    };
+    let turns = turns.and_then(|n| within(n, (2, MOST_TURNS), "turns"));
+    let open = match open {
+        None => Some(OPEN),
+        Some(n) => within(n, (1, MOST_GROUPS), "conversations"),
+    };
+    Some(Conversation {
+        turns: turns?,
+        open: open?,
     })
 }
 
@@ -236,6 +285,7 @@ fn file(
     let lengths = [
         fields.entry("input_tokens"),
         fields.entry("prefix"),
+        fields.entry("conversation"),
         tolerance,
     ];
     for entry in lengths.into_iter().flatten() {

@@ -13,8 +13,8 @@ use super::hooks_setting;
 use super::kinds;
 use super::launch::{CommandLine, Probe, Ready};
 use super::model::{
-    Api, Arrivals, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix, PromptSource,
-    Prompts, SaltMode, Scenario, Secret, Shape, StageLevel, Start, Target, TargetUrl,
+    Api, Arrivals, Conversation, Length, LengthTolerance, Load, LoadShape, Popularity, Prefix,
+    PromptSource, Prompts, SaltMode, Scenario, Secret, Shape, StageLevel, Start, Target, TargetUrl,
     TokenizerChoice, Undecided,
 };
 use super::units::{show_duration, show_rate, show_share};
@@ -391,8 +391,13 @@ fn prompts(p: &Prompts) -> Json {
             input_tokens,
             output_tokens,
             prefix,
+            conversation,
         } => {
             out.insert("type".into(), json!("synthetic"));
+            if let Some(Conversation { turns, open }) = conversation {
+                let conversation = json!({ "turns": turns, "open": open });
+                out.insert("conversation".into(), conversation);
+            }
             if let Some(prefix) = prefix {
                 out.insert("prefix".into(), self::prefix(prefix));
             }

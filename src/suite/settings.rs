@@ -114,8 +114,6 @@ pub(super) struct Surroundings<'a> {
     pub ignore_targets: bool,
     /// Targets that have a name.
     pub targets: &'a NamedTargets,
-    /// Scenarios of kinds that this version does not run are read, too.
-    pub all_kinds: bool,
 }
 
 impl Settings {
@@ -276,9 +274,7 @@ impl Settings {
             }
             self.note_broken("targets", self.targets.is_none());
         }
-        if around.all_kinds
-            && let Some(node) = fields.take("interference")
-        {
+        if let Some(node) = fields.take("interference") {
             self.interference = kinds::read_interference(node, around, problems);
             self.note_broken("interference", self.interference.is_none());
         }

@@ -569,7 +569,7 @@ mod any_bytes {
 }
 
 /// All keys of a scenario that are read.
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 39] = [
     "name",
     "matrix",
     "timeout",
@@ -582,6 +582,7 @@ const KEYS: [&str; 38] = [
     "sweep",
     "cache",
     "targets",
+    "interference",
     "requests",
     "duration",
     "warmup",

@@ -25,6 +25,6 @@ pub use request::{PlannedRequest, Prompt};
 pub use salt::{SALT_WORDS, salt};
 pub use seed::stream;
 pub use source::{FileEntry, FromFile, PromptFileError, RequestSource, parse_prompt_file};
-pub use synthetic::{GROUP, SHARED, Synthetic};
+pub use synthetic::{GROUP, SHARED, Synthetic, TURN};
 pub use token_model::TokenModel;
 pub use tokenizer::{LocalTokenizer, Tokenize};

@@ -9,12 +9,14 @@ use super::request::{PlannedRequest, Prompt};
 use super::seed::stream;
 use super::source::RequestSource;
 use super::token_model::TokenModel;
-use crate::suite::{Length, Popularity, Prefix};
+use crate::suite::{Conversation, Length, Popularity, Prefix};
 
 /// Label of requests where prompts have a `prefix`: whether it shares one, `true` or `false`.
 pub const SHARED: &str = "shared";
 /// Label of requests that share a prefix: which group, from 0.
 pub const GROUP: &str = "group";
+/// Label of requests that are turns of a conversation: which turn, from 1.
+pub const TURN: &str = "turn";
 
 /// Prefixes that are kept, in bytes of text; more are made again for every request.
 const KEPT: u64 = 32 << 20;
@@ -33,6 +35,7 @@ pub struct Synthetic {
     input_tokens: Length,
     output_tokens: Length,
     prefix: Option<Prefix>,
+    conversation: Option<Conversation>,
     /// Nothing is shared, although prompts bear the labels of those that do.
     apart: bool,
     tokens: Arc<TokenModel>,
@@ -63,6 +66,7 @@ impl Synthetic {
             input_tokens,
             output_tokens,
             prefix: None,
+            conversation: None,
             apart: false,
             tokens,
             prefixes: Arc::new([]),
@@ -77,6 +81,13 @@ impl Synthetic {
         {
             self.prefixes = (0..prefix.groups).map(|_| OnceLock::new()).collect();
         }
+        self
+    }
+
+    /// The same, prompts being turns of conversations: each holds what was said in the turns before it,
+    /// made-up answers of the lengths that were asked for included, and `input_tokens` more.
+    pub fn with_conversation(mut self, conversation: Option<Conversation>) -> Self {
+        self.conversation = conversation;
         self
     }
 
@@ -206,8 +217,90 @@ impl Synthetic {
     }
 }
 
+/// Which conversation the request at position `id` belongs to, and which of its turns it is, both from 0.
+fn place(talk: Conversation, id: u64) -> (u64, u32) {
+    let open = u64::from(talk.open.max(1));
+    let all = open * u64::from(talk.turns.max(1));
+    let within = id % all;
+    let turn = u32::try_from(within / open).unwrap_or(u32::MAX);
+    (id / all * open + within % open, turn)
+}
+
+impl Synthetic {
+    /// The request at position `id` where prompts are turns of conversations.
+    fn turn_of_conversation(&self, talk: Conversation, id: u64) -> PlannedRequest {
+        let (conversation, turn) = place(talk, id);
+        let number = |turn: u32| conversation * u64::from(talk.turns) + u64::from(turn);
+        let lengths = |turn: u32| {
+            let purpose = format!("turn/{}", self.run);
+            let mut rng = stream(self.seed, &purpose, number(turn));
+            let input = self.input_tokens.draw(&mut rng);
+            (input.max(1), self.output_tokens.draw(&mut rng))
+        };
+        let mut labels = BTreeMap::from([(TURN.to_owned(), (turn + 1).to_string())]);
+        let purpose = format!("conversation/{}", self.run);
+        let mut rng = stream(self.seed, &purpose, conversation);
+        let group = self.prefix.map(|p| (p, self.group(&p, &mut rng)));
+        let shares = turn > 0 || matches!(group, Some((_, Some(_))));
+        labels.insert(SHARED.to_owned(), shares.to_string());
+        // All tokens up to the end of a turn, beyond the template's.
+        let mut said = group.map_or(0, |(prefix, _)| prefix.tokens);
+        let (mut text, mut written) = (String::new(), 0);
+        if let Some((prefix, Some(group))) = group {
+            labels.insert(GROUP.to_owned(), group.to_string());
+            if !self.apart {
+                let shared = self.prefix_of(group, prefix.tokens);
+                text.push_str(&shared.text);
+                written = shared.tokens;
+            }
+        }
+        let purpose = format!("talk/{}/{}", self.salt, self.run);
+        for t in 0..=turn {
+            let (input, _) = lengths(t);
+            let own = match t {
+                0 => input.max(self.tokens.least()) - self.tokens.overhead,
+                // With the answer to the turn before.
+                _ => input.saturating_add(lengths(t - 1).1),
+            };
+            said = said.saturating_add(own);
+            if !self.apart {
+                let mut rng = stream(self.seed, &purpose, number(t));
+                let first = self.turn(&purpose).wrapping_add(conversation);
+                let left = said.saturating_sub(written);
+                written += self.append(left, first, &mut rng, &mut text);
+            }
+        }
+        if self.apart {
+            let purpose = format!("apart/{}/{}", self.salt, self.run);
+            let mut rng = stream(self.seed, &purpose, id);
+            let first = self.turn(&purpose).wrapping_add(id);
+            self.append(said, first, &mut rng, &mut text);
+        }
+        PlannedRequest {
+            prompt: Prompt::Text(text),
+            input_tokens: Some(said.saturating_add(self.tokens.overhead)),
+            counted: self.tokens.exact,
+            output_tokens: Some(lengths(turn).1),
+            labels,
+        }
+    }
+
+    /// Appends `tokens` tokens to `text`, which may be empty; how many they really are.
+    fn append(&self, tokens: u32, first: u64, rng: &mut ChaCha8Rng, text: &mut String) -> u32 {
+        let pieces = &self.tokens.pieces;
+        if text.is_empty() {
+            pieces.write(tokens, first, rng, text)
+        } else {
+            pieces.extend(tokens, Some(first), rng, text)
+        }
+    }
+}
+
 impl RequestSource for Synthetic {
     fn request(&self, id: u64) -> PlannedRequest {
+        if let Some(talk) = self.conversation {
+            return self.turn_of_conversation(talk, id);
+        }
         let mut rng = stream(self.seed, &format!("prompt/{}", self.run), id);
         // A draw below the shortest prompt there can be is put on it, as on any other bound.
         let input = self.input_tokens.draw(&mut rng).max(self.tokens.least());
@@ -357,6 +450,48 @@ mod tests {
             assert_eq!(words(&primed)[..40], words(&request)[..40]);
             assert_eq!(primed.input_tokens, Some(45));
             assert_eq!(tokens::count_chat([text(&primed)]), 45);
+        }
+    }
+
+    const TALK: Conversation = Conversation { turns: 3, open: 4 };
+
+    #[test]
+    fn turns_of_a_conversation_begin_with_all_that_was_said() {
+        for with_prefix in [false, true] {
+            let prefix = with_prefix.then(|| prefix(0.6, Popularity::Uniform));
+            let source = synthetic(Some("s"), 4).with_prefix(prefix);
+            let source = source.with_conversation(Some(TALK));
+            let requests: Vec<_> = (0..24).map(|id| source.request(id)).collect();
+            for (id, request) in requests.iter().enumerate() {
+                let (conversation, turn) = place(TALK, id as u64);
+                assert_eq!(conversation, (id / 12 * 4 + id % 4) as u64);
+                assert_eq!(request.labels[TURN], (turn + 1).to_string());
+                let counted = tokens::count_chat([text(request)]);
+                assert_eq!(Some(counted), request.input_tokens);
+                if turn == 0 {
+                    continue;
+                }
+                assert_eq!(request.labels[SHARED], "true");
+                // The turn before, its answer of five tokens, and what is asked now.
+                let before = &requests[id - 4];
+                assert!(text(request).starts_with(text(before)));
+                let more = request.input_tokens.unwrap() - before.input_tokens.unwrap();
+                assert!((10 + 5..=60 + 5).contains(&more), "{more}");
+            }
+        }
+    }
+
+    #[test]
+    fn apart_turns_are_as_long_and_share_nothing() {
+        let together = synthetic(Some("s"), 4).with_conversation(Some(TALK));
+        let apart = together.clone().apart();
+        let requests: Vec<_> = (0..24).map(|id| apart.request(id)).collect();
+        for (id, a) in requests.iter().enumerate() {
+            let b = together.request(id as u64);
+            assert_eq!((a.input_tokens, &a.labels), (b.input_tokens, &b.labels));
+            assert_eq!(Some(tokens::count_chat([text(a)])), a.input_tokens);
+            let others = &requests[id + 1..];
+            assert!(others.iter().all(|other| words(other)[0] != words(a)[0]));
         }
     }
 

@@ -4,6 +4,7 @@
 mod hooks;
 mod leftovers;
 mod lifecycle;
+mod scale;
 mod secrets;
 mod sessions;
 mod stage;

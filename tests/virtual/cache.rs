@@ -177,3 +177,70 @@ fn a_cache_that_was_emptied_by_a_hook_or_a_restart_is_one_all_the_same() {
         assert_eq!((sessions("cold"), sessions("warm")), expected);
     }
 }
+
+/// Turns of conversations: each begins with all that was said before it.
+const TALKS: &str = "prompts: { type: synthetic, conversation: { turns: 5, open: 6 }, input_tokens: { min: 20, max: 120 }, output_tokens: { min: 2, max: 9 } }";
+
+#[test]
+fn of_conversations_the_ideal_is_what_the_engine_finds_request_by_request() {
+    for (load, prefix) in [
+        ("load: { concurrency: 1 }", ""),
+        ("load: { rate: 15/s }", ""),
+        (
+            "load: { concurrency: 3 }",
+            "prefix: { tokens: 300, groups: 2, ratio: 50% }, ",
+        ),
+    ] {
+        let prompts = TALKS.replace("conversation:", &format!("{prefix}conversation:"));
+        let flush = "cache: { flush: { post: /reset_prefix_cache } }";
+        let settings = format!(
+            "{load}, {flush}, {prompts}, sla: [cache_efficiency >= 99%, \"warm.ttft{{shared=true}}.p50 < cold.ttft{{shared=true}}.p50\"], repeats: 3"
+        );
+        let (case, records) = cache("kv: { blocks: 90000, block_tokens: 16 }", &settings);
+        assert_eq!(case.verdict, Verdict::Pass, "{load}: {:?}", case.reason);
+        let found = found(&records);
+        assert!(found.len() >= 180);
+        for (cached, ideal) in &found {
+            assert_eq!(cached, ideal, "{load}");
+        }
+        // First turns find nothing without a prefix, later ones most of what they hold.
+        let ratio = warm(&case, "ideal_cache_hit_ratio");
+        assert!((0.5..0.95).contains(&ratio), "{ratio}");
+        let turns: std::collections::BTreeSet<&str> = records
+            .iter()
+            .filter(|r| r["phase"] == "warm")
+            .filter_map(|r| r["labels"]["turn"].as_str())
+            .collect();
+        assert_eq!(turns.into_iter().collect::<String>(), "12345");
+    }
+}
+
+#[test]
+fn of_conversations_with_less_room_the_ideal_of_that_room_comes_within_two_percent() {
+    for blocks in [70_u64, 100, 140] {
+        let sim = format!("max_model_len: 1024, kv: {{ blocks: {blocks}, block_tokens: 16 }}");
+        let plan = format!("cache: {{ capacity: {} }}", blocks * 16);
+        let settings = format!("{plan}, {TALKS}, measure_only: true, repeats: 3");
+        let (_, records) = cache(&sim, &settings);
+        let (cached, ideal) = found(&records)
+            .into_iter()
+            .fold((0, 0), |(a, b), (c, i)| (a + c, b + i));
+        let off = (cached as f64 - ideal as f64).abs() / ideal as f64;
+        assert!(
+            off <= 0.02,
+            "{blocks} blocks: {cached} found, {ideal} ideal"
+        );
+    }
+}
+
+#[test]
+fn conversations_without_a_cache_fail_for_that() {
+    let settings = format!("{TALKS}, sla: [cache_efficiency >= 90%], repeats: 3");
+    let (case, _) = cache(
+        "kv: { blocks: 90000, block_tokens: 16, prefix_cache: false }",
+        &settings,
+    );
+    assert_eq!(case.verdict, Verdict::Fail, "{:?}", case.reason);
+    assert_eq!(case.assertions[0].text, "cache_efficiency >= 90%");
+    assert_eq!(case.assertions[0].verdict, Verdict::Fail);
+}

@@ -1,4 +1,5 @@
-//! Kind `disaggregation` against engines of known truth: ratios of two targets.
+//! Kind `disaggregation` against engines of known truth: ratios of two targets, and what long prompts do to
+//! those who are being answered.
 
 use prony::judge::Verdict;
 use prony::result::{AssertionResult, CaseResult, MetricSummary};
@@ -111,4 +112,60 @@ fn the_ratio_of_a_split_deployment_is_that_of_long_measurements_within_two_perce
             / quantile(&case, phase, "tokens_per_second")
     };
     assert!((per_gpu("aggregated") - 1.0).abs() < 1e-9);
+}
+
+const STEADY: &str = "load: { concurrency: 4 }, prompts: { type: synthetic, input_tokens: 64, output_tokens: 40 }, \
+    interference: { rate: 1/s, input_tokens: 4000 }, duration: 20s, scrape: off";
+const UNDISTURBED: &str = "itl{during=prefill}.p99 < 2 * itl{during=quiet}.p99";
+
+fn disturbed(sim: &str) -> (CaseResult, Vec<Value>) {
+    let text = format!(
+        "target: {{ url: \"sim://exact\", sim: {{ scheduler: {{ chunked_prefill: false, max_num_batched_tokens: 8192 }}, {sim} }} }}\n\
+         scenarios:\n  - {{ name: one, kind: disaggregation, warmup: 1s, {STEADY}, sla: [\"{UNDISTURBED}\"] }}\n"
+    );
+    measured(&of_suite(&text))
+}
+
+#[test]
+fn who_decodes_apart_from_prefill_is_not_disturbed_by_it() {
+    let (case, records) = disturbed("topology: { prefill_replicas: 1 }");
+    assert_eq!(case.verdict, Verdict::Pass, "{:?}", case.reason);
+    let long = records.iter().filter(|r| r["part"] == "beside");
+    let lengths: Vec<u64> = long.filter_map(|r| r["input_tokens"].as_u64()).collect();
+    assert!(
+        lengths.len() >= 20 && lengths.iter().all(|n| *n == 4000),
+        "{lengths:?}"
+    );
+    // They are no part of what is measured.
+    let main = &case.phases[0];
+    let window = records.iter().filter(|r| r["part"] == "window").count() as u64;
+    assert_eq!(main.requests.due, window);
+    assert_eq!(quantile(&case, "main", "input_tokens"), 64.0);
+}
+
+#[test]
+fn decoding_that_waits_for_prefill_fails_for_that_reason() {
+    let (case, _) = disturbed("topology: { replicas: 1 }");
+    assert_eq!(case.verdict, Verdict::Fail, "{:?}", case.reason);
+    let claim = &case.assertions[0];
+    assert_eq!(
+        (claim.text.as_str(), claim.verdict),
+        (UNDISTURBED, Verdict::Fail)
+    );
+    // 4,000 tokens of 25 µs hold the batch up for some 100 ms; between them a short prompt does for 9 ms.
+    let (observed, limit) = (claim.observed.unwrap(), claim.limit.unwrap());
+    assert!((95.0..130.0).contains(&observed), "{observed}");
+    assert!((15.0..45.0).contains(&limit), "{limit}");
+}
+
+#[test]
+fn with_two_targets_each_has_stretches_of_its_own() {
+    let (case, _) = disaggregation(&format!(
+        "targets: {{ whole: {{ url: \"sim://exact\", sim: {{ scheduler: {{ chunked_prefill: false, max_num_batched_tokens: 8192 }} }} }}, \
+         split: {{ url: \"sim://exact\", sim: {{ scheduler: {{ chunked_prefill: false, max_num_batched_tokens: 8192 }}, topology: {{ prefill_replicas: 1 }} }} }} }}, \
+         {STEADY}, repeats: 3, sla: [\"split.itl{{during=prefill}}.p99 < 0.5 * whole.itl{{during=prefill}}.p99\", \
+         \"split.{UNDISTURBED_RIGHT}\"]",
+        UNDISTURBED_RIGHT = "itl{during=prefill}.p99 < 2 * split.itl{during=quiet}.p99"
+    ));
+    assert_eq!(case.verdict, Verdict::Pass, "{:?}", case.reason);
 }

@@ -10,5 +10,7 @@ mod kinds;
 mod prefix;
 mod procedures;
 mod queueing;
+mod search;
 mod shards;
+mod sweeps;
 mod world;

@@ -63,6 +63,7 @@ impl World {
             protocol: Arc::new(Completions::new("prony-sim", true, &Map::new())),
             source: Arc::new(source),
             ahead: false,
+            beside: None,
             sink: Box::new(move |record| sink.borrow_mut().push(record)),
             crew: Vec::new(),
             progress: Arc::default(),
@@ -78,6 +79,8 @@ impl World {
                 records: records.take(),
                 scrapes: Vec::new(),
                 cache: None,
+                stopped: None,
+                beside: Vec::new(),
             }
         }
     }

@@ -75,6 +75,8 @@ impl Stream {
         RunRecords {
             scrapes: Vec::new(),
             cache: None,
+            stopped: None,
+            beside: Vec::new(),
             session: 0,
             open_loop: true,
             window: Window {

@@ -121,11 +121,16 @@ fn workload(case: &Case, target: &Target) -> String {
             input_tokens,
             output_tokens,
             prefix,
+            conversation,
         } => format!(
-            "synthetic {} → {} tokens{}",
+            "synthetic {} → {} tokens{}{}",
             length(input_tokens),
             length(output_tokens),
-            prefix.map_or(String::new(), of_prefix)
+            prefix.map_or(String::new(), of_prefix),
+            conversation.map_or(String::new(), |talk| format!(
+                " in conversations of {} turns, {} at a time",
+                talk.turns, talk.open
+            ))
         ),
         PromptSource::File {
             path,

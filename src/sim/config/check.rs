@@ -55,6 +55,7 @@ impl SimConfig {
         }
         let positive = [
             ("topology.transfer_gb_per_s", t.transfer_gb_per_s),
+            ("topology.straggler", t.straggler),
             ("variation.wave_s", v.wave_s),
         ];
         for (key, value) in positive {

@@ -121,6 +121,8 @@ pub struct TopologyConfig {
     pub contention: f64,
     /// κ of the universal scalability law.
     pub crosstalk: f64,
+    /// How many times as long a step takes on the last replica; 1: as long as on the others.
+    pub straggler: f64,
 }
 
 /// How a request finds its replica.

@@ -122,6 +122,7 @@ impl Default for TopologyConfig {
             kv_kib_per_token: 128.0,
             contention: 0.0,
             crosstalk: 0.0,
+            straggler: 1.0,
         }
     }
 }

@@ -240,6 +240,7 @@ impl Engine {
             .iter()
             .filter(|replica| replica.has_work())
             .count() as f64;
+        let last = i + 1 == self.replicas.len();
         let replica = &mut self.replicas[i];
         replica.starting = false;
         if replica.busy {
@@ -262,6 +263,9 @@ impl Engine {
         let topology = &config.topology;
         duration *=
             1.0 + topology.contention * (busy - 1.0) + topology.crosstalk * busy * (busy - 1.0);
+        if last {
+            duration *= topology.straggler;
+        }
         duration *= self.speed.factor(now);
         let random = &mut replica.random;
         duration *= random.log_normal(config.variation.step);

@@ -9,7 +9,7 @@ use super::ast::{
 use super::context::{AssertionContext, Levels, MAIN_PHASE};
 use super::lexical::{AssertionError, error};
 use super::types::Operand;
-use crate::metrics::{Availability, MetricDef, Provenance};
+use crate::metrics::{Availability, DURING, MetricDef, PREFILL, Provenance, Shape};
 use crate::suite::names::nearest;
 use crate::suite::reader::list;
 
@@ -175,6 +175,16 @@ fn check_labels(
             };
             return Err(error(span.clone(), what, help));
         };
+        if name == DURING && reference.metric.shape == Shape::Phase {
+            return Err(error(
+                span.clone(),
+                format!(
+                    "`{}` is of the whole window, and `{DURING}` of parts of it",
+                    reference.metric.name
+                ),
+                format!("write `itl{{{DURING}={PREFILL}}}.p99`, or leave the label out"),
+            ));
+        }
         if !values.is_empty() && !values.contains(&value.as_str()) {
             return Err(error(
                 span.clone(),

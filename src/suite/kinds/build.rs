@@ -195,10 +195,12 @@ fn check_shared(settings: &Settings, problems: &mut Problems) {
     let message = match &prompts.value.source {
         PromptSource::Synthetic {
             prefix: Some(_), ..
-        } => return,
-        PromptSource::Synthetic { prefix: None, .. } => {
-            "these prompts share nothing that a cache could find"
         }
+        | PromptSource::Synthetic {
+            conversation: Some(_),
+            ..
+        } => return,
+        PromptSource::Synthetic { .. } => "these prompts share nothing that a cache could find",
         PromptSource::File { .. } => "of prompts from a file prony does not know what they share",
     };
     problems.add_at(

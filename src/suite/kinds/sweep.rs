@@ -117,12 +117,7 @@ pub(in crate::suite) fn read(
             levels: levels?,
         })
     } else if let Some(entry) = rate {
-        LayerLevels::Load(rates(
-            &entry.value,
-            open_loop.rate(problems),
-            around,
-            problems,
-        )?)
+        LayerLevels::Load(rates(&entry.value, open_loop.rate(problems), problems)?)
     } else {
         open_loop.refuse(problems);
         replicas_of(replicas?, mode, scale, around, problems)?
@@ -151,21 +146,8 @@ fn refuse(entry: Option<&Entry>, message: &str, problems: &mut Problems) {
     }
 }
 
-fn rates(
-    node: &Node,
-    axis: Axis,
-    around: &Surroundings<'_>,
-    problems: &mut Problems,
-) -> Option<SweepLevels> {
+fn rates(node: &Node, axis: Axis, problems: &mut Problems) -> Option<SweepLevels> {
     if node.scalar().is_some_and(|s| s.text == "auto") {
-        if !around.all_kinds {
-            problems.add(
-                node.span,
-                "`rate: auto` comes in a later version",
-                "write the rates: `rate: [1/s, 2/s, 4/s]`",
-            );
-            return None;
-        }
         return Some(SweepLevels::Auto { axis });
     }
     let example = "rate: [1/s, 2/s, 4/s]";

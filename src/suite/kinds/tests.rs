@@ -8,7 +8,6 @@ use crate::suite::{
 fn load_text(text: &str) -> Result<Suite, String> {
     let options = LoadOptions {
         env: &|name| (name == "KEY").then(|| "key-of-one".to_owned()),
-        all_kinds: true,
         project: Some(SuiteInput {
             path: "prony.yaml".into(),
             bytes: "targets:\n  one: { url: \"http://one/v1\", auth: { bearer: \"${KEY}\" } }\n  two: { url: \"http://two/v1\" }\n".into(),
@@ -244,7 +243,6 @@ fn a_target_flag_cannot_stand_in_for_several() {
         "kind: disaggregation\ntargets: { a: { url: \"http://a/v1\" }, b: { url: \"http://b/v1\" } }\nmeasure_only: true",
     );
     let options = LoadOptions {
-        all_kinds: true,
         target: Some("sim://".into()),
         ..LoadOptions::default()
     };
@@ -269,19 +267,4 @@ fn a_load_beside_a_search_is_refused_and_one_below_it_is_not() {
         seen.contains("`search` says itself which loads are tried"),
         "{seen}"
     );
-}
-
-#[test]
-fn what_does_not_run_yet_is_refused() {
-    for lines in [
-        "kind: disaggregation\ninterference: { rate: 1/s, input_tokens: 9 }\nmeasure_only: true",
-        "kind: scalability\nsweep: { rate: auto }\nmeasure_only: true",
-    ] {
-        let input = SuiteInput {
-            path: "kinds.yaml".into(),
-            bytes: suite(lines).into(),
-        };
-        let seen = render_all(&load(&[input], &LoadOptions::default()).unwrap_err(), false);
-        assert!(seen.contains("comes in a later version"), "{seen}");
-    }
 }

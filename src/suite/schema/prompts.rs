@@ -29,6 +29,11 @@ pub(super) fn prompts() -> Json {
         prefix(),
     );
     keys.add(
+        "conversation",
+        "`synthetic`: the prompts are turns of conversations: each holds all that was said before it, and `input_tokens` more.",
+        conversation(),
+    );
+    keys.add(
         "length_tolerance",
         "`synthetic`: how far the server's count of a prompt may lie from what was asked for; past that the case is invalid. The larger of a share and a number of tokens.",
         length_tolerance(),
@@ -59,7 +64,7 @@ pub(super) fn prompts() -> Json {
         } },
         { "if": is("file"), "then": {
             "required": ["path"],
-            "properties": { "input_tokens": false, "prefix": false, "length_tolerance": false },
+            "properties": { "input_tokens": false, "prefix": false, "conversation": false, "length_tolerance": false },
         } },
     ]);
     out
@@ -102,6 +107,22 @@ fn prefix() -> Json {
         prompts_setting::UNIFORM,
     );
     keys.mapping(&["tokens"])
+}
+
+fn conversation() -> Json {
+    let mut keys = Keys::default();
+    keys.add(
+        "turns",
+        "How many turns a conversation has.",
+        whole(2, u64::from(prompts_setting::MOST_TURNS)),
+    );
+    keys.add_with(
+        "open",
+        "How many conversations go on at a time, by turns.",
+        whole(1, u64::from(prompts_setting::MOST_GROUPS)),
+        prompts_setting::OPEN,
+    );
+    keys.mapping(&["turns"])
 }
 
 fn length_tolerance() -> Json {
