@@ -118,6 +118,7 @@ fn waiting_for_a_slot_is_recorded() {
       max_concurrency: 2
       stages:
         - { duration: 400ms, rate: 100/s }
+    extend: off
     sla:
       - e2e_latency_scheduled.p50 < 100s
 ";
