@@ -8,6 +8,11 @@ const BINS: usize = 60;
 /// tail is lost. Bins are of equal ratio where the values span more than a factor of 20, of equal width
 /// otherwise. `None` without finite values.
 pub fn histogram(values: &SortedValues) -> Option<Histogram> {
+    histogram_of(values, BINS)
+}
+
+/// [`histogram`] of at most `most` bins.
+pub(super) fn histogram_of(values: &SortedValues, most: usize) -> Option<Histogram> {
     let finite = || values.iter().take_while(|(x, _)| x.is_finite());
     let n: u64 = finite().map(|(_, count)| count).sum();
     let (min, max) = (finite().next()?.0, finite().last()?.0);
@@ -19,7 +24,7 @@ pub fn histogram(values: &SortedValues) -> Option<Histogram> {
         });
     }
     // As many bins as a sample of this size can fill (Rice's rule, doubled for detail).
-    let bins = ((4.0 * (n as f64).cbrt()).ceil() as usize).clamp(5, BINS);
+    let bins = ((4.0 * (n as f64).cbrt()).ceil() as usize).clamp(5, most.max(5));
     // Zeros (gaps of chunks that came in one read) have no logarithm: a bin of their own.
     let low = finite().map(|(x, _)| x).find(|&x| x > 0.0).unwrap_or(max);
     let mut edges = Vec::with_capacity(bins + 1);

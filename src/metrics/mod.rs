@@ -1,6 +1,7 @@
 //! Records → distributions, series, summaries; and the one table of metrics.
 
 mod docs;
+mod heat;
 mod histogram;
 mod lengths;
 mod rates;

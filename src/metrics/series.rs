@@ -4,6 +4,7 @@ use crate::record::{Part, RunRecords};
 use crate::result::RunSeries;
 use crate::stats::{EXACT_VALUES, ValueStore};
 
+use super::heat::ttft_heat;
 use super::samples::{request_value, token_arrivals};
 use super::server_series::server_series;
 
@@ -27,6 +28,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
     let seconds = width_us as f64 / 1e6;
     let slot = |t: u64| usize::try_from(t / width_us).unwrap_or(usize::MAX);
 
+    let mut due = vec![0.0; points];
     let mut sent = vec![0.0; points];
     let mut completed = vec![0.0; points];
     let mut failed = vec![0.0; points];
@@ -43,6 +45,9 @@ pub fn series(run: &RunRecords) -> RunSeries {
         }
     };
     for record in &run.records {
+        if let Some(at) = record.due_us {
+            add(&mut due, at, 1.0 / seconds);
+        }
         if let Some(at) = record.sent_us {
             add(&mut sent, at, 1.0 / seconds);
             let until = record.end_us.unwrap_or(end_us);
@@ -92,6 +97,9 @@ pub fn series(run: &RunRecords) -> RunSeries {
         }
     };
     let known = |values: Vec<f64>| values.into_iter().map(Some).collect::<Vec<_>>();
+    if run.open_loop {
+        put("due", known(due));
+    }
     put("sent", known(sent));
     put("completed", known(completed));
     put("failed", known(failed));
@@ -114,6 +122,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
         ],
         series,
         server: server_series(run),
+        ttft_heat: ttft_heat(run, end_us),
     }
 }
 

@@ -18,6 +18,7 @@ mod markdown;
 mod noise;
 mod openmetrics;
 mod order;
+mod pictures;
 mod registry;
 mod rerun;
 mod runs;

@@ -5,12 +5,14 @@ mod series;
 mod summary;
 
 pub use client::{ClientHealth, OwnError, Spread, Supply, Throttling};
-pub use series::{CaseSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries};
+pub use series::{
+    CaseSeries, HeatSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries,
+};
 pub use summary::{
-    AnswerResult, AskedAndGot, AssertionKind, AssertionResult, BaselineResult, BaselineStanding,
-    CandidateResult, CaseResult, Change, ChangeKind, Distribution, Ending, ErrorCount,
-    ExtensionResult, Histogram, Host, KnownIssueResult, LengthSummary, LevelNoise, LoadResult,
-    MetricSummary, Metrics, NoiseResult, PhaseResult, ProbeResult, RatioResult, RequestCounts,
-    RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, ServerResult, Source, TellsResult, TokenLengths,
-    Value, Warning,
+    AcceptedMetric, AnswerResult, AskedAndGot, AssertionKind, AssertionResult, BaselineResult,
+    BaselineStanding, CandidateResult, CaseResult, Change, ChangeKind, Distribution, Ending,
+    ErrorCount, ExtensionResult, Histogram, Host, KnownIssueResult, LengthSummary, LevelNoise,
+    LoadResult, MetricSummary, Metrics, NoiseResult, PhaseResult, ProbeResult, RatioResult,
+    RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, ServerResult, Source, TellsResult,
+    TokenLengths, Value, Warning,
 };

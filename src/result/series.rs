@@ -41,7 +41,7 @@ pub struct RunSeries {
     pub interval_s: f64,
     /// Start and end of the measured window, in seconds since the run's start.
     pub window_s: [f64; 2],
-    /// By name: `sent`, `completed`, `failed` (per second), `tokens_per_second`, `in_flight` (mean),
+    /// By name: `due` (open loop), `sent`, `completed`, `failed` (per second), `tokens_per_second`, `in_flight` (mean),
     /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch). Of the client:
     /// `client_cpu` (cores that the process used), `client_rss` (bytes), `client_loop_delay` (worst, ms),
     /// `client_throttled` (share of the time that a processor limit stopped it).
@@ -49,6 +49,21 @@ pub struct RunSeries {
     /// The course of the target's own counters, where it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSeries>,
+    /// How `ttft` is distributed over the course of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttft_heat: Option<HeatSeries>,
+}
+
+/// How often which value came when: column `i` covers `i·interval_s .. (i + 1)·interval_s` since the
+/// run's start, row `j` the values `edges[j]..edges[j + 1]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HeatSeries {
+    /// Width of a column in seconds.
+    pub interval_s: f64,
+    /// One more than rows, ascending, in ms.
+    pub edges: Vec<f64>,
+    /// By column, then by row: how many first tokens came in the stretch, so late.
+    pub counts: Vec<Vec<u64>>,
 }
 
 /// The target's own counters, look by look.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::client::ClientHealth;
 use crate::judge::Verdict;
 use crate::metrics::Unit;
+use crate::stats::quantile;
 
 /// Version of the `summary.json` format. A reader refuses a larger one.
 pub const SUMMARY_SCHEMA: u32 = 1;
@@ -652,6 +653,47 @@ pub struct BaselineResult {
     /// What the run proposes in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<CandidateResult>,
+    /// By phase, then by metric: the accepted latencies, for pictures. Only what is comparable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accepted: BTreeMap<String, BTreeMap<String, AcceptedMetric>>,
+}
+
+/// A metric in every accepted run. Null: not known, or without bound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AcceptedMetric {
+    /// Unit of the quantiles.
+    pub unit: Unit,
+    /// Medians.
+    pub p50: Vec<Option<f64>>,
+    /// 90 %.
+    pub p90: Vec<Option<f64>>,
+    /// 95 %.
+    pub p95: Vec<Option<f64>>,
+    /// 99 %.
+    pub p99: Vec<Option<f64>>,
+}
+
+impl AcceptedMetric {
+    /// `(share, quantile)`: of each quantile the median over the accepted runs. Without a quantile that
+    /// some run does not know.
+    pub fn typical(&self) -> Vec<(f64, f64)> {
+        let quantiles = [
+            (0.5, &self.p50),
+            (0.9, &self.p90),
+            (0.95, &self.p95),
+            (0.99, &self.p99),
+        ];
+        let median = |runs: &[Option<f64>]| {
+            let all: Option<Vec<f64>> = runs.iter().copied().collect();
+            let mut all = all?;
+            all.sort_by(f64::total_cmp);
+            quantile(&all, 0.5)
+        };
+        let known = quantiles
+            .into_iter()
+            .filter_map(|(q, runs)| Some((q, median(runs)?)));
+        known.collect()
+    }
 }
 
 /// Whether there was an accepted baseline to compare with.

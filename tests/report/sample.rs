@@ -238,6 +238,7 @@ pub fn repeated() -> CaseResult {
         reason: None,
         file: None,
         candidate: None,
+        accepted: BTreeMap::new(),
         identity: BTreeMap::from([("model".to_owned(), "llama-70b".to_owned())]),
         changes: vec![
             change("warm.ttft.p99", ChangeKind::Regressed, 1.31),
@@ -329,6 +330,7 @@ pub fn hostile() -> CaseResult {
         reason: None,
         file: None,
         candidate: None,
+        accepted: BTreeMap::new(),
         identity: BTreeMap::from([("model".to_owned(), HOSTILE.to_owned())]),
         changes: vec![Change {
             metric: HOSTILE.into(),
@@ -710,6 +712,7 @@ fn run_series() -> RunSeries {
     }
     RunSeries {
         server: None,
+        ttft_heat: None,
         interval_s: 1.0,
         window_s: [10.0, 60.21],
         series: BTreeMap::from([

@@ -10,6 +10,7 @@ use crate::result::{
 };
 use crate::suite::Undecided;
 
+use super::accepted::accepted_latencies;
 use super::claims::{Claim, claims};
 use super::input::{AcceptedInput, NoBaseline};
 use super::values::{NotThere, Now, accepted_values, noise};
@@ -41,6 +42,7 @@ pub fn judge_against(
         reason: None,
         file: None,
         candidate: None,
+        accepted: accepted_latencies(&accepted),
     };
     match accepted.accepted {
         Err(NoBaseline::Missing(reason)) => {

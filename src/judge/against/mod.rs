@@ -1,5 +1,6 @@
 //! A case against its accepted baseline: values run by run on both sides → changes → verdicts.
 
+mod accepted;
 mod claims;
 mod input;
 mod judging;

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use super::scale::Scale;
-use super::svg::{Axis, BOTTOM, HEIGHT, Head, Mark, Svg, TOP, WIDTH, along, n};
+use super::svg::{Axis, BOTTOM, HEIGHT, Head, Mark, Svg, TOP, WIDTH, along, meaning, n, values};
 use crate::result::Histogram;
 
 /// Without units and legend above the plot its room is not needed.
@@ -27,9 +27,9 @@ pub struct HistogramChart<'a> {
 pub fn histogram(chart: &HistogramChart<'_>) -> Option<String> {
     let bins = used_bins(chart.histogram)?;
     let (lo, hi) = (bins.first()?.0, bins.last()?.1);
-    let limits = chart.marks.iter().map(|m| m.value);
+    let marked = chart.marks.iter().map(|m| m.value);
     // A limit far off would squeeze the distribution; within three times its extent it is shown.
-    let reach = limits
+    let reach = marked
         .filter(|v| v.is_finite() && *v > lo && *v < lo + 3.0 * (hi - lo))
         .fold(hi, f64::max);
     let first_positive = bins.iter().map(|b| b.0).find(|v| *v > 0.0).unwrap_or(0.0);
@@ -48,11 +48,21 @@ pub fn histogram(chart: &HistogramChart<'_>) -> Option<String> {
         .collect();
     let top = heights.iter().copied().fold(0.0, f64::max);
 
-    let mut svg = Svg::new("chart", [0.0, ABOVE, WIDTH, HEIGHT - ABOVE], chart.head);
-    let x = Axis {
-        scale,
-        unit: chart.unit.to_owned(),
-    };
+    let x = Axis::new(scale, chart.unit);
+    let mut data = meaning(&x, None);
+    let edges = bins.iter().map(|b| b.0).chain([hi]);
+    let _ = write!(
+        data,
+        r#" data-e="{}" data-v="{}""#,
+        values(edges),
+        values(bins.iter().map(|b| b.2 as f64))
+    );
+    let mut svg = Svg::new(
+        "chart",
+        [0.0, ABOVE, WIDTH, HEIGHT - ABOVE],
+        chart.head,
+        &data,
+    );
     svg.base(&x);
     let mut bars = String::new();
     for (&(a, b, count), height) in bins.iter().zip(&heights) {
@@ -61,17 +71,9 @@ pub fn histogram(chart: &HistogramChart<'_>) -> Option<String> {
         }
         let (x0, x1) = (along(scale, a), along(scale, b));
         // A single value in the tail stays visible.
-        let h = (height / top * (BOTTOM - TOP - 18.0)).max(1.2);
-        let w = (x1 - x0 - 0.6).max(0.8);
-        let _ = write!(
-            bars,
-            "M{} {}v-{}h{}v{}z",
-            n(x0),
-            n(BOTTOM),
-            n(h),
-            n(w),
-            n(h)
-        );
+        let h = n((height / top * (BOTTOM - TOP - 18.0)).max(1.2));
+        let w = n((x1 - x0 - 0.6).max(0.8));
+        let _ = write!(bars, "M{} {}v-{h}h{w}v{h}z", n(x0), n(BOTTOM));
     }
     svg.path("bar", &bars);
     let shown: Vec<_> = chart
@@ -112,7 +114,6 @@ mod tests {
         };
         histogram(&HistogramChart {
             head: Head {
-                id: "h",
                 title: "t<",
                 desc: "d&",
             },

@@ -1,7 +1,6 @@
-use std::fmt::Write as _;
-
 use super::svg::{
-    Axis, BOTTOM, HEIGHT, Head, LEFT, Mark, RIGHT, Svg, TOP, WIDTH, along, down, n, text_width,
+    Axis, BOTTOM, HEIGHT, Head, LEFT, Mark, RIGHT, Svg, TOP, WIDTH, along, down, escape, meaning,
+    text_width, through, values,
 };
 
 /// Points drawn per line at most; more are thinned, the extremes of every stretch kept.
@@ -12,12 +11,69 @@ const POINTS: usize = 400;
 pub struct Line {
     /// Name in the legend; lines of one name share an entry.
     pub name: String,
-    /// Which colour and dash, from 1; `0`: failures.
-    pub series: u8,
+    /// Which colour and dash.
+    pub series: Series,
     /// In ascending x; a missing y breaks the line.
     pub points: Vec<(f64, Option<f64>)>,
+    /// How it is drawn.
+    pub style: LineStyle,
+}
+
+/// What a line is of, and so its colour and dash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// Measured; the first, the second, … up to four.
+    Nth(u8),
+    /// What failed.
+    Failed,
+    /// Of the accepted baseline.
+    Accepted,
+    /// What was asked for, or what would be ideal: nothing that was measured.
+    Wanted,
+}
+
+impl Series {
+    fn class(self) -> String {
+        match self {
+            Series::Nth(i) => format!("s{}", i.clamp(1, 4)),
+            Series::Failed => "s0".to_owned(),
+            Series::Accepted => "sb".to_owned(),
+            Series::Wanted => "sw".to_owned(),
+        }
+    }
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineStyle {
+    /// As a line.
+    #[default]
+    Plain,
     /// Filled down to the axis.
-    pub area: bool,
+    Area,
+    /// As a line with its points.
+    Dotted,
+    /// Its points alone.
+    Points,
+}
+
+impl Line {
+    /// A plain one.
+    pub fn new(name: &str, series: Series, points: Vec<(f64, Option<f64>)>) -> Self {
+        Line {
+            name: name.to_owned(),
+            series,
+            points,
+            style: LineStyle::Plain,
+        }
+    }
+
+    /// In another style.
+    #[must_use]
+    pub fn styled(mut self, style: LineStyle) -> Self {
+        self.style = style;
+        self
+    }
 }
 
 /// A stretch of the x axis that does not count.
@@ -29,6 +85,19 @@ pub struct Shade {
     pub to: f64,
     /// Why.
     pub label: String,
+}
+
+/// Words at a point of the plot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Where it stands.
+    pub x: f64,
+    /// Where it stands.
+    pub y: f64,
+    /// What it says.
+    pub text: String,
+    /// The point is ringed.
+    pub ring: bool,
 }
 
 /// Lines over a common axis.
@@ -44,8 +113,31 @@ pub struct LineChart<'a> {
     pub lines: Vec<Line>,
     /// What does not count.
     pub shades: Vec<Shade>,
+    /// A stretch of the y axis, such as an interval.
+    pub band: Option<(f64, f64)>,
     /// Horizontal lines.
     pub marks: Vec<Mark>,
+    /// Vertical lines.
+    pub verticals: Vec<Mark>,
+    /// Words at points.
+    pub labels: Vec<Label>,
+}
+
+impl<'a> LineChart<'a> {
+    /// Lines and nothing else.
+    pub fn new(head: Head<'a>, x: Axis, y: Axis, lines: Vec<Line>) -> Self {
+        LineChart {
+            head,
+            x,
+            y,
+            lines,
+            shades: Vec::new(),
+            band: None,
+            marks: Vec::new(),
+            verticals: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
 }
 
 /// Draws lines. `None` where no line has a point.
@@ -57,7 +149,9 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     {
         return None;
     }
-    let mut svg = Svg::new("chart", [0.0, 8.0, WIDTH, HEIGHT - 8.0], chart.head);
+    let data = meaning(&chart.x, Some(&chart.y));
+    let view = [0.0, 8.0, WIDTH, HEIGHT - 8.0];
+    let mut svg = Svg::new("chart", view, chart.head, &data);
     for shade in &chart.shades {
         let (a, b) = (
             along(chart.x.scale, shade.from),
@@ -71,62 +165,97 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
             svg.text("note", a + 4.0, TOP + 11.0, &shade.label);
         }
     }
+    if let Some((lo, hi)) = chart.band {
+        let (low, high) = (down(chart.y.scale, lo), down(chart.y.scale, hi));
+        svg.rect("band", LEFT, high, RIGHT - LEFT, (low - high).max(1.0));
+    }
     svg.axes(&chart.x, &chart.y);
     for line in &chart.lines {
         draw(&mut svg, chart, line);
     }
     for mark in &chart.marks {
         let y = down(chart.y.scale, mark.value);
-        svg.line(if mark.limit { "limit" } else { "mark" }, LEFT, y, RIGHT, y);
-        let class = if mark.limit {
-            "note end limit-text"
-        } else {
-            "note end"
-        };
+        svg.line(mark.kind.class(), LEFT, y, RIGHT, y);
+        let class = format!("{} end", mark.kind.text_class());
         let below = y < TOP + 12.0;
         svg.text(
-            class,
+            &class,
             RIGHT - 2.0,
             if below { y + 12.0 } else { y - 4.0 },
             &mark.label,
         );
     }
-    legend(&mut svg, &chart.lines);
+    svg.marks(chart.x.scale, &chart.verticals);
+    for label in &chart.labels {
+        let (x, y) = (along(chart.x.scale, label.x), down(chart.y.scale, label.y));
+        if label.ring {
+            svg.circle("ring", x, y, 6.5);
+        }
+        let right = x + 9.0 + text_width(&label.text) < WIDTH;
+        let class = if right { "note" } else { "note end" };
+        let high = if y - 7.0 < TOP { y + 14.0 } else { y - 7.0 };
+        svg.text(
+            class,
+            if right { x + 7.0 } else { x - 7.0 },
+            high,
+            &label.text,
+        );
+    }
+    svg.legend(&entries(&chart.lines));
     Some(svg.finish())
 }
 
 fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line) {
     let points = thin(&line.points);
+    let class = line.series.class();
     for part in points.split(|p| p.1.is_none()) {
-        let placed: Vec<(f64, f64)> = part
+        let known: Vec<(f64, f64)> = part.iter().filter_map(|&(x, y)| Some((x, y?))).collect();
+        let mut placed: Vec<(f64, f64)> = known
             .iter()
-            .filter_map(|&(x, y)| Some((along(chart.x.scale, x), down(chart.y.scale, y?))))
+            .map(|&(x, y)| (along(chart.x.scale, x), down(chart.y.scale, y)))
             .collect();
-        let (Some(first), Some(last)) = (placed.first(), placed.last()) else {
+        let (Some(&first), Some(&last)) = (placed.first(), placed.last()) else {
             continue;
         };
-        if placed.len() == 1 {
-            svg.circle(&format!("dot s{}", line.series), first.0, first.1, 2.0);
-            continue;
+        let area = line.style == LineStyle::Area && placed.len() > 1;
+        if area {
+            placed.insert(0, (first.0, BOTTOM));
+            placed.push((last.0, BOTTOM));
         }
-        let mut d = String::new();
-        for (i, (x, y)) in placed.iter().enumerate() {
-            let _ = write!(d, "{}{} {}", if i == 0 { "M" } else { "L" }, n(*x), n(*y));
+        let shape = match line.style {
+            LineStyle::Area if area => "area",
+            LineStyle::Points => "none",
+            _ => "line",
+        };
+        let shown = values(known.iter().map(|p| p.1));
+        svg.raw(&format!(
+            r#"<path class="{shape} {class}" data-n="{}" data-v="{shown}" d="{}"/>"#,
+            escape(&line.name),
+            through(&placed)
+        ));
+        let dots = matches!(line.style, LineStyle::Dotted | LineStyle::Points);
+        if dots || known.len() == 1 {
+            for (x, y) in &placed {
+                let r = if line.style == LineStyle::Points {
+                    2.5
+                } else {
+                    2.0
+                };
+                svg.circle(&format!("dot {class}"), *x, *y, r);
+            }
         }
-        if line.area {
-            svg.path(
-                &format!("area s{}", line.series),
-                &format!(
-                    "{d}L{} {}L{} {}Z",
-                    n(last.0),
-                    n(BOTTOM),
-                    n(first.0),
-                    n(BOTTOM)
-                ),
-            );
-        }
-        svg.path(&format!("line s{}", line.series), &d);
     }
+}
+
+/// Names and colours of the lines, each once.
+fn entries(lines: &[Line]) -> Vec<(&str, String)> {
+    let mut entries: Vec<(&str, String)> = Vec::new();
+    for line in lines {
+        if !entries.iter().any(|(name, _)| *name == line.name) {
+            entries.push((&line.name, format!("line {}", line.series.class())));
+        }
+    }
+    entries
 }
 
 /// At most [`POINTS`] points: of every stretch the least and the greatest, in their order; a gap
@@ -161,37 +290,6 @@ fn order(a: &(f64, Option<f64>), b: &(f64, Option<f64>)) -> std::cmp::Ordering {
     a.1.unwrap_or(f64::NAN).total_cmp(&b.1.unwrap_or(f64::NAN))
 }
 
-/// Right-aligned above the plot; nothing for a single name. Wide enough for the larger letters of
-/// small screens.
-fn legend(svg: &mut Svg, lines: &[Line]) {
-    let mut names: Vec<(&str, u8)> = Vec::new();
-    for line in lines {
-        if !names.iter().any(|(name, _)| *name == line.name) {
-            names.push((&line.name, line.series));
-        }
-    }
-    if names.len() < 2 {
-        return;
-    }
-    let mut x = RIGHT
-        - names
-            .iter()
-            .map(|(name, _)| text_width(name) * 1.3 + 30.0)
-            .sum::<f64>()
-        + 8.0;
-    for (name, series) in names {
-        svg.line(
-            &format!("line s{series}"),
-            x,
-            TOP - 18.0,
-            x + 16.0,
-            TOP - 18.0,
-        );
-        svg.text("key", x + 20.0, TOP - 14.0, name);
-        x += text_width(name) * 1.3 + 30.0;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -200,29 +298,13 @@ mod tests {
     use crate::report::chart::Scale;
 
     fn chart(points: Vec<(f64, Option<f64>)>) -> LineChart<'static> {
-        LineChart {
-            head: Head {
-                id: "l",
-                title: "t",
-                desc: "d",
-            },
-            x: Axis {
-                scale: Scale::Linear { lo: 0.0, hi: 10.0 },
-                unit: "s".into(),
-            },
-            y: Axis {
-                scale: Scale::Linear { lo: 0.0, hi: 10.0 },
-                unit: "1/s".into(),
-            },
-            lines: vec![Line {
-                name: "a".into(),
-                series: 1,
-                points,
-                area: false,
-            }],
-            shades: vec![],
-            marks: vec![],
-        }
+        let head = Head {
+            title: "t",
+            desc: "d",
+        };
+        let scale = Scale::Linear { lo: 0.0, hi: 10.0 };
+        let (x, y) = (Axis::new(scale, "s"), Axis::new(scale, "1/s"));
+        LineChart::new(head, x, y, vec![Line::new("a", Series::Nth(1), points)])
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::svg::{Head, Svg};
+use super::svg::Svg;
 
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 26.0;
@@ -8,14 +8,14 @@ const EDGE: f64 = 6.0;
 /// Where a value lies against its limit.
 #[derive(Clone, Copy, Debug)]
 pub struct MarginBar<'a> {
-    /// Names.
-    pub head: Head<'a>,
     /// The value; infinite ones stand at the end; `None`: nothing is drawn.
     pub observed: Option<f64>,
     /// The limit, always in the middle.
     pub limit: Option<f64>,
     /// Its confidence bounds.
     pub interval: [Option<f64>; 2],
+    /// What was accepted as the baseline; a tick.
+    pub accepted: Option<f64>,
     /// Whether values below the limit hold.
     pub below_holds: bool,
     /// Class for the value's colour: a verdict's name.
@@ -23,7 +23,7 @@ pub struct MarginBar<'a> {
 }
 
 /// Draws the bar: the limit in the middle, the side that violates it shaded, the interval as a bar,
-/// the value as a dot. Half its width is at least a quarter of the limit, so that a small margin
+/// the value as a dot, the baseline as a tick. The same stands beside it in words. Half its width is at least a quarter of the limit, so that a small margin
 /// looks small.
 pub fn margin_bar(bar: &MarginBar<'_>) -> Option<String> {
     let (observed, limit) = (bar.observed?, bar.limit?);
@@ -31,19 +31,24 @@ pub fn margin_bar(bar: &MarginBar<'_>) -> Option<String> {
         return None;
     }
     let far = |v: f64| (v - limit).abs();
-    let half = [Some(observed), bar.interval[0], bar.interval[1]]
-        .into_iter()
-        .flatten()
-        .filter(|v| v.is_finite())
-        .map(far)
-        .fold(limit.abs() * 0.25 / 1.3, f64::max)
+    let half = [
+        Some(observed),
+        bar.interval[0],
+        bar.interval[1],
+        bar.accepted,
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|v| v.is_finite())
+    .map(far)
+    .fold(limit.abs() * 0.25 / 1.3, f64::max)
         * 1.3;
     let half = if half > 0.0 { half } else { 1.0 };
     let x = |v: f64| {
         (WIDTH / 2.0 + (v - limit) / half * (WIDTH / 2.0 - EDGE)).clamp(EDGE, WIDTH - EDGE)
     };
 
-    let mut svg = Svg::new("margin", [0.0, 0.0, WIDTH, HEIGHT], bar.head);
+    let mut svg = Svg::ornament("margin", WIDTH, HEIGHT);
     let side = |left: bool| if left { 0.0 } else { WIDTH / 2.0 };
     svg.rect(
         "holds",
@@ -64,6 +69,9 @@ pub fn margin_bar(bar: &MarginBar<'_>) -> Option<String> {
         let hi = bar.interval[1].map_or(WIDTH - EDGE, x);
         svg.line(&format!("interval v-{}", bar.class), lo, MIDDLE, hi, MIDDLE);
     }
+    if let Some(accepted) = bar.accepted.filter(|v| v.is_finite()) {
+        svg.line("accepted", x(accepted), 2.0, x(accepted), HEIGHT - 2.0);
+    }
     svg.line("at-limit", WIDTH / 2.0, 0.0, WIDTH / 2.0, HEIGHT);
     svg.circle(&format!("value v-{}", bar.class), x(observed), MIDDLE, 4.5);
     Some(svg.finish())
@@ -75,14 +83,10 @@ mod tests {
 
     fn bar(observed: Option<f64>, limit: f64) -> Option<String> {
         margin_bar(&MarginBar {
-            head: Head {
-                id: "m",
-                title: "t",
-                desc: "d",
-            },
             observed,
             limit: Some(limit),
             interval: [None, None],
+            accepted: None,
             below_holds: true,
             class: "pass",
         })

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::scale::Scale;
 use crate::text::{printable, significant};
 
-/// Size of a chart in its own units.
+/// Size of a chart in its own units. `templates/report.js` knows these four edges, too.
 pub(super) const WIDTH: f64 = 460.0;
 pub(super) const HEIGHT: f64 = 226.0;
 /// Edges of the plot inside the chart.
@@ -15,8 +15,6 @@ pub(super) const BOTTOM: f64 = 204.0;
 /// What a chart is called.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// Unique in the document.
-    pub id: &'a str,
     /// What it shows.
     pub title: &'a str,
     /// The same in a sentence, with the main figures, for those who cannot see it.
@@ -32,6 +30,45 @@ pub struct Axis {
     pub unit: String,
 }
 
+impl Axis {
+    /// With a unit; without one it is empty.
+    pub fn new(scale: Scale, unit: &str) -> Self {
+        Axis {
+            scale,
+            unit: unit.to_owned(),
+        }
+    }
+}
+
+/// Where a line across the plot comes from, and so how it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// Measured.
+    Measured,
+    /// A limit from the suite.
+    Limit,
+    /// Of the accepted baseline.
+    Accepted,
+}
+
+impl MarkKind {
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            MarkKind::Measured => "mark",
+            MarkKind::Limit => "limit",
+            MarkKind::Accepted => "accepted",
+        }
+    }
+
+    pub(super) fn text_class(self) -> &'static str {
+        match self {
+            MarkKind::Measured => "note",
+            MarkKind::Limit => "note limit-text",
+            MarkKind::Accepted => "note accepted-text",
+        }
+    }
+}
+
 /// A value worth a line across the plot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
@@ -39,8 +76,8 @@ pub struct Mark {
     pub value: f64,
     /// What it says.
     pub label: String,
-    /// A limit from the suite rather than something measured.
-    pub limit: bool,
+    /// Where it comes from.
+    pub kind: MarkKind,
 }
 
 /// SVG text under construction.
@@ -49,15 +86,25 @@ pub(super) struct Svg {
 }
 
 impl Svg {
-    pub(super) fn new(class: &str, view: [f64; 4], head: Head<'_>) -> Self {
+    /// `data` are attributes that say what positions mean, each with a space before it.
+    pub(super) fn new(class: &str, view: [f64; 4], head: Head<'_>, data: &str) -> Self {
         let [left, top, width, height] = view;
-        let id = escape(head.id);
         let mut out = String::new();
         let _ = write!(
             out,
-            r#"<svg class="{class}" viewBox="{left} {top} {width} {height}" role="img" aria-labelledby="{id}-t {id}-d" xmlns="http://www.w3.org/2000/svg"><title id="{id}-t">{}</title><desc id="{id}-d">{}</desc>"#,
+            r#"<svg class="{class}" viewBox="{left} {top} {width} {height}" role="img" aria-label="{}. {}"{data} xmlns="http://www.w3.org/2000/svg">"#,
             escape(head.title),
-            escape(head.desc)
+            escape(head.desc),
+        );
+        Svg { out }
+    }
+
+    /// One that says nothing which does not stand beside it in words.
+    pub(super) fn ornament(class: &str, width: f64, height: f64) -> Self {
+        let mut out = String::new();
+        let _ = write!(
+            out,
+            r#"<svg class="{class}" viewBox="0 0 {width} {height}" aria-hidden="true" xmlns="http://www.w3.org/2000/svg">"#,
         );
         Svg { out }
     }
@@ -67,26 +114,25 @@ impl Svg {
         self.out
     }
 
+    pub(super) fn raw(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
     pub(super) fn rect(&mut self, class: &str, x: f64, y: f64, w: f64, h: f64) {
-        let _ = write!(
-            self.out,
-            r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"/>"#,
-            n(x),
-            n(y),
-            n(w.max(0.0)),
-            n(h.max(0.0))
+        self.path(
+            class,
+            &format!(
+                "M{}h{}v{}h-{}z",
+                pair(x, y),
+                n(w.max(0.0)),
+                n(h.max(0.0)),
+                n(w.max(0.0))
+            ),
         );
     }
 
     pub(super) fn line(&mut self, class: &str, x1: f64, y1: f64, x2: f64, y2: f64) {
-        let _ = write!(
-            self.out,
-            r#"<path class="{class}" d="M{} {}L{} {}"/>"#,
-            n(x1),
-            n(y1),
-            n(x2),
-            n(y2)
-        );
+        self.path(class, &format!("M{}L{}", pair(x1, y1), pair(x2, y2)));
     }
 
     pub(super) fn circle(&mut self, class: &str, x: f64, y: f64, r: f64) {
@@ -115,19 +161,37 @@ impl Svg {
 
     /// Grid, tick labels and units of both axes.
     pub(super) fn axes(&mut self, x: &Axis, y: &Axis) {
-        for tick in y.scale.ticks(4) {
+        let ticks = y.scale.ticks(4);
+        let mut grid = String::new();
+        let mut labels = String::new();
+        for tick in ticks {
             let at = down(y.scale, tick);
-            self.line("grid", LEFT, at, RIGHT, at);
-            self.text("tick end", LEFT - 6.0, at + 3.5, &label(y.scale, tick));
+            let _ = write!(grid, "M{}H{}", pair(LEFT, at), n(RIGHT));
+            let _ = write!(
+                labels,
+                r#"<text y="{}">{}</text>"#,
+                n(at + 3.5),
+                escape(&label(y.scale, tick))
+            );
         }
+        self.path("grid", &grid);
+        let _ = write!(
+            self.out,
+            r#"<g class="end" transform="translate({})">{labels}</g>"#,
+            n(LEFT - 6.0)
+        );
         self.base(x);
-        self.text("unit", 4.0, TOP - 14.0, &y.unit);
+        if !y.unit.is_empty() {
+            self.text("", 4.0, TOP - 14.0, &y.unit);
+        }
     }
 
     /// The x axis alone.
     pub(super) fn base(&mut self, x: &Axis) {
         let ticks = x.scale.ticks(6);
         let mut free = f64::NEG_INFINITY;
+        let mut stubs = format!("M{}H{}", pair(LEFT, BOTTOM), n(RIGHT));
+        let mut labels = String::new();
         for (i, &tick) in ticks.iter().enumerate() {
             let (at, mut text) = (along(x.scale, tick), label(x.scale, tick));
             if i + 1 == ticks.len() && !x.unit.is_empty() {
@@ -135,20 +199,30 @@ impl Svg {
             }
             let half = text_width(&text) / 2.0;
             let middle = at.min(RIGHT + 8.0 - half);
-            self.line("stub", at, BOTTOM, at, BOTTOM + 4.0);
+            let _ = write!(stubs, "M{}v4", pair(at, BOTTOM));
             if middle - half > free {
-                self.text("tick mid", middle, BOTTOM + 17.0, &text);
+                let _ = write!(
+                    labels,
+                    r#"<text x="{}">{}</text>"#,
+                    n(middle),
+                    escape(&text)
+                );
                 free = middle + half + 6.0;
             }
         }
-        self.line("axis", LEFT, BOTTOM, RIGHT, BOTTOM);
+        self.path("axis", &stubs);
+        let _ = write!(
+            self.out,
+            r#"<g class="mid" transform="translate(0 {})">{labels}</g>"#,
+            n(BOTTOM + 17.0)
+        );
     }
 
     /// Vertical lines with their labels, each label where it does not cover the one before.
     pub(super) fn marks(&mut self, x: Scale, marks: &[Mark]) {
         let mut sorted: Vec<_> = marks.iter().collect();
         sorted.sort_by(|a, b| a.value.total_cmp(&b.value));
-        let mut taken = [f64::NEG_INFINITY; 2];
+        let mut taken = [f64::NEG_INFINITY; 3];
         for mark in sorted {
             let at = along(x, mark.value);
             let width = text_width(&mark.label);
@@ -157,22 +231,60 @@ impl Svg {
             } else {
                 at + 4.0
             };
-            let row = usize::from(left < taken[0]);
+            let row = taken.iter().position(|t| left >= *t).unwrap_or(2);
             taken[row] = left + width + 4.0;
-            let class = if mark.limit { "limit" } else { "mark" };
-            self.line(class, at, TOP - 4.0, at, BOTTOM);
+            self.line(mark.kind.class(), at, TOP - 4.0, at, BOTTOM);
             self.text(
-                if mark.limit {
-                    "note limit-text"
-                } else {
-                    "note"
-                },
+                mark.kind.text_class(),
                 left,
                 TOP + 6.0 + 13.0 * row as f64,
                 &mark.label,
             );
         }
     }
+
+    /// Names and colours, right-aligned above the plot; nothing for a single name. Wide enough for the
+    /// larger letters of small screens.
+    pub(super) fn legend(&mut self, entries: &[(&str, String)]) {
+        if entries.len() < 2 {
+            return;
+        }
+        let width = |name: &str| text_width(name) * 1.3 + 30.0;
+        let mut x = RIGHT - entries.iter().map(|(name, _)| width(name)).sum::<f64>() + 8.0;
+        for (name, class) in entries {
+            self.line(class, x, TOP - 18.0, x + 16.0, TOP - 18.0);
+            self.text("", x + 20.0, TOP - 14.0, name);
+            x += width(name);
+        }
+    }
+}
+
+/// What the positions on both axes mean, for values under the pointer.
+pub(super) fn meaning(x: &Axis, y: Option<&Axis>) -> String {
+    let scale = |scale: Scale| match scale {
+        Scale::Linear { lo, hi } => format!("lin {} {}", plain(lo), plain(hi)),
+        Scale::Log { lo, hi } => format!("log {} {}", plain(lo), plain(hi)),
+        Scale::Tail { hi } => format!("tail 0 {hi}"),
+    };
+    let mut out = format!(r#" data-x="{} {}""#, scale(x.scale), escape(&x.unit));
+    if let Some(y) = y {
+        let _ = write!(out, r#" data-u="{}""#, escape(&y.unit));
+    }
+    out
+}
+
+/// Values as they are shown under the pointer, one after the other.
+pub(super) fn values(all: impl IntoIterator<Item = f64>) -> String {
+    let shown: Vec<String> = all.into_iter().map(plain).collect();
+    shown.join(" ")
+}
+
+/// With four digits, and none that say nothing.
+fn plain(v: f64) -> String {
+    if v != 0.0 && v.abs() < 1e-3 {
+        return format!("{v:.3e}");
+    }
+    trim(&significant(v, 4).replace(',', "")).to_owned()
 }
 
 /// Along the x axis.
@@ -190,21 +302,70 @@ pub(super) fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * 6.0
 }
 
-/// A coordinate with one digit after the point.
+/// A coordinate with one digit after the point, as short as it can be written.
 pub(super) fn n(v: f64) -> String {
-    let v = (v * 10.0).round() / 10.0;
-    if v == 0.0 {
-        "0".to_owned()
-    } else {
-        format!("{v}")
+    tenths((v * 10.0).round() as i64)
+}
+
+fn tenths(v: i64) -> String {
+    let sign = if v < 0 { "-" } else { "" };
+    let (whole, rest) = (v.abs() / 10, v.abs() % 10);
+    match (whole, rest) {
+        (_, 0) => format!("{sign}{whole}"),
+        (0, _) => format!("{sign}.{rest}"),
+        _ => format!("{sign}{whole}.{rest}"),
     }
 }
 
-/// A tick's label: short.
-fn label(scale: Scale, v: f64) -> String {
-    if let Scale::Tail { .. } = scale {
-        return format!("p{}", trim(&format!("{:.3}", v * 100.0)));
+/// Two coordinates.
+fn pair(x: f64, y: f64) -> String {
+    let (x, y) = (n(x), n(y));
+    let gap = if y.starts_with('-') { "" } else { " " };
+    format!("{x}{gap}{y}")
+}
+
+/// A line through `points`, each written as its distance from the one before: the least that says it.
+/// Distances are between rounded positions, so that errors do not add up.
+pub(super) fn through(points: &[(f64, f64)]) -> String {
+    let rounded = |v: f64| (v * 10.0).round() as i64;
+    let mut d = String::new();
+    let mut last: Option<(i64, i64)> = None;
+    for &(x, y) in points {
+        let at = (rounded(x), rounded(y));
+        let (dx, dy) = match last {
+            None => at,
+            Some(from) => (at.0 - from.0, at.1 - from.1),
+        };
+        let (dx, dy) = (tenths(dx), tenths(dy));
+        match last {
+            None => d.push('M'),
+            Some(_) if d.contains('l') => {
+                if !dx.starts_with('-') {
+                    d.push(' ');
+                }
+            }
+            Some(_) => d.push('l'),
+        }
+        d.push_str(&dx);
+        if !dy.starts_with('-') {
+            d.push(' ');
+        }
+        d.push_str(&dy);
+        last = Some(at);
     }
+    d
+}
+
+/// A tick's label.
+fn label(scale: Scale, v: f64) -> String {
+    match scale {
+        Scale::Tail { .. } => format!("p{}", trim(&format!("{:.3}", v * 100.0))),
+        _ => short(v),
+    }
+}
+
+/// A number in as few characters as tell it from its neighbours on an axis.
+pub(super) fn short(v: f64) -> String {
     let a = v.abs();
     if a >= 1e6 {
         format!("{}M", trim(&format!("{:.2}", v / 1e6)))
@@ -237,4 +398,44 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn coordinates_are_short() {
+        let written = [0.04, -0.04, 0.5, -0.5, 12.34, -3.0].map(n);
+        assert_eq!(written, ["0", "0", ".5", "-.5", "12.3", "-3"]);
+        assert_eq!(
+            through(&[(46.0, 204.0), (52.1, 200.0), (58.2, 201.5)]),
+            "M46 204l6.1-4 6.1 1.5"
+        );
+    }
+
+    proptest! {
+        /// However long the line, its last point lies where it should.
+        #[test]
+        fn errors_do_not_add_up(points in prop::collection::vec((0.0f64..460.0, 0.0f64..226.0), 2..300)) {
+            let d = through(&points);
+            let mut numbers = Vec::new();
+            let mut word = String::new();
+            for c in d.chars().chain([' ']) {
+                if !word.is_empty() && (c == ' ' || c == '-' || c == 'l' || c == 'M') {
+                    numbers.push(word.parse::<f64>().unwrap());
+                    word.clear();
+                }
+                if c.is_ascii_digit() || c == '.' || c == '-' {
+                    word.push(c);
+                }
+            }
+            let sum = |k: usize| numbers.iter().skip(k).step_by(2).sum::<f64>();
+            let last = points[points.len() - 1];
+            prop_assert_eq!(numbers.len(), 2 * points.len());
+            prop_assert!((sum(0) - last.0).abs() < 0.051 && (sum(1) - last.1).abs() < 0.051);
+        }
+    }
 }

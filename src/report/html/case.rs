@@ -1,13 +1,13 @@
 use serde::Serialize;
 
-use super::cache::cold_and_warm;
 use super::page::clean;
 use super::phase::{PhaseView, phase_view};
-use super::pictures::PictureView;
+use super::picture::PictureView;
 use crate::judge::Verdict;
-use crate::report::chart::{Head, MarginBar, margin_bar};
+use crate::report::chart::{MarginBar, margin_bar};
 use crate::report::facts::{Facts, quantile, unbounded};
 use crate::report::order::rank;
+use crate::report::pictures::of_case;
 use crate::report::rerun::rerun_command;
 use crate::result::{
     AssertionResult, CaseResult, CaseSeries, Change, ChangeKind, MetricSummary, RunInfo,
@@ -114,12 +114,7 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
         duration: minutes(case.duration_s),
         load: case.phases.first().map(|p| clean(&p.load.text)),
         key: key(case),
-        assertions: case
-            .assertions
-            .iter()
-            .enumerate()
-            .map(|(i, a)| assertion_view(a, &format!("{slug}-a{i}")))
-            .collect(),
+        assertions: case.assertions.iter().map(assertion_view).collect(),
         yaml: yaml(case),
         file: clean(&case.source.file),
         phases: case
@@ -127,13 +122,11 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
             .iter()
             .map(|p| {
                 let of_phase = series.and_then(|s| s.phases.iter().find(|s| s.name == p.name));
-                phase_view(p, of_phase, &case.assertions, &slug)
+                phase_view(p, of_phase, case)
             })
             .collect(),
         several_phases: case.phases.len() > 1,
-        pictures: cold_and_warm(case, &format!("{slug}-cache"))
-            .into_iter()
-            .collect(),
+        pictures: PictureView::all(of_case(case)),
         changes: case
             .baseline
             .iter()
@@ -176,21 +169,13 @@ fn key(case: &CaseResult) -> KeyView {
     }
 }
 
-fn assertion_view(a: &AssertionResult, id: &str) -> AssertionView {
+fn assertion_view(a: &AssertionResult) -> AssertionView {
     let facts = Facts::of(a);
-    let desc = format!(
-        "observed {}, limit {}, margin {}, interval {}",
-        facts.observed, facts.limit, facts.margin, facts.interval
-    );
     let bar = margin_bar(&MarginBar {
-        head: Head {
-            id,
-            title: &clean(&a.text),
-            desc: &desc,
-        },
         observed: a.observed.or(unbounded(a).then_some(f64::INFINITY)),
         limit: a.limit,
         interval: a.interval,
+        accepted: None,
         below_holds: a.op.starts_with('<'),
         class: a.verdict.name(),
     });

@@ -1,10 +1,9 @@
 //! `report.html`: one self-contained file.
 
-mod cache;
 mod case;
 mod page;
 mod phase;
-mod pictures;
+mod picture;
 mod server;
 mod templates;
 

@@ -1,15 +1,16 @@
 use serde::Serialize;
 
 use super::page::clean;
-use super::pictures::{PictureView, pictures};
+use super::picture::PictureView;
 use super::server::{ServerView, of_server, server_view};
 use crate::metrics::metric;
 use crate::report::facts::{quantile, requests};
 use crate::report::lengths;
 use crate::report::noise;
 use crate::report::order::in_table_order;
+use crate::report::pictures::of_phase;
 use crate::result::{
-    AssertionResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
+    CaseResult, ClientHealth, Distribution, MetricSummary, PhaseResult, PhaseSeries, RunPart,
     Spread, Supply,
 };
 use crate::text::{MISSING, count, number, seconds};
@@ -17,7 +18,6 @@ use crate::text::{MISSING, count, number, seconds};
 /// A phase as `phase.html` sees it.
 #[derive(Serialize)]
 pub(super) struct PhaseView {
-    pub id: String,
     pub name: String,
     pub target: String,
     pub model: Option<String>,
@@ -92,10 +92,8 @@ pub(super) struct WarningView {
 pub(super) fn phase_view(
     phase: &PhaseResult,
     series: Option<&PhaseSeries>,
-    assertions: &[AssertionResult],
-    slug: &str,
+    case: &CaseResult,
 ) -> PhaseView {
-    let id = format!("{slug}-{}", crate::text::slug(&phase.name));
     PhaseView {
         name: clean(&phase.name),
         target: clean(&phase.target),
@@ -103,7 +101,7 @@ pub(super) fn phase_view(
         load: clean(&phase.load.text),
         requests: requests(phase),
         tiles: tiles(phase),
-        pictures: pictures(phase, series, assertions, &id),
+        pictures: PictureView::all(of_phase(case, phase, series)),
         distributions: distributions(phase),
         values: values(phase),
         runs: if phase.runs.len() > 1 {
@@ -145,7 +143,6 @@ pub(super) fn phase_view(
                 remedy: clean(&w.remedy),
             })
             .collect(),
-        id,
     }
 }
 

@@ -2,12 +2,9 @@ use serde::Serialize;
 
 use super::page::clean;
 use crate::metrics::{Provenance, Shape, Unit, metric};
-use crate::report::chart::{Head, Line};
 use crate::report::order::in_table_order;
-use crate::result::{MetricSummary, Metrics, PhaseResult, PhaseSeries, ServerResult};
+use crate::result::{MetricSummary, Metrics, PhaseResult, ServerResult};
 use crate::text::{MISSING, count, number, seconds};
-
-use super::pictures::{PictureView, drawn_over_time};
 
 /// What the server counted of itself, as `phase.html` sees it.
 #[derive(Serialize)]
@@ -128,88 +125,4 @@ fn bracketed(
         Some([Some(low), None]) => format!("over {}", number(Some(*low), unit)),
         _ => shown,
     }
-}
-
-/// `(title, caption, unit, factor, [(series, legend, colour)])`
-type Course = (
-    &'static str,
-    &'static str,
-    &'static str,
-    f64,
-    &'static [(&'static str, &'static str, u8)],
-);
-
-const COURSES: [Course; 2] = [
-    (
-        "Queue inside the server",
-        "Its own gauges, look by look.",
-        "",
-        1.0,
-        &[("queue_depth", "waiting", 2), ("running", "running", 1)],
-    ),
-    (
-        "Cache inside the server",
-        "KV cache in use, and prefix-cache hits since the look before.",
-        "%",
-        100.0,
-        &[("kv_usage", "KV in use", 1), ("cache_hit_ratio", "hits", 2)],
-    ),
-];
-
-/// The course of the server's counters, on the time axis of the other pictures.
-pub(super) fn server_pictures(phase: &PhaseSeries, id: &str) -> Vec<PictureView> {
-    let drawn = COURSES.iter().enumerate();
-    drawn
-        .filter_map(|(i, course)| picture(phase, course, &format!("{id}-s{i}")))
-        .collect()
-}
-
-fn picture(
-    phase: &PhaseSeries,
-    &(title, caption, unit, factor, names): &Course,
-    id: &str,
-) -> Option<PictureView> {
-    let mut drawn = Vec::new();
-    let mut end: f64 = 0.0;
-    for run in &phase.runs {
-        end = run
-            .series
-            .values()
-            .map(|v| v.len() as f64 * run.interval_s)
-            .fold(end, f64::max);
-        let Some(server) = &run.server else { continue };
-        end = server
-            .at_s
-            .last()
-            .copied()
-            .map_or(end, |last| last.max(end));
-        for &(key, legend, series) in names {
-            let Some(values) = server.series.get(key) else {
-                continue;
-            };
-            let shown = |v: &Option<f64>| v.filter(|v| v.is_finite()).map(|v| v * factor);
-            drawn.push(Line {
-                name: legend.to_owned(),
-                series,
-                points: server
-                    .at_s
-                    .iter()
-                    .zip(values)
-                    .filter(|(at, _)| **at >= 0.0)
-                    .map(|(at, v)| (*at, shown(v)))
-                    .collect(),
-                area: false,
-            });
-        }
-    }
-    let head = Head {
-        id,
-        title,
-        desc: caption,
-    };
-    Some(PictureView {
-        title: title.to_owned(),
-        caption: caption.to_owned(),
-        svg: drawn_over_time(phase, head, unit, drawn, end)?,
-    })
 }

@@ -1,4 +1,5 @@
-use super::pictures::{PictureView, by_percentile};
+use super::percentiles::{Curve, by_percentile};
+use super::picture::Picture;
 use crate::metrics::Unit;
 use crate::report::chart::Head;
 use crate::result::{CaseResult, MetricSummary, PhaseResult};
@@ -9,19 +10,16 @@ const WARM: &str = "warm";
 
 /// The picture of kind `cache`: how soon the first token came, cold and warm, and what was found beside
 /// what could be. Nothing for cases of other kinds.
-pub(super) fn cold_and_warm(case: &CaseResult, id: &str) -> Option<PictureView> {
+pub(super) fn cold_and_warm(case: &CaseResult) -> Option<Picture> {
     let phase = |name: &str| case.phases.iter().find(|p| p.name == name);
     let (cold, warm) = (phase(COLD)?, phase(WARM)?);
     let head = Head {
-        id,
         title: "Time to first token, cold and warm",
         desc: "Prompts of the same lengths by percentile: none of them cached, and after their prefixes were asked for.",
     };
-    let drawn = [
-        (COLD, cold.metrics.get("ttft")),
-        (WARM, warm.metrics.get("ttft")),
-    ];
-    Some(PictureView {
+    let drawn = [Curve::of(COLD, cold, "ttft"), Curve::of(WARM, warm, "ttft")];
+    Some(Picture {
+        name: "cold_and_warm",
         title: "Time to first token, cold and warm".to_owned(),
         caption: caption(warm),
         svg: by_percentile(head, &drawn)?,

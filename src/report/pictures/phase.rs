@@ -1,0 +1,27 @@
+use super::client::client;
+use super::distribution::distributions;
+use super::heat::ttft_heat;
+use super::lengths::lengths;
+use super::over_time::over_time;
+use super::percentiles::percentiles;
+use super::picture::Picture;
+use super::server::server;
+use crate::result::{CaseResult, PhaseResult, PhaseSeries};
+
+/// The pictures of a phase of `case`; what has no data has no picture.
+pub(in crate::report) fn of_phase(
+    case: &CaseResult,
+    phase: &PhaseResult,
+    series: Option<&PhaseSeries>,
+) -> Vec<Picture> {
+    let mut out = distributions(case, phase);
+    out.extend(percentiles(case, phase));
+    if let Some(series) = series {
+        out.extend(over_time(phase, series));
+        out.extend(ttft_heat(series));
+        out.extend(server(series));
+        out.extend(client(series));
+    }
+    out.extend(lengths(phase));
+    out.into_iter().map(Picture::printable).collect()
+}
