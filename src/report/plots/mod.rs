@@ -2,7 +2,7 @@
 //! `plots`, a PNG of it.
 
 mod files;
-#[cfg(feature = "plots")]
+#[cfg(any(feature = "plots", feature = "pdf"))]
 mod fonts;
 #[cfg(feature = "plots")]
 mod png;
