@@ -1,5 +1,4 @@
 use crate::report::html::TEMPLATES;
-use crate::text::significant;
 
 /// Pixels, or points of a page, for each unit of a chart where nobody says otherwise.
 const SCALE: f64 = 2.0;
@@ -18,27 +17,19 @@ pub(in crate::report) fn whole(svg: &str) -> String {
     if let Some([_, _, width, height]) = view {
         out.push_str(&format!(
             r#" width="{}" height="{}""#,
-            short(width * SCALE),
-            short(height * SCALE)
+            width * SCALE,
+            height * SCALE
         ));
     }
     out.push_str(&format!("><style>{}</style>", style()));
     if let Some([x, y, width, height]) = view {
         out.push_str(&format!(
             r##"<path fill="#ffffff" style="fill:#ffffff" d="M{} {}h{}v{}h-{}z"/>"##,
-            short(x),
-            short(y),
-            short(width),
-            short(height),
-            short(width)
+            x, y, width, height, width
         ));
     }
     out.push_str(rest);
     out
-}
-
-fn short(value: f64) -> String {
-    significant(value, 6).replace(',', "")
 }
 
 /// `viewBox` of the opening tag.

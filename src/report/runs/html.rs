@@ -51,6 +51,17 @@ impl SideBySide for RunsHtml {
 }
 
 impl RunsHtml {
+    /// All that `runs.html` sees as `page`: `docs/templates.md` lists it.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn context(runs: &[ReportInput<'_>]) -> Result<serde_json::Value, ReportError> {
+        serde_json::to_value(view(runs)).map_err(|e| ReportError {
+            report: "html",
+            message: e.to_string(),
+        })
+    }
+
     fn page(&self, page: &PageView) -> Result<String, minijinja::Error> {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
