@@ -11,4 +11,5 @@ mod whole;
 pub use files::{Plot, plots};
 #[cfg(feature = "pdf")]
 pub(in crate::report) use fonts::{BOLD, REGULAR, tree};
+#[cfg(feature = "pdf")]
 pub(in crate::report) use whole::whole;

@@ -18,7 +18,7 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::plots::whole;
+    use crate::report::plots::whole::whole;
 
     /// The share of pixels that are not white.
     fn ink(svg: &str) -> f64 {
