@@ -273,7 +273,8 @@ pub struct ReportArgs {
     /// changed against the first [default: latest]
     #[arg(value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// Format: html, junit, markdown, csv, json or openmetrics
+    /// Format: html, junit, markdown, csv, json, openmetrics, plots (a folder of pictures), pdf (where it was
+    /// built in)
     #[arg(long, value_name = "FORMAT", default_value = "html")]
     pub format: String,
     /// Where to write it; `-` is standard output [default: its usual name in the (first) results folder]

@@ -3,9 +3,16 @@ use std::path::{Path, PathBuf};
 use super::args::ReportArgs;
 use super::fail::fail;
 use crate::exit;
-use crate::report::{REPORTS, Report, ReportError, ReportInput, SIDE_BY_SIDE, SideBySide};
+use crate::report::{
+    REPORTS, Report, ReportError, ReportInput, RunsHtml, SIDE_BY_SIDE, SideBySide,
+};
 use crate::result::{RunResult, SeriesFile};
-use crate::runner::{find_run, html_report, print, rebuild, write_atomically};
+use crate::runner::{
+    find_run, html_report, print, rebuild, templates, write_atomically, write_plots,
+};
+
+/// The format that is a folder.
+const PLOTS: &str = "plots";
 
 /// `prony report`: renders a report from results folders alone; several runs stand side by side.
 pub fn report(args: &ReportArgs) -> i32 {
@@ -18,12 +25,15 @@ pub fn report(args: &ReportArgs) -> i32 {
 }
 
 fn one(args: &ReportArgs, run: &Path) -> Result<i32, i32> {
+    if args.format == PLOTS {
+        return pictures(args, run);
+    }
     let html = html_report(args.templates.as_deref()).map_err(|e| fail(exit::USAGE, &e))?;
     let known = REPORTS.iter().find(|r| r.name() == args.format).copied();
     let reporter: &dyn Report = match known {
         Some(report) if report.name() == html.name() => &html,
         Some(report) => report,
-        None => return Err(no_format(&args.format, REPORTS.iter().map(|r| r.name()))),
+        None => return Err(no_format(&args.format)),
     };
     let (folder, result, series) = open(run, &args.results)?;
     let input = ReportInput {
@@ -35,10 +45,13 @@ fn one(args: &ReportArgs, run: &Path) -> Result<i32, i32> {
 }
 
 fn several(args: &ReportArgs, runs: &[PathBuf]) -> Result<i32, i32> {
+    let templates = templates(args.templates.as_deref()).map_err(|e| fail(exit::USAGE, &e))?;
+    let html = RunsHtml::new(templates);
     let known = SIDE_BY_SIDE.iter().find(|r| r.name() == args.format);
     let reporter: &dyn SideBySide = match known {
+        Some(report) if report.name() == html.name() => &html,
         Some(report) => *report,
-        None if REPORTS.iter().any(|r| r.name() == args.format) => {
+        None if args.format == PLOTS || REPORTS.iter().any(|r| r.name() == args.format) => {
             let names: Vec<_> = SIDE_BY_SIDE.iter().map(|r| r.name()).collect();
             let text = format!(
                 "`{}` shows one run; several stand side by side in {}",
@@ -47,7 +60,7 @@ fn several(args: &ReportArgs, runs: &[PathBuf]) -> Result<i32, i32> {
             );
             return Err(fail(exit::USAGE, &text));
         }
-        None => return Err(no_format(&args.format, REPORTS.iter().map(|r| r.name()))),
+        None => return Err(no_format(&args.format)),
     };
     let mut opened = Vec::new();
     for run in runs {
@@ -98,10 +111,32 @@ fn deliver(
     Ok(print(format!("{}\n", path.display())))
 }
 
-fn no_format(format: &str, names: impl Iterator<Item = &'static str>) -> i32 {
-    let names: Vec<_> = names.collect();
+/// The pictures of a run, a file each.
+fn pictures(args: &ReportArgs, run: &Path) -> Result<i32, i32> {
+    let (folder, result, series) = open(run, &args.results)?;
+    let folder = match &args.output {
+        Some(path) if path == Path::new("-") => {
+            let text = "pictures are many files; `-o` takes the folder that receives them";
+            return Err(fail(exit::USAGE, text));
+        }
+        Some(path) => path.clone(),
+        None => folder.join("plots"),
+    };
+    let written = write_plots(&folder, &result.cases, &series)
+        .map_err(|e| fail(exit::INTERNAL, &format!("cannot write the pictures: {e}")))?;
+    Ok(print(format!("{} ({written} files)\n", folder.display())))
+}
+
+fn no_format(format: &str) -> i32 {
+    let mut names: Vec<_> = REPORTS.iter().map(|r| r.name()).collect();
+    names.push(PLOTS);
+    let hint = if format == "pdf" {
+        "; this prony was built without the feature `pdf` (`cargo install prony --features pdf`)"
+    } else {
+        ""
+    };
     let text = format!(
-        "there is no format `{format}`; there are {}",
+        "there is no format `{format}`; there are {}{hint}",
         names.join(", ")
     );
     fail(exit::USAGE, &text)

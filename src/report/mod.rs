@@ -18,7 +18,10 @@ mod markdown;
 mod noise;
 mod openmetrics;
 mod order;
+#[cfg(feature = "pdf")]
+mod pdf;
 mod pictures;
+mod plots;
 mod registry;
 mod rerun;
 mod runs;
@@ -33,8 +36,11 @@ pub use json::Json;
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub use openmetrics::OpenMetrics;
+#[cfg(feature = "pdf")]
+pub use pdf::Pdf;
+pub use plots::{Plot, plots};
 pub use registry::{REPORTS, by_name};
 pub use rerun::rerun_command;
-pub use runs::{SIDE_BY_SIDE, SideBySide};
+pub use runs::{RunsHtml, SIDE_BY_SIDE, SideBySide};
 pub use seam::{Report, ReportError, ReportInput};
 pub use snippet::snippet;

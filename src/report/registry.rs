@@ -4,6 +4,8 @@ use super::json::Json;
 use super::junit::Junit;
 use super::markdown::Markdown;
 use super::openmetrics::OpenMetrics;
+#[cfg(feature = "pdf")]
+use super::pdf::Pdf;
 use super::seam::Report;
 
 /// Every format a finished run can be rendered to.
@@ -14,6 +16,8 @@ pub static REPORTS: &[&dyn Report] = &[
     &Markdown,
     &Csv,
     &OpenMetrics,
+    #[cfg(feature = "pdf")]
+    &Pdf,
 ];
 
 /// The report called `name`.

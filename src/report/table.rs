@@ -131,7 +131,7 @@ mod tests {
             "a name of thirty-two characters.      1     22"
         );
         assert_eq!(text(43)[1], "a name of thirty-two charact…      1     22");
-        assert_eq!(text(38)[1], "a name of thirty-two charac…      1");
+        assert_eq!(text(38)[1], "a name of thirty-two character…      1");
         assert_eq!(text(10)[1], "a name of t…      1");
     }
 

@@ -58,8 +58,16 @@ pub fn resolved(suites: &[Suite]) -> String {
 /// # Errors
 /// When the folder or one of its templates cannot be read.
 pub fn html_report(folder: Option<&Path>) -> Result<Html, String> {
+    templates(folder).map(Html::new)
+}
+
+/// The built-in templates, those of `folder` in place of the ones of the same name.
+///
+/// # Errors
+/// When the folder or one of its templates cannot be read.
+pub fn templates(folder: Option<&Path>) -> Result<Templates, String> {
     let Some(folder) = folder else {
-        return Ok(Html::default());
+        return Ok(Templates::default());
     };
     if !folder.is_dir() {
         return Err(format!("--templates: {} is no folder", folder.display()));
@@ -73,7 +81,7 @@ pub fn html_report(folder: Option<&Path>) -> Result<Html, String> {
             Err(e) => return Err(format!("cannot read {}: {e}", path.display())),
         }
     }
-    Ok(Html::new(templates))
+    Ok(templates)
 }
 
 /// A number that no other invocation has, for salts.

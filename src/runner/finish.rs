@@ -6,6 +6,7 @@ use super::context::Context;
 use super::edge::REPORTS_OF_A_RUN;
 use super::folder::{ResultsFolder, write_atomically};
 use super::harness::Outcome;
+use super::plots::write_plots;
 use super::say::{print, tell};
 use super::style::stdout_style;
 use crate::exit;
@@ -108,6 +109,14 @@ fn write_totals(
             }
             Err(e) => context.note_internal(e.to_string()),
         }
+    }
+    let ended = context.ended();
+    let own = result
+        .cases
+        .iter()
+        .filter(|case| ended.iter().any(|e| e.slug == case.slug));
+    if let Err(e) = write_plots(&folder.path().join("plots"), own, &series) {
+        context.note_internal(format!("cannot write the pictures: {e}"));
     }
     if let Err(e) = wanted.ci.summarize(&input) {
         tell(format_args!(

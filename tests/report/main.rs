@@ -7,6 +7,9 @@ mod json;
 mod junit;
 mod markdown;
 mod openmetrics;
+#[cfg(feature = "pdf")]
+mod pdf;
+mod plots;
 mod runs;
 mod sample;
 

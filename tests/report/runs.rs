@@ -43,6 +43,28 @@ fn csv() {
 }
 
 #[test]
+fn a_page_of_its_own_draws_the_runs_over_each_other() {
+    let mut runs = three();
+    runs.push(sample::run(vec![sample::hostile()]));
+    let page = beside("html", &runs);
+    assert!(page.contains("shown, not judged"));
+    assert!(page.contains("Asked for differently"));
+    // Two runs measured `steady`: each picture of it has a line of each.
+    assert_eq!(page.matches("<figcaption>").count(), 24);
+    assert!(
+        page.contains(r#"class="line s1" data-n="A""#)
+            && page.contains(r#"class="line s2" data-n="B""#)
+    );
+    assert!(page.contains("+45.0 %"));
+    assert!(
+        !page.contains("<script") && !page.contains("<img"),
+        "hostile text got out"
+    );
+    assert!(!page.contains("http://") || !page.contains("src=\"http"));
+    assert!(page.len() < 1_000_000, "{}", page.len());
+}
+
+#[test]
 fn what_changed_is_against_the_first_and_never_made_up() {
     let json: Value = serde_json::from_str(&beside("json", &three())).expect("JSON");
     let steady = &json["cases"][0];

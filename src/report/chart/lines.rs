@@ -22,7 +22,7 @@ pub struct Line {
 /// What a line is of, and so its colour and dash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
-    /// Measured; the first, the second, … up to four.
+    /// Measured; the first, the second, … up to six, then from the first again. The page's style knows four.
     Nth(u8),
     /// What failed.
     Failed,
@@ -35,7 +35,7 @@ pub enum Series {
 impl Series {
     fn class(self) -> String {
         match self {
-            Series::Nth(i) => format!("s{}", i.clamp(1, 4)),
+            Series::Nth(i) => format!("s{}", (i.max(1) - 1) % 6 + 1),
             Series::Failed => "s0".to_owned(),
             Series::Accepted => "sb".to_owned(),
             Series::Wanted => "sw".to_owned(),

@@ -13,6 +13,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("report.css", include_str!("../../../templates/report.css")),
     ("chart.css", include_str!("../../../templates/chart.css")),
     ("report.js", include_str!("../../../templates/report.js")),
+    ("runs.html", include_str!("../../../templates/runs.html")),
 ];
 
 /// The templates of a report: the built-in ones, single ones replaced.
@@ -35,7 +36,7 @@ impl Templates {
     }
 
     /// All templates.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    pub(in crate::report) fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         let built_in = TEMPLATES
             .iter()
             .filter(|(name, _)| !self.replaced.contains_key(*name))

@@ -17,5 +17,6 @@ mod split;
 mod sweep;
 
 pub(in crate::report) use case::of_case;
+pub(in crate::report) use percentiles::{Curve, by_percentile};
 pub(in crate::report) use phase::of_phase;
 pub(in crate::report) use picture::Picture;

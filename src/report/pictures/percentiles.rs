@@ -4,7 +4,7 @@ use crate::report::chart::{Axis, Head, Line, LineChart, LineStyle, Scale, Series
 use crate::result::{AcceptedMetric, CaseResult, Histogram, MetricSummary, PhaseResult};
 
 /// One distribution of latencies.
-pub(super) struct Curve<'a> {
+pub(in crate::report) struct Curve<'a> {
     pub label: &'a str,
     pub metric: Option<&'a MetricSummary>,
     /// What was accepted of it.
@@ -49,7 +49,7 @@ pub(super) fn percentiles(case: &CaseResult, phase: &PhaseResult) -> Option<Pict
 }
 
 /// Distributions of latencies over the share of requests; `None` where there are too few values.
-pub(super) fn by_percentile(head: Head<'_>, curves: &[Curve<'_>]) -> Option<String> {
+pub(in crate::report) fn by_percentile(head: Head<'_>, curves: &[Curve<'_>]) -> Option<String> {
     let mut drawn = Vec::new();
     let mut baselines = Vec::new();
     let mut reach: f64 = 0.0;

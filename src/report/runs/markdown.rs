@@ -40,7 +40,9 @@ fn page(runs: &Runs) -> String {
             code(&run.started_at)
         ));
     }
-    out.push_str(&format!("\n{NOT_JUDGED}\n"));
+    out.push_str(&format!(
+        "\n{NOT_JUDGED} `--format html` has curves and all other metrics.\n"
+    ));
     for (i, case) in runs.cases.iter().enumerate() {
         let section = section(case, runs);
         if out.len() + section.len() + RESERVE > LIMIT {

@@ -1,4 +1,5 @@
 use super::csv::RunsCsv;
+use super::html::RunsHtml;
 use super::json::RunsJson;
 use super::markdown::RunsMarkdown;
 use super::openmetrics::RunsOpenMetrics;
@@ -20,5 +21,10 @@ pub trait SideBySide: Sync {
 }
 
 /// Every format that shows several runs.
-pub static SIDE_BY_SIDE: &[&dyn SideBySide] =
-    &[&RunsMarkdown, &RunsCsv, &RunsJson, &RunsOpenMetrics];
+pub static SIDE_BY_SIDE: &[&dyn SideBySide] = &[
+    &RunsHtml::EMBEDDED,
+    &RunsMarkdown,
+    &RunsCsv,
+    &RunsJson,
+    &RunsOpenMetrics,
+];

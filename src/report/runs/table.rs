@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::judge::Verdict;
-use crate::metrics::{Direction, Unit, metric};
+use crate::metrics::{Direction, Provenance, Unit, metric};
 use crate::report::headline::Headline;
 use crate::report::order::in_table_order;
 use crate::report::seam::ReportInput;
@@ -94,7 +94,7 @@ pub struct Cell {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unbounded: bool,
     /// Against the first run, as a share of its value. Null: of the first run itself, and where one of the
-    /// two is missing or the first is 0.
+    /// two is missing, or the first is 0 and the other is not.
     pub change: Option<f64>,
 }
 
@@ -107,9 +107,12 @@ impl MetricRow {
         }
     }
 
-    /// Whether a person looks at it first: medians, tails, and what has one value.
+    /// Whether a person looks at it first: medians, tails and single values of what prony counted, where one
+    /// way is better.
     pub fn is_chief(&self) -> bool {
-        self.statistic.is_none_or(|s| matches!(s, "p50" | "p99"))
+        let own = metric(&self.metric).is_some_and(|m| m.provenance == Provenance::Client);
+        let statistic = self.statistic.is_none_or(|s| matches!(s, "p50" | "p99"));
+        own && statistic && self.better.is_some()
     }
 }
 
@@ -290,8 +293,7 @@ fn changed(mut cells: Vec<Cell>) -> Vec<Cell> {
     for cell in cells.iter_mut().skip(1) {
         cell.change = first
             .zip(cell.value)
-            .filter(|(then, _)| *then != 0.0)
-            .map(|(then, now)| now / then - 1.0)
+            .map(|(then, now)| if now == then { 0.0 } else { now / then - 1.0 })
             .filter(|change| change.is_finite());
     }
     cells
@@ -323,6 +325,9 @@ mod tests {
             [None, Some(0.5), None, Some(-0.5)]
         );
         assert_eq!(changes(&[None, Some(3.0)]), [None, None]);
-        assert_eq!(changes(&[Some(0.0), Some(0.1)]), [None, None]);
+        assert_eq!(
+            changes(&[Some(0.0), Some(0.1), Some(0.0)]),
+            [None, None, Some(0.0)]
+        );
     }
 }

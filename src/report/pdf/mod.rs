@@ -1,0 +1,10 @@
+//! The report as PDF: the same verdicts, tables and pictures, paged, with a table of contents. Text is text:
+//! it can be selected and searched.
+
+mod content;
+mod draw;
+mod flow;
+mod letters;
+mod report;
+
+pub use report::Pdf;

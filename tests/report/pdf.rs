@@ -1,0 +1,47 @@
+//! The report on paper; what a reader of PDF makes of it is checked by `tests/real/run_formats.sh`.
+
+use prony::report::{ReportInput, by_name};
+use prony::result::RunResult;
+
+use crate::sample;
+
+fn pdf(result: &RunResult) -> Vec<u8> {
+    let series = sample::series(result);
+    let input = ReportInput {
+        result,
+        series: &series,
+    };
+    by_name("pdf")
+        .expect("built in")
+        .render(&input)
+        .expect("renders")
+}
+
+fn count(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).filter(|w| *w == what).count()
+}
+
+#[test]
+fn every_verdict_on_pages() {
+    let bytes = pdf(&sample::every_verdict());
+    assert!(bytes.starts_with(b"%PDF-"));
+    assert!(bytes.ends_with(b"%%EOF") || bytes.ends_with(b"%%EOF\n"));
+    assert!(count(&bytes, b"/Type /Page\n") + count(&bytes, b"/Type/Page/") > 3);
+}
+
+#[test]
+fn the_same_result_is_the_same_file() {
+    let result = sample::run(vec![sample::failing()]);
+    assert_eq!(pdf(&result), pdf(&result));
+}
+
+#[test]
+fn hostile_text_and_empty_runs_are_pages_too() {
+    for result in [
+        sample::run(vec![sample::hostile()]),
+        sample::run(vec![]),
+        sample::run(vec![sample::unbounded(), sample::repeated()]),
+    ] {
+        assert!(pdf(&result).starts_with(b"%PDF-"));
+    }
+}
