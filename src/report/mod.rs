@@ -2,6 +2,7 @@
 //! results folder's content.
 
 pub mod chart;
+mod configurations;
 pub mod console;
 mod facts;
 pub mod github;
