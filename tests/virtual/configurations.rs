@@ -111,7 +111,8 @@ fn the_configuration_that_serves_the_most_under_the_limit_is_named() {
         .arg(&folder)
         .output()
         .unwrap();
-    let markdown = String::from_utf8_lossy(&report.stdout);
+    assert_eq!(report.status.code(), Some(0));
+    let markdown = std::fs::read_to_string(folder.join("report.md")).unwrap();
     assert!(
         markdown.contains("which configuration serves the most"),
         "{markdown}"
