@@ -388,6 +388,24 @@ impl Lines {
     }
 }
 
+/// Which configuration serves the most, where cases looked for that; empty where none did.
+pub fn configurations(result: &RunResult, style: Style) -> String {
+    let mut out = Lines::new();
+    for found in &result.configurations {
+        out.push(style.bold(&super::configurations::title(found)));
+        let lines = super::configurations::lines(found, style.width.saturating_sub(2));
+        for (i, line) in lines.iter().enumerate() {
+            let line = if i == 0 {
+                style.dim(line)
+            } else {
+                line.clone()
+            };
+            out.push(format!("  {line}"));
+        }
+    }
+    out.text
+}
+
 /// What a person can do about baselines that the run proposes; empty where it proposes none.
 pub fn proposals<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> String {
     let mut out = Lines::new();

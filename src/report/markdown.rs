@@ -1,3 +1,4 @@
+use super::configurations;
 use super::console::{self, Pointers, Style, one_line};
 use super::facts::{quantile, server_line};
 use super::headline::Headline;
@@ -80,6 +81,14 @@ fn sized(result: &RunResult, rows: usize, details: usize) -> String {
         ));
     }
 
+    for found in &result.configurations {
+        let lines = configurations::lines(found, WIDTH).join("\n") + "\n";
+        out.push_str(&format!(
+            "\n{}\n\n{}",
+            prose(&configurations::title(found)),
+            fenced(&lines)
+        ));
+    }
     out.push_str(&folded(
         &cases,
         details,
@@ -208,9 +217,8 @@ fn detail(case: &CaseResult, result: &RunResult) -> String {
         text.truncate(at);
         text.push_str("…\n");
     }
-    let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
     format!(
-        "\n<details{}><summary>{}: {}, {}</summary>\n\n{fence}text\n{text}{fence}\n\n</details>\n",
+        "\n<details{}><summary>{}: {}, {}</summary>\n\n{}\n</details>\n",
         if case.verdict == Verdict::Fail && !case.excused() {
             " open"
         } else {
@@ -218,7 +226,8 @@ fn detail(case: &CaseResult, result: &RunResult) -> String {
         },
         html(&cut(&case.full_name(), PART)),
         case.verdict.name(),
-        minutes(case.duration_s)
+        minutes(case.duration_s),
+        fenced(&text)
     )
 }
 
@@ -255,9 +264,9 @@ fn varies(cases: &[&CaseResult]) -> String {
         lines.truncate(at);
         lines.push_str("…\n");
     }
-    let fence = "`".repeat(longest_run(&lines, '`').max(2) + 1);
     format!(
-        "\n<details><summary>What the measurements vary by</summary>\n\n{fence}text\n{lines}{fence}\n\n</details>\n"
+        "\n<details><summary>What the measurements vary by</summary>\n\n{}\n</details>\n",
+        fenced(&lines)
     )
 }
 
@@ -309,6 +318,12 @@ fn html(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('@', "@\u{200b}")
+}
+
+/// Foreign text as a block of plain text.
+fn fenced(text: &str) -> String {
+    let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
+    format!("{fence}text\n{text}{fence}\n")
 }
 
 fn longest_run(text: &str, of: char) -> usize {

@@ -4,6 +4,7 @@
 mod case_table;
 mod change;
 pub mod chart;
+mod configurations;
 pub mod console;
 mod csv;
 mod facts;

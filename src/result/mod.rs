@@ -1,10 +1,12 @@
 //! `RunResult`, which is `summary.json`, and the series of `metrics.json`: all that reports may read.
 
 mod client;
+mod configurations;
 mod series;
 mod summary;
 
 pub use client::{ClientHealth, OwnError, Spread, Supply, Throttling};
+pub use configurations::{ConfigurationResult, ConfigurationsResult, configurations};
 pub use series::{
     CaseSeries, HeatSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries,
 };

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::client::ClientHealth;
+use super::configurations::ConfigurationsResult;
 use crate::judge::Verdict;
 use crate::metrics::Unit;
 use crate::stats::quantile;
@@ -21,6 +22,9 @@ pub struct RunResult {
     pub run: RunInfo,
     /// Cases in the order of the suites.
     pub cases: Vec<CaseResult>,
+    /// Which configuration serves the most, of scenarios with several cases that looked for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configurations: Vec<ConfigurationsResult>,
 }
 
 /// The run itself: when, where, by what.

@@ -152,6 +152,7 @@ fn say(
         } else {
             stdout_style()
         };
+        text.push_str(&console::configurations(result, style));
         text.push_str(&console::summary_line(result, style));
         text.push('\n');
     }

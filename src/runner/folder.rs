@@ -65,6 +65,7 @@ impl ResultsFolder {
                 schema: SUMMARY_SCHEMA,
                 run: info.clone(),
                 cases: Vec::new(),
+                configurations: Vec::new(),
             };
             folder.write_json("summary.json", &first)?;
         }

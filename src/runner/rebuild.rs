@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::folder::{case_is_claimed, run_is_left_behind};
 use super::recover::recover;
-use crate::result::{CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile};
+use crate::result::{
+    CaseResult, CaseSeries, RunResult, SERIES_SCHEMA, SUMMARY_SCHEMA, SeriesFile, configurations,
+};
 
 ///
 /// # Errors
@@ -59,6 +61,7 @@ pub(super) fn read_folder(folder: &Path) -> io::Result<(RunResult, SeriesFile)> 
     cases.sort_by(|a: &CaseResult, b| {
         (&a.source.file, a.source.line, &a.name).cmp(&(&b.source.file, b.source.line, &b.name))
     });
+    result.configurations = configurations(&cases);
     result.cases = cases;
     Ok((result, series))
 }

@@ -40,6 +40,7 @@ pub fn run(cases: Vec<CaseResult>) -> RunResult {
             labels: BTreeMap::from([("commit".to_owned(), "4f2a91c".to_owned())]),
         },
         cases,
+        configurations: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ mod arrivals;
 mod binary;
 mod cache;
 mod calibrate;
+mod configurations;
 mod disaggregation;
 mod kinds;
 mod prefix;
