@@ -95,10 +95,6 @@
 
   // --- what a metric means, where it stands ----------------------------------------------------------
   const meanings = new Map(all(".glossary dt code").map((c) => [c.textContent, c.closest("div").querySelector("dd").textContent]));
-  for (const code of all(".metrics th code, .facts dt code")) {
-    const meaning = meanings.get(code.textContent.replace(/\{.*/, ""));
-    if (meaning) code.title = meaning;
-  }
 
   // --- values under the pointer ----------------------------------------------------------------------
   // Edges of the plot in the chart's own units, as src/report/chart/svg.rs has them.
@@ -247,14 +243,24 @@
   // --- enlarge ---------------------------------------------------------------------------------------
   const large = $("large");
   let enlarged = null;
-  for (const figure of all("figure")) {
-    const button = make("button", "quiet enlarge");
-    button.type = "button";
-    button.title = "Enlarge";
-    button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-large"/></svg>';
-    button.setAttribute("aria-label", `Enlarge: ${figure.querySelector("strong").textContent}`);
-    figure.querySelector("figcaption").prepend(button);
-  }
+  // Only where somebody looks: a page may have thousands of pictures.
+  const dress = (details) => {
+    for (const figure of all("figure", details)) {
+      if (figure.querySelector(".enlarge")) continue;
+      const button = make("button", "quiet enlarge");
+      button.type = "button";
+      button.title = "Enlarge";
+      button.setAttribute("aria-label", `Enlarge: ${figure.querySelector("strong").textContent}`);
+      button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-large"/></svg>';
+      figure.querySelector("figcaption").prepend(button);
+    }
+    for (const code of all(".metrics th code, .facts dt code", details)) {
+      const meaning = meanings.get(code.textContent.replace(/\{.*/, ""));
+      if (meaning) code.title = meaning;
+    }
+  };
+  all("details[open]").forEach(dress);
+  document.addEventListener("toggle", (e) => { if (e.target.localName === "details" && e.target.open) dress(e.target); }, true);
   document.addEventListener("click", (e) => {
     const button = e.target.closest && e.target.closest(".enlarge");
     if (!button) return;

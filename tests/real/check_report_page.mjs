@@ -3,7 +3,7 @@
 //
 //   CHROMIUM=PATH MODULES=PATH/TO/node_modules node tests/real/check_report_page.mjs OUT
 //
-// OUT holds demonstration.html and failing.html; screenshots and the PDF are put beside them.
+// OUT holds demonstration.html, failing.html and hostile.html; screenshots and the PDF are put beside them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -15,6 +15,7 @@ const { HtmlValidate } = require("html-validate");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const out = resolve(process.argv[2] ?? "");
 
+const PICTURES = ["ttft_distribution", "throughput_over_time", "ttft_heatmap", "latency_percentiles"];
 let checked = 0;
 function check(what, holds, otherwise) {
   checked += 1;
@@ -40,6 +41,27 @@ async function open(browser, file, { width = 1280, javascript = true, scheme = "
   const url = pathToFileURL(file).href;
   await page.goto(url, { waitUntil: "load" });
   return { page, said, asked: () => asked.filter((u) => u !== url && !u.startsWith("data:")) };
+}
+
+/**
+ * What the page says with the pointer over a picture; `place` is run in the page with the picture as `node` and says
+ * where, as shares of its width and height. Scrolling takes frames, so it is tried until the page says something there.
+ */
+async function underPointer(page, svg, place) {
+  for (let i = 0; i < 40; i += 1) {
+    const at = await svg.evaluate((node, place) => {
+      node.scrollIntoView({ block: "center", behavior: "instant" });
+      const box = node.getBoundingClientRect();
+      const [x, y] = new Function("node", `return (${place})()`)(node);
+      return { x: box.left + x * box.width, y: box.top + y * box.height };
+    }, String(place));
+    await page.mouse.move(at.x, at.y);
+    const text = await svg.evaluate((node) => node.parentElement.querySelector(".tip")?.innerText ?? "");
+    if (text) return text;
+    await page.mouse.move(1, 1);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return "";
 }
 
 const articles = (page) => page.$$eval("article.case", (all) => all.length);
@@ -77,35 +99,27 @@ async function looks(browser, name) {
   check(`${name}: a link to a case opens it`, true);
 
   // Values under the pointer: those of the drawn point, in every sort of picture.
-  for (const picture of ["ttft_distribution", "throughput_over_time", "ttft_heatmap", "latency_percentiles"]) {
-    const svg = await page.$(`article details[open] figure[data-picture="${picture}"] svg`);
+  for (const picture of PICTURES) {
+    const svg = await page.$(`article details[open] figure[data-picture="${picture}"] svg.chart`);
     check(`${name}: there is a ${picture}`, svg !== null, picture);
     if (svg === null) continue;
-    await svg.scrollIntoView();
-    const box = await svg.boundingBox();
-    await page.mouse.move(box.x + box.width * 0.45, box.y + box.height * 0.5);
-    const tip = await page.$eval(".tip", (t) => t.innerText).catch(() => "");
+    const tip = await underPointer(page, svg, () => [0.45, 0.5]);
     check(`${name}: ${picture} says values under the pointer`, /\d/.test(tip), tip);
   }
-  const right = await page.$eval('article details[open] figure[data-picture="throughput_over_time"] svg path[data-v]', (path) => {
-    const svg = path.closest("svg");
-    const values = path.dataset.v.split(" ").map(Number);
-    const most = Math.max(...values);
-    // The tallest point of the line, by its own geometry, is where its greatest value is.
+  const svg = await page.$('article details[open] figure[data-picture="throughput_over_time"] svg.chart');
+  const most = await svg.$eval("path[data-v]", (path) => Math.max(...path.dataset.v.split(" ").map(Number)));
+  const top = await underPointer(page, svg, () => {
+    // Where the line is highest, by its own geometry, is its greatest value.
+    const path = node.querySelector("path[data-v]");
     let [best, at] = [Infinity, 0];
     for (let i = 0; i <= path.getTotalLength(); i += 0.5) {
       const p = path.getPointAtLength(i);
       if (p.y < best) [best, at] = [p.y, p.x];
     }
-    const m = svg.getScreenCTM();
-    svg.scrollIntoView({ block: "center" });
-    const n = svg.getScreenCTM() ?? m;
-    return { most, x: n.a * at + n.e, y: n.d * 120 + n.f };
+    return [at / node.viewBox.baseVal.width, 0.5];
   });
-  await page.mouse.move(right.x, right.y);
-  const top = await page.$eval(".tip", (t) => t.innerText).catch(() => "");
   const value = Number(/: ([\d,.]+)/.exec(top)?.[1].replaceAll(",", ""));
-  check(`${name}: the greatest value stands where the line is highest`, Math.abs(value / right.most - 1) < 0.006, { top, right });
+  check(`${name}: the greatest value stands where the line is highest`, Math.abs(value / most - 1) < 0.006, { top, most });
 
   // Enlarged, and from value to value by key.
   await page.$eval("article details[open] figure .enlarge", (b) => b.click());
@@ -184,17 +198,26 @@ async function valid(name) {
   check(`${name}: the HTML is valid`, found.length === 0, found.slice(0, 12));
 }
 
-/** What a model, a server or a suite says is text, wherever it stands. */
+/** What a model or a server says is text, wherever it stands. */
 async function hostile(browser, name) {
-  const words = `</script><img src=x onerror="alert(1)"><script>alert(2)</script>`;
-  const escaped = words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-  const text = readFileSync(join(out, `${name}.html`), "utf8");
-  check(`${name}: words of the suite stand in it as text`, text.includes("&lt;&#x2f;script&gt;&lt;img") || text.includes(escaped.slice(0, 20)), "not there at all");
-  const { page, said } = await open(browser, join(out, `${name}.html`));
-  const images = await page.$$eval("img", (all) => all.length);
-  check(`${name}: and do nothing`, images === 0 && said.length === 0, { images, said });
-  check(`${name}: the page has one script`, (await page.$$eval("script", (all) => all.length)) === 1);
+  const { page, said, asked } = await open(browser, join(out, `${name}.html`));
+  const text = await page.evaluate(() => document.body.textContent);
+  const words = text.split("</script><img src=x onerror=").length - 1;
+  check(`${name}: the server's words stand in it`, words >= 4, words);
+  const made = await page.$$eval("img, svg[onload]", (all) => all.length);
+  const scripts = await page.$$eval("script", (all) => all.length);
+  check(`${name}: as text and nothing else`, made === 0 && scripts === 1, { made, scripts });
+  await page.$$eval("details", (all) => all.forEach((d) => { d.open = true; }));
+  for (const svg of await page.$$("svg.chart")) {
+    await svg.scrollIntoView();
+    await svg.hover();
+  }
+  await page.$eval("figure .enlarge", (b) => b.click());
+  const later = await page.$$eval("img, svg[onload]", (all) => all.length);
+  check(`${name}: also once the page was used`, later === 0 && said.length === 0, { later, said });
+  check(`${name}: nothing was asked of a network`, asked().length === 0, asked());
   await page.close();
+  await valid(name);
 }
 
 const late = setTimeout(() => {
@@ -213,7 +236,7 @@ try {
     await printed(browser, name);
     await valid(name);
   }
-  await hostile(browser, "failing");
+  await hostile(browser, "hostile");
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);
   process.exitCode = 1;

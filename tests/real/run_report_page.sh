@@ -47,4 +47,14 @@ sed -i "s/regression.ttft: 0/regression.ttft: 0.5/" "$out/suites/gate.yaml"
 "$prony" run "$out/suites" "${files[@]}" >"$out/fail.log" && { echo "what had to fail did not"; exit 1; }
 cp "$out/failing/latest/report.html" "$out/failing.html"
 
+# A server whose every word wants to be more than a word.
+rm -f "$out/port"
+node tests/real/hostile_server.mjs "$out/port" &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+for _ in $(seq 100); do [ -s "$out/port" ] && break; sleep 0.1; done
+"$prony" run "http://127.0.0.1:$(cat "$out/port")/v1" --concurrency 2 --duration 1s --label 'commit=</script><img src=x onerror=alert(3)>' \
+  --results "$out/hostile" >"$out/hostile.log" 2>&1 && { echo "half of the requests failed, and the run did not"; exit 1; }
+cp "$out/hostile/latest/report.html" "$out/hostile.html"
+
 CHROMIUM=$chromium MODULES=$cache/node_modules node tests/real/check_report_page.mjs "$out"
