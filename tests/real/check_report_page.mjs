@@ -100,13 +100,13 @@ async function looks(browser, name) {
 
   // Values under the pointer: those of the drawn point, in every sort of picture.
   for (const picture of PICTURES) {
-    const svg = await page.$(`article details[open] figure[data-picture="${picture}"] svg.chart`);
+    const svg = await page.$(`article:has(> details[open]) figure[data-picture="${picture}"] svg.chart`);
     check(`${name}: there is a ${picture}`, svg !== null, picture);
     if (svg === null) continue;
     const tip = await underPointer(page, svg, () => [0.45, 0.5]);
     check(`${name}: ${picture} says values under the pointer`, /\d/.test(tip), tip);
   }
-  const svg = await page.$('article details[open] figure[data-picture="throughput_over_time"] svg.chart');
+  const svg = await page.$('article:has(> details[open]) figure[data-picture="throughput_over_time"] svg.chart');
   const most = await svg.$eval("path[data-v]", (path) => Math.max(...path.dataset.v.split(" ").map(Number)));
   const top = await underPointer(page, svg, () => {
     // Where the line is highest, by its own geometry, is its greatest value.
@@ -122,7 +122,7 @@ async function looks(browser, name) {
   check(`${name}: the greatest value stands where the line is highest`, Math.abs(value / most - 1) < 0.006, { top, most });
 
   // Enlarged, and from value to value by key.
-  await page.$eval("article details[open] figure .enlarge", (b) => b.click());
+  await page.$eval("article:has(> details[open]) figure .enlarge", (b) => b.click());
   await page.keyboard.press("ArrowRight");
   const large = await page.$eval("#large .tip", (t) => t.innerText).catch(() => "");
   check(`${name}: an enlarged picture says its values by key`, /\d/.test(large), large);
