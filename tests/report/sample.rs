@@ -331,6 +331,7 @@ pub fn searched() -> CaseResult {
             vec!["ttft.p99 < 500ms".into()]
         },
         throughput: Some(level.min(52.0)),
+        stopped: None,
     };
     case.path = vec![
         probe(16.0, true),
