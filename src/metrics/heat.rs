@@ -6,9 +6,9 @@ use super::histogram::histogram_of;
 use super::samples::request_value;
 
 /// Most columns of a heat map: more cannot be told apart on a page.
-const COLUMNS: u64 = 60;
+const COLUMNS: u64 = 48;
 /// Most rows.
-const ROWS: usize = 20;
+const ROWS: usize = 16;
 
 /// How many first tokens came how late, over the course of a run that ended at `end_us`; nothing without
 /// any. Rows are the bins of a histogram of all of them, so that the slowest has a row.
@@ -82,7 +82,7 @@ mod tests {
         let heat = ttft_heat(&run, 51_000 * MS).expect("there are first tokens");
         let all: u64 = heat.counts.iter().flatten().sum();
         assert_eq!(all, 501);
-        assert!(heat.counts.len() <= 60 && heat.edges.len() <= ROWS + 1);
+        assert!(heat.counts.len() <= 48 && heat.edges.len() <= ROWS + 1);
         let slow: Vec<usize> = heat
             .counts
             .iter()
@@ -90,7 +90,7 @@ mod tests {
             .filter(|(_, c)| c.last().is_some_and(|n| *n > 0))
             .map(|(i, _)| i)
             .collect();
-        assert_eq!(slow, [28], "24 s into the run, in columns of 850 ms");
+        assert_eq!(slow, [22], "24 s into the run, in columns of 1.0625 s");
         assert!(ttft_heat(&ran(vec![]), 0).is_none());
     }
 }

@@ -249,6 +249,132 @@ pub fn repeated() -> CaseResult {
     case
 }
 
+/// Slower than what was accepted.
+pub fn regressed(name: &str) -> CaseResult {
+    let mut case = case(name, Verdict::Fail);
+    case.phases = vec![phase(1.45)];
+    let accepted = |level: f64| AcceptedMetric {
+        unit: Unit::Milliseconds,
+        p50: vec![Some(level * 0.98), Some(level), Some(level * 1.03)],
+        p90: vec![Some(level * 1.7); 3],
+        p95: vec![Some(level * 1.9); 3],
+        p99: vec![Some(level * 2.3), Some(level * 2.2), Some(level * 2.4)],
+    };
+    let change = |metric: &str, change, accepted: f64, observed: f64| Change {
+        metric: metric.into(),
+        change,
+        ratio: Some(observed / accepted),
+        interval: [
+            Some(observed / accepted * 0.97),
+            Some(observed / accepted * 1.03),
+        ],
+        tolerance: Some(0.1),
+        floor: None,
+        unit: Some(Unit::Milliseconds),
+        accepted: Some(accepted),
+        observed: Some(observed),
+        accepted_runs: Vec::new(),
+        observed_runs: Vec::new(),
+        reason: None,
+    };
+    let rule = "baseline ttft.p50: 10%";
+    case.assertions[1] = AssertionResult {
+        kind: AssertionKind::Relative,
+        op: "<=".into(),
+        ..assertion(
+            rule,
+            source(15, 9, 16, "      - tpot.p95 <= 40ms"),
+            Unit::Milliseconds,
+            Some(264.0),
+            Some(201.0),
+        )
+    };
+    case.baseline = Some(BaselineResult {
+        standing: BaselineStanding::Compared,
+        reason: None,
+        file: Some("baselines/chat/steady.json".into()),
+        candidate: Some(CandidateResult {
+            why: "regressed".into(),
+            file: "results/x/baselines/chat/steady.json".into(),
+            accept: format!("prony baseline accept chat::{name}"),
+        }),
+        identity: BTreeMap::from([("model".to_owned(), "llama-70b".to_owned())]),
+        changes: vec![
+            change("ttft.p50", ChangeKind::Regressed, 182.6, 264.0),
+            change("tpot.p50", ChangeKind::WithinTolerance, 19.9, 20.1),
+        ],
+        accepted: BTreeMap::from([(
+            "main".to_owned(),
+            BTreeMap::from([
+                ("ttft".to_owned(), accepted(182.6)),
+                ("e2e_latency".to_owned(), accepted(4100.0)),
+            ]),
+        )]),
+    });
+    case
+}
+
+/// A search for the highest rate.
+pub fn searched() -> CaseResult {
+    let mut case = case("capacity", Verdict::Pass);
+    case.kind = "throughput".into();
+    let probe = |level: f64, held: bool| ProbeResult {
+        phase: format!("at({level}/s)"),
+        level,
+        held,
+        decided: level != 48.0,
+        runs: 1,
+        broke: if held {
+            vec![]
+        } else {
+            vec!["ttft.p99 < 500ms".into()]
+        },
+        throughput: Some(level.min(52.0)),
+    };
+    case.path = vec![
+        probe(16.0, true),
+        probe(32.0, true),
+        probe(64.0, false),
+        probe(48.0, true),
+    ];
+    case.answers = vec![AnswerResult {
+        name: "capacity".into(),
+        unit: Unit::PerSecond,
+        value: Some(50.1),
+        interval: [Some(48.0), Some(53.0)],
+    }];
+    case
+}
+
+/// A sweep over three levels, its knee in the middle.
+pub fn swept() -> CaseResult {
+    let mut case = case("sweep", Verdict::Pass);
+    case.kind = "scalability".into();
+    case.phases = [(1, 900.0, 0.4), (4, 3200.0, 0.6), (16, 6100.0, 1.9)]
+        .map(|(level, tokens, slower)| {
+            let mut p = phase(slower);
+            p.name = format!("at({level})");
+            p.labels = BTreeMap::from([("level".to_owned(), level.to_string())]);
+            p.load.concurrency = Some(level);
+            for metrics in [&mut p.metrics, &mut p.runs[0].metrics] {
+                let tokens = value(Unit::TokensPerSecond, tokens);
+                metrics.insert("tokens_per_second".into(), tokens);
+            }
+            p
+        })
+        .to_vec();
+    case.assertions[0].text = "at(knee).ttft.p99 < 500ms".into();
+    case.notes = vec!["the knee is `at(4)`".into()];
+    let answer = |name: &str, value: f64| AnswerResult {
+        name: name.into(),
+        unit: Unit::Ratio,
+        value: Some(value),
+        interval: [Some(value * 0.8), Some(value * 1.2)],
+    };
+    case.answers = vec![answer("contention", 0.06), answer("coherency", 0.001)];
+    case
+}
+
 /// So many requests failed that a p99 has no bound.
 pub fn unbounded() -> CaseResult {
     let mut case = case("overload", Verdict::Fail);
@@ -712,7 +838,7 @@ fn run_series() -> RunSeries {
     }
     RunSeries {
         server: None,
-        ttft_heat: None,
+        ttft_heat: Some(heat()),
         interval_s: 1.0,
         window_s: [10.0, 60.21],
         series: BTreeMap::from([
@@ -729,5 +855,19 @@ fn run_series() -> RunSeries {
             ("ttft_p50".to_owned(), make(182.0, 0.05)),
             ("ttft_p99".to_owned(), ttft_p99),
         ]),
+    }
+}
+
+fn heat() -> HeatSeries {
+    let row = |column: usize, row: usize| {
+        let far = row.abs_diff(6 + column % 3);
+        (12_u64 >> far.min(60)).saturating_sub(u64::from(far > 2 && !column.is_multiple_of(4)))
+    };
+    HeatSeries {
+        interval_s: 1.375,
+        edges: (0..=16).map(|i| 40.0 * 1.25f64.powi(i)).collect(),
+        counts: (0..48)
+            .map(|c| (0..16).map(|r| row(c, r)).collect())
+            .collect(),
     }
 }

@@ -99,7 +99,7 @@ pub fn heat(chart: &HeatChart<'_>) -> Option<String> {
             svg.raw(&format!(
                 r#"<path class="heat h{step}" transform="translate({} {}) scale({:.3} {:.3})" d="{d}"/>"#,
                 n(LEFT),
-                n(TOP),
+                n(TOP + cell.1 / 2.0),
                 cell.0,
                 cell.1
             ));
@@ -125,14 +125,18 @@ fn step_of(count: u64, most: u64) -> usize {
 fn strokes(columns: &[Vec<u64>], rows: usize, is: impl Fn(u64) -> bool) -> String {
     let mut d = String::new();
     for row in (0..rows).rev() {
-        let mut x = 0;
+        let (mut x, mut pen) = (0, None);
         while x < columns.len() {
             let alike = columns[x..]
                 .iter()
                 .take_while(|c| is(c.get(row).copied().unwrap_or(0)))
                 .count();
             if alike > 0 {
-                let _ = write!(d, "M{x} {}.5h{alike}", rows - 1 - row);
+                let _ = match pen {
+                    None => write!(d, "M{x} {}h{alike}", rows - 1 - row),
+                    Some(from) => write!(d, "m{} 0h{alike}", x - from),
+                };
+                pen = Some(x + alike);
             }
             x += alike.max(1);
         }
@@ -173,8 +177,8 @@ mod tests {
     fn neighbours_of_one_colour_are_one_stroke_and_one_value_is_seen() {
         let columns = [vec![900, 0], vec![900, 1], vec![900]];
         let svg = draw(&[1.0, 10.0, 100.0], &columns).expect("drawn");
-        assert!(svg.contains("d=\"M0 1.5h3\""), "{svg}");
-        assert!(svg.contains("d=\"M1 0.5h1\""), "{svg}");
+        assert!(svg.contains("d=\"M0 1h3\""), "{svg}");
+        assert!(svg.contains("d=\"M1 0h1\""), "{svg}");
         assert!(svg.contains("data-heat=\"900,900.1,900\""));
     }
 

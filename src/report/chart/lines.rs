@@ -3,8 +3,10 @@ use super::svg::{
     text_width, through, values,
 };
 
-/// Points drawn per line at most; more are thinned, the extremes of every stretch kept.
-const POINTS: usize = 400;
+/// Points drawn at most, of all lines of a chart; more are thinned, the extremes of every stretch kept.
+const POINTS: usize = 480;
+/// Points that a line has at least, however many lines there are.
+const FEWEST_POINTS: usize = 60;
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +19,15 @@ pub struct Line {
     pub points: Vec<(f64, Option<f64>)>,
     /// How it is drawn.
     pub style: LineStyle,
+}
+
+/// From the least to the greatest of several lines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    /// Colour.
+    pub series: Series,
+    /// `(x, least, greatest)`, in ascending x.
+    pub points: Vec<(f64, f64, f64)>,
 }
 
 /// What a line is of, and so its colour and dash.
@@ -113,6 +124,8 @@ pub struct LineChart<'a> {
     pub lines: Vec<Line>,
     /// What does not count.
     pub shades: Vec<Shade>,
+    /// What lies behind lines.
+    pub ranges: Vec<Range>,
     /// A stretch of the y axis, such as an interval.
     pub band: Option<(f64, f64)>,
     /// Horizontal lines.
@@ -132,6 +145,7 @@ impl<'a> LineChart<'a> {
             y,
             lines,
             shades: Vec::new(),
+            ranges: Vec::new(),
             band: None,
             marks: Vec::new(),
             verticals: Vec::new(),
@@ -170,8 +184,19 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
         svg.rect("band", LEFT, high, RIGHT - LEFT, (low - high).max(1.0));
     }
     svg.axes(&chart.x, &chart.y);
+    for range in &chart.ranges {
+        let at = |x: f64, y: f64| (along(chart.x.scale, x), down(chart.y.scale, y));
+        let above = range.points.iter().map(|&(x, _, hi)| at(x, hi));
+        let below = range.points.iter().rev().map(|&(x, lo, _)| at(x, lo));
+        let around: Vec<(f64, f64)> = above.chain(below).collect();
+        if range.points.len() > 1 {
+            let class = format!("range {}", range.series.class());
+            svg.path(&class, &format!("{}z", through(&around)));
+        }
+    }
+    let budget = (POINTS / chart.lines.len().max(1)).max(FEWEST_POINTS);
     for line in &chart.lines {
-        draw(&mut svg, chart, line);
+        draw(&mut svg, chart, line, budget);
     }
     for mark in &chart.marks {
         let y = down(chart.y.scale, mark.value);
@@ -205,8 +230,8 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     Some(svg.finish())
 }
 
-fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line) {
-    let points = thin(&line.points);
+fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line, budget: usize) {
+    let points = thin(&line.points, budget);
     let class = line.series.class();
     for part in points.split(|p| p.1.is_none()) {
         let known: Vec<(f64, f64)> = part.iter().filter_map(|&(x, y)| Some((x, y?))).collect();
@@ -236,12 +261,12 @@ fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line) {
         let dots = matches!(line.style, LineStyle::Dotted | LineStyle::Points);
         if dots || known.len() == 1 {
             for (x, y) in &placed {
-                let r = if line.style == LineStyle::Points {
-                    2.5
+                if line.style == LineStyle::Points && line.series == Series::Failed {
+                    let cross = format!("M{x:.1} {y:.1}m-3.5-3.5l7 7m0-7l-7 7");
+                    svg.path("cross s0", &cross);
                 } else {
-                    2.0
-                };
-                svg.circle(&format!("dot {class}"), *x, *y, r);
+                    svg.circle(&format!("dot {class}"), *x, *y, 3.2);
+                }
             }
         }
     }
@@ -258,14 +283,14 @@ fn entries(lines: &[Line]) -> Vec<(&str, String)> {
     entries
 }
 
-/// At most [`POINTS`] points: of every stretch the least and the greatest, in their order; a gap
+/// At most `budget` points: of every stretch the least and the greatest, in their order; a gap
 /// stays a gap.
-fn thin(points: &[(f64, Option<f64>)]) -> Vec<(f64, Option<f64>)> {
-    if points.len() <= POINTS {
+fn thin(points: &[(f64, Option<f64>)], budget: usize) -> Vec<(f64, Option<f64>)> {
+    if points.len() <= budget {
         return points.to_vec();
     }
-    let stretch = points.len().div_ceil(POINTS / 2);
-    let mut out = Vec::with_capacity(POINTS);
+    let stretch = points.len().div_ceil(budget / 2);
+    let mut out = Vec::with_capacity(budget);
     for part in points.chunks(stretch) {
         if let Some(gap) = part.iter().find(|p| p.1.is_none()) {
             out.push(*gap);
@@ -330,8 +355,8 @@ mod tests {
         #[test]
         fn thinning_keeps_the_extremes(values in prop::collection::vec(0.0f64..1e6, 401..3000)) {
             let points: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as f64, Some(*v))).collect();
-            let kept = thin(&points);
-            prop_assert!(kept.len() <= POINTS + 2);
+            let kept = thin(&points, 200);
+            prop_assert!(kept.len() <= 202);
             let most = |p: &[(f64, Option<f64>)]| p.iter().filter_map(|p| p.1).fold(0.0, f64::max);
             prop_assert_eq!(most(&kept), most(&points));
             prop_assert!(kept.windows(2).all(|w| w[0].0 <= w[1].0));

@@ -12,7 +12,7 @@ mod svg;
 
 pub use heat::{HeatChart, heat};
 pub use histogram::{HistogramChart, histogram};
-pub use lines::{Label, Line, LineChart, LineStyle, Series, Shade, lines};
+pub use lines::{Label, Line, LineChart, LineStyle, Range, Series, Shade, lines};
 pub use margin::{MarginBar, margin_bar};
 pub use scale::Scale;
 pub use spans::{Span, SpanChart, spans};

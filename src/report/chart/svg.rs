@@ -92,19 +92,19 @@ impl Svg {
         let mut out = String::new();
         let _ = write!(
             out,
-            r#"<svg class="{class}" viewBox="{left} {top} {width} {height}" role="img" aria-label="{}. {}"{data} xmlns="http://www.w3.org/2000/svg">"#,
+            r#"<svg class="{class}" viewBox="{left} {top} {width} {height}" role="img" aria-label="{}"{data} xmlns="http://www.w3.org/2000/svg"><desc>{}</desc>"#,
             escape(head.title),
             escape(head.desc),
         );
         Svg { out }
     }
 
-    /// One that says nothing which does not stand beside it in words.
+    /// One that says nothing which does not stand beside it in words; part of a page, no file of its own.
     pub(super) fn ornament(class: &str, width: f64, height: f64) -> Self {
         let mut out = String::new();
         let _ = write!(
             out,
-            r#"<svg class="{class}" viewBox="0 0 {width} {height}" aria-hidden="true" xmlns="http://www.w3.org/2000/svg">"#,
+            r#"<svg class="{class}" viewBox="0 0 {width} {height}" aria-hidden="true">"#,
         );
         Svg { out }
     }
@@ -262,8 +262,8 @@ impl Svg {
 /// What the positions on both axes mean, for values under the pointer.
 pub(super) fn meaning(x: &Axis, y: Option<&Axis>) -> String {
     let scale = |scale: Scale| match scale {
-        Scale::Linear { lo, hi } => format!("lin {} {}", plain(lo), plain(hi)),
-        Scale::Log { lo, hi } => format!("log {} {}", plain(lo), plain(hi)),
+        Scale::Linear { lo, hi } => format!("lin {lo} {hi}"),
+        Scale::Log { lo, hi } => format!("log {lo} {hi}"),
         Scale::Tail { hi } => format!("tail 0 {hi}"),
     };
     let mut out = format!(r#" data-x="{} {}""#, scale(x.scale), escape(&x.unit));
@@ -279,12 +279,12 @@ pub(super) fn values(all: impl IntoIterator<Item = f64>) -> String {
     shown.join(" ")
 }
 
-/// With four digits, and none that say nothing.
+/// With three digits, whole ones all, and none that say nothing.
 fn plain(v: f64) -> String {
     if v != 0.0 && v.abs() < 1e-3 {
-        return format!("{v:.3e}");
+        return format!("{v:.2e}");
     }
-    trim(&significant(v, 4).replace(',', "")).to_owned()
+    trim(&significant(v, 3).replace(',', "")).to_owned()
 }
 
 /// Along the x axis.

@@ -1,16 +1,19 @@
 use serde::Serialize;
 
+use super::assertion::{AssertionView, assertion_view};
+use super::next::{NextView, next};
 use super::page::clean;
 use super::phase::{PhaseView, phase_view};
 use super::picture::PictureView;
+use super::trust::{TrustView, trust};
 use crate::judge::Verdict;
-use crate::report::chart::{MarginBar, margin_bar};
-use crate::report::facts::{Facts, quantile, unbounded};
+use crate::metrics::Unit;
+use crate::report::facts::quantile;
 use crate::report::order::rank;
 use crate::report::pictures::of_case;
-use crate::report::rerun::rerun_command;
 use crate::result::{
-    AssertionResult, CaseResult, CaseSeries, Change, ChangeKind, MetricSummary, RunInfo,
+    AnswerResult, BaselineStanding, CaseResult, CaseSeries, Change, ChangeKind, MetricSummary,
+    RunInfo,
 };
 use crate::text::{MISSING, exact, margin, minutes, number, significant};
 
@@ -42,7 +45,20 @@ pub(super) struct CaseView {
     /// More was measured than planned.
     pub extended: Option<String>,
     pub notes: Vec<String>,
-    pub rerun: String,
+    pub trust: Vec<TrustView>,
+    pub next: Vec<NextView>,
+    /// What became of the baseline's file, in one line.
+    pub standing: Option<String>,
+    /// What the case answers as a whole.
+    pub answers: Vec<AnswerView>,
+}
+
+/// An answer of a whole case.
+#[derive(Serialize)]
+pub(super) struct AnswerView {
+    pub name: String,
+    pub value: String,
+    pub interval: String,
 }
 
 /// What the index shows of a case.
@@ -52,25 +68,6 @@ pub(super) struct KeyView {
     pub ttft_p99: String,
     pub tokens: String,
     pub tightest: String,
-}
-
-#[derive(Serialize)]
-pub(super) struct AssertionView {
-    pub text: String,
-    pub verdict: &'static str,
-    pub verdict_text: String,
-    pub observed: String,
-    pub limit: String,
-    pub margin: String,
-    pub interval: String,
-    pub sample: String,
-    pub reason: Option<String>,
-    /// What the measurement tells apart, and what it would cost to tell its tolerance.
-    pub tells: Option<String>,
-    pub implicit: bool,
-    pub place: String,
-    /// SVG.
-    pub bar: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -84,6 +81,8 @@ pub(super) struct YamlLine {
 #[derive(Serialize)]
 pub(super) struct ChangeView {
     pub metric: String,
+    pub accepted: String,
+    pub observed: String,
     pub change: &'static str,
     pub class: &'static str,
     pub ratio: String,
@@ -114,7 +113,11 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
         duration: minutes(case.duration_s),
         load: case.phases.first().map(|p| clean(&p.load.text)),
         key: key(case),
-        assertions: case.assertions.iter().map(assertion_view).collect(),
+        assertions: case
+            .assertions
+            .iter()
+            .map(|a| assertion_view(case, a))
+            .collect(),
         yaml: yaml(case),
         file: clean(&case.source.file),
         phases: case
@@ -139,7 +142,10 @@ pub(super) fn case_view(case: &CaseResult, series: Option<&CaseSeries>, run: &Ru
             .collect(),
         extended: case.extended.as_ref().map(|e| clean(&e.text)),
         notes: case.notes.iter().map(|n| clean(n)).collect(),
-        rerun: clean(&rerun_command(&run.command, case)),
+        trust: trust(case),
+        next: next(case, run),
+        standing: standing(case),
+        answers: case.answers.iter().map(answer_view).collect(),
         slug,
     }
 }
@@ -166,37 +172,6 @@ fn key(case: &CaseResult) -> KeyView {
                 .filter_map(|a| a.margin)
                 .min_by(f64::total_cmp),
         ),
-    }
-}
-
-fn assertion_view(a: &AssertionResult) -> AssertionView {
-    let facts = Facts::of(a);
-    let bar = margin_bar(&MarginBar {
-        observed: a.observed.or(unbounded(a).then_some(f64::INFINITY)),
-        limit: a.limit,
-        interval: a.interval,
-        accepted: None,
-        below_holds: a.op.starts_with('<'),
-        class: a.verdict.name(),
-    });
-    let place = match a.source.column {
-        Some(column) => format!("{}:{}:{column}", a.source.file, a.source.line),
-        None => format!("{}:{}", a.source.file, a.source.line),
-    };
-    AssertionView {
-        text: clean(&a.text),
-        verdict: a.verdict.name(),
-        verdict_text: facts.verdict,
-        observed: facts.observed,
-        limit: facts.limit,
-        margin: facts.margin,
-        interval: facts.interval,
-        sample: facts.sample,
-        reason: a.reason.as_deref().map(clean),
-        tells: a.tells.as_ref().map(|t| clean(&t.text)),
-        implicit: a.implicit,
-        place: clean(&place),
-        bar,
     }
 }
 
@@ -238,7 +213,7 @@ fn yaml(case: &CaseResult) -> Vec<YamlLine> {
         .collect()
 }
 
-fn change_view(change: &Change) -> ChangeView {
+pub(super) fn change_view(change: &Change) -> ChangeView {
     let ratio = |r: Option<f64>| match r {
         Some(r) if r.is_finite() => format!("×{}", significant(r, 3)),
         _ => MISSING.to_owned(),
@@ -249,8 +224,14 @@ fn change_view(change: &Change) -> ChangeView {
         ChangeKind::Undecided => "undecided",
         ChangeKind::NotComparable => "skipped",
     };
+    let value = |v| match change.unit {
+        Some(unit) => number(v, unit),
+        None => MISSING.to_owned(),
+    };
     ChangeView {
         metric: clean(&change.metric),
+        accepted: value(change.accepted),
+        observed: value(change.observed),
         change: change.change.name(),
         class,
         ratio: ratio(change.ratio),
@@ -259,6 +240,42 @@ fn change_view(change: &Change) -> ChangeView {
             ratio(change.interval[0]),
             ratio(change.interval[1])
         ),
-        tolerance: exact(change.tolerance, crate::metrics::Unit::Ratio),
+        tolerance: match (change.tolerance, change.floor, change.unit) {
+            (None, Some(floor), Some(unit)) => exact(Some(floor), unit),
+            (tolerance, _, _) => exact(tolerance, Unit::Ratio),
+        },
     }
+}
+
+fn answer_view(a: &AnswerResult) -> AnswerView {
+    let shown = |v: Option<f64>| match v {
+        None => "∞".to_owned(),
+        v => number(v, a.unit),
+    };
+    AnswerView {
+        name: clean(&a.name),
+        value: shown(a.value),
+        interval: match a.interval {
+            [None, None] => MISSING.to_owned(),
+            [lo, hi] => format!(
+                "{} … {}",
+                lo.map_or_else(|| MISSING.to_owned(), |v| number(Some(v), a.unit)),
+                shown(hi)
+            ),
+        },
+    }
+}
+
+/// Where the accepted baseline is, or why there is none to compare with.
+fn standing(case: &CaseResult) -> Option<String> {
+    let baseline = case.baseline.as_ref()?;
+    let file = baseline.file.as_deref().unwrap_or_default();
+    let said = match (baseline.standing, &baseline.reason) {
+        (BaselineStanding::Compared, _) if file.is_empty() => return None,
+        (BaselineStanding::Compared, _) => format!("Accepted in {file}."),
+        (_, Some(reason)) => format!("Not compared: {reason}."),
+        (BaselineStanding::Missing, None) => "Nothing is accepted yet.".to_owned(),
+        (BaselineStanding::NotComparable, None) => "What is accepted is not comparable.".to_owned(),
+    };
+    Some(clean(&said))
 }

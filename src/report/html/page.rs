@@ -1,13 +1,17 @@
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::case::{CaseView, case_view};
+use super::since::{SinceView, since};
 use super::templates::Templates;
-use crate::report::headline::Headline;
-use crate::report::order::by_attention;
+use super::trust::{RunTrustView, run_trust};
+use crate::metrics::METRICS;
+use crate::report::headline::{Group, Headline};
+use crate::report::order::{by_attention, rank};
 use crate::report::seam::{Report, ReportError, ReportInput};
-use crate::result::{CaseSeries, RunResult};
+use crate::result::{CaseResult, CaseSeries, RunResult};
 use crate::text::{minutes, printable, quote};
 
 /// The HTML page.
@@ -51,6 +55,13 @@ impl Html {
     fn page(&self, input: &ReportInput<'_>) -> Result<String, minijinja::Error> {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Lines that only steer leave no line behind.
+        env.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()?,
+        );
         env.set_auto_escape_callback(|name| {
             if name.ends_with(".css") || name.ends_with(".js") {
                 AutoEscape::None
@@ -78,13 +89,22 @@ fn message(e: &minijinja::Error) -> String {
     text
 }
 
+/// Cases named in the headline at most.
+const NAMED: usize = 3;
+/// Cases that want attention named below it at most.
+const LISTED: usize = 12;
+
 /// All that `report.html` sees.
 #[derive(Serialize)]
-struct PageView {
+pub(super) struct PageView {
     title: String,
     verdict: &'static str,
     /// What matters most: `2 of 8 failed`.
     headline: String,
+    /// The cases that it is about, the first ones; empty where nothing wants attention.
+    named: Vec<LinkView>,
+    /// How many more it is about.
+    named_more: usize,
     /// The other verdicts, `1 invalid, 5 passed`; empty where there is only one.
     rest: String,
     interrupted: bool,
@@ -94,8 +114,17 @@ struct PageView {
     version: String,
     command: String,
     groups: Vec<GroupView>,
+    /// What wants attention, with its reason.
+    attention: Vec<AttentionView>,
+    attention_more: usize,
+    since: Option<SinceView>,
+    trust: Option<RunTrustView>,
+    /// Where and on what, in a few words each.
+    summary: Vec<String>,
     facts: Vec<(String, String)>,
     labels: Vec<(String, String)>,
+    /// What the metrics of this page mean, each once.
+    metrics: Vec<(String, String)>,
     cases: Vec<CaseView>,
 }
 
@@ -105,18 +134,31 @@ struct GroupView {
     /// The verdict in words.
     label: &'static str,
     count: usize,
-    /// Whether its cases are worth naming in the head.
-    attention: bool,
-    cases: Vec<LinkView>,
 }
 
 #[derive(Serialize)]
-struct LinkView {
-    slug: String,
-    name: String,
+struct AttentionView {
+    verdict: &'static str,
+    label: &'static str,
+    case: LinkView,
+    reason: Option<String>,
 }
 
-fn page_view(input: &ReportInput<'_>) -> PageView {
+/// A case, and where it stands on the page.
+#[derive(Serialize)]
+pub(super) struct LinkView {
+    pub slug: String,
+    pub name: String,
+}
+
+pub(super) fn link(case: &CaseResult) -> LinkView {
+    LinkView {
+        slug: clean(&case.slug),
+        name: clean(&case.full_name()),
+    }
+}
+
+pub(super) fn page_view(input: &ReportInput<'_>) -> PageView {
     let result = input.result;
     let run = &result.run;
     let headline = Headline::new(result);
@@ -126,15 +168,32 @@ fn page_view(input: &ReportInput<'_>) -> PageView {
         .text
         .split_once(", ")
         .unwrap_or((&headline.text, ""));
-    let mut cases: Vec<CaseView> = by_attention(&result.cases)
-        .into_iter()
+    let sorted = by_attention(&result.cases);
+    let mut cases: Vec<CaseView> = sorted
+        .iter()
         .map(|c| case_view(c, series(&c.slug), run))
         .collect();
-    // With a handful of cases everything may stand open; with more, what wants attention.
+    // With a handful of cases everything may stand open; with more, what wants attention, as far as
+    // anybody will read on.
     let all_open = cases.len() <= 3;
-    for case in &mut cases {
-        case.open |= all_open;
+    for (i, case) in cases.iter_mut().enumerate() {
+        case.open = all_open || case.open && i < LISTED;
     }
+    let wanting: Vec<AttentionView> = headline
+        .groups
+        .iter()
+        .filter(|g| rank(g.verdict) < 4)
+        .flat_map(|g| g.cases.iter().map(move |c| (g, *c)))
+        .map(|(g, c)| AttentionView {
+            verdict: g.verdict.name(),
+            label: label(g),
+            case: link(c),
+            reason: c.reason.as_deref().map(clean),
+        })
+        .collect();
+    let chief = headline.groups.first().filter(|g| rank(g.verdict) < 4);
+    let chief = chief.map_or(&[][..], |g| &g.cases[..]);
+    let all_facts = facts(result);
     PageView {
         title: format!("{} · prony", headline.text),
         verdict: headline.verdict.name(),
@@ -154,33 +213,58 @@ fn page_view(input: &ReportInput<'_>) -> PageView {
             .iter()
             .map(|g| GroupView {
                 verdict: g.verdict.name(),
-                label: if g.known {
-                    "known issue"
-                } else {
-                    g.verdict.name()
-                },
+                label: label(g),
                 count: g.cases.len(),
-                attention: crate::report::order::rank(g.verdict) < 4,
-                cases: g
-                    .cases
-                    .iter()
-                    .map(|c| LinkView {
-                        slug: clean(&c.slug),
-                        name: clean(&c.full_name()),
-                    })
-                    .collect(),
             })
             .collect(),
+        named: chief.iter().take(NAMED).map(|c| link(c)).collect(),
+        named_more: chief.len().saturating_sub(NAMED),
+        attention_more: wanting.len().saturating_sub(LISTED),
+        attention: wanting.into_iter().take(LISTED).collect(),
+        since: since(&sorted),
+        trust: run_trust(&sorted),
         headline: first.to_owned(),
         rest: rest.to_owned(),
-        facts: facts(result),
+        summary: ["Target", "Model", "Load from"]
+            .iter()
+            .filter_map(|name| all_facts.iter().find(|f| f.0 == *name))
+            .map(|f| f.1.clone())
+            .chain(run.labels.iter().map(|(k, v)| clean(&format!("{k} {v}"))))
+            .collect(),
+        facts: all_facts,
         labels: run
             .labels
             .iter()
             .map(|(k, v)| (clean(k), clean(v)))
             .collect(),
+        metrics: glossary(result),
         cases,
     }
+}
+
+fn label(group: &Group<'_>) -> &'static str {
+    if group.known {
+        "known issue"
+    } else {
+        group.verdict.name()
+    }
+}
+
+/// The metrics that any case has, in the order of the table.
+fn glossary(result: &RunResult) -> Vec<(String, String)> {
+    let phases = || result.cases.iter().flat_map(|c| &c.phases);
+    let used = |name: &str| {
+        phases().any(|p| p.metrics.contains_key(name))
+            || result
+                .cases
+                .iter()
+                .any(|c| c.answers.iter().any(|a| a.name == name))
+    };
+    METRICS
+        .iter()
+        .filter(|m| used(m.name))
+        .map(|m| (m.name.to_owned(), m.meaning.to_owned()))
+        .collect()
 }
 
 fn facts(result: &RunResult) -> Vec<(String, String)> {
@@ -217,6 +301,18 @@ fn facts(result: &RunResult) -> Vec<(String, String)> {
     add(
         "Model",
         distinct(phases().filter_map(|p| p.model.clone()).collect()),
+    );
+    add(
+        "Counters of",
+        distinct(
+            phases()
+                .filter_map(|p| p.server.as_ref()?.engine.clone())
+                .collect(),
+        ),
+    );
+    add(
+        "Transport",
+        distinct(phases().map(|p| p.client.transport.clone()).collect()),
     );
     add("Load from", run.host.name.clone());
     add("System", Some(run.host.os.clone()));

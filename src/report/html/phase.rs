@@ -3,7 +3,6 @@ use serde::Serialize;
 use super::page::clean;
 use super::picture::PictureView;
 use super::server::{ServerView, of_server, server_view};
-use crate::metrics::metric;
 use crate::report::facts::{quantile, requests};
 use crate::report::lengths;
 use crate::report::noise;
@@ -18,6 +17,8 @@ use crate::text::{MISSING, count, number, seconds};
 /// A phase as `phase.html` sees it.
 #[derive(Serialize)]
 pub(super) struct PhaseView {
+    /// Whether it stands open, where a case has several.
+    pub open: bool,
     pub name: String,
     pub target: String,
     pub model: Option<String>,
@@ -35,7 +36,6 @@ pub(super) struct PhaseView {
     pub lengths: Option<LengthsView>,
     pub client: Vec<(String, String)>,
     pub server: Option<ServerView>,
-    pub warnings: Vec<WarningView>,
 }
 
 /// A figure worth large type.
@@ -49,7 +49,6 @@ pub(super) struct TileView {
 #[derive(Serialize)]
 pub(super) struct DistributionView {
     pub name: String,
-    pub meaning: String,
     /// n, mean, stddev, min, p50, p90, p95, p99, max
     pub cells: Vec<String>,
 }
@@ -57,7 +56,6 @@ pub(super) struct DistributionView {
 #[derive(Serialize)]
 pub(super) struct ValueView {
     pub name: String,
-    pub meaning: String,
     pub value: String,
 }
 
@@ -83,18 +81,13 @@ pub(super) struct ErrorView {
     pub example: String,
 }
 
-#[derive(Serialize)]
-pub(super) struct WarningView {
-    pub text: String,
-    pub remedy: String,
-}
-
 pub(super) fn phase_view(
     phase: &PhaseResult,
     series: Option<&PhaseSeries>,
     case: &CaseResult,
 ) -> PhaseView {
     PhaseView {
+        open: case.phases.len() <= 2,
         name: clean(&phase.name),
         target: clean(&phase.target),
         model: phase.model.as_deref().map(clean),
@@ -135,14 +128,6 @@ pub(super) fn phase_view(
         lengths: lengths_view(phase),
         client: client(&phase.client),
         server: server_view(phase),
-        warnings: phase
-            .warnings
-            .iter()
-            .map(|w| WarningView {
-                text: clean(&w.text),
-                remedy: clean(&w.remedy),
-            })
-            .collect(),
     }
 }
 
@@ -207,17 +192,12 @@ fn tiles(phase: &PhaseResult) -> Vec<TileView> {
     tiles
 }
 
-fn meaning(name: &str) -> String {
-    metric(name).map_or_else(String::new, |m| m.meaning.to_owned())
-}
-
 fn distributions(phase: &PhaseResult) -> Vec<DistributionView> {
     in_table_order(&phase.metrics)
         .into_iter()
         .filter_map(|(name, m)| match m {
             MetricSummary::Distribution(d) if !of_server(name) => Some(DistributionView {
                 name: clean(name),
-                meaning: meaning(name),
                 cells: vec![
                     count(d.n),
                     number(d.mean, d.unit),
@@ -241,7 +221,6 @@ fn values(phase: &PhaseResult) -> Vec<ValueView> {
         .filter_map(|(name, m)| match m {
             MetricSummary::Value(v) if !of_server(name) => Some(ValueView {
                 name: clean(name),
-                meaning: meaning(name),
                 value: number(Some(v.value), v.unit),
             }),
             _ => None,

@@ -18,11 +18,17 @@ impl PictureView {
             name: p.name,
             title: p.title,
             caption: p.caption,
-            // Inside HTML it is SVG without being told.
-            svg: p
-                .svg
-                .replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
+            svg: inline(&p.svg),
         };
         pictures.into_iter().map(view).collect()
+    }
+}
+
+/// Inside HTML it is SVG without being told, and the caption above it says what its description says.
+fn inline(svg: &str) -> String {
+    let svg = svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    match (svg.find("<desc>"), svg.find("</desc>")) {
+        (Some(from), Some(to)) => format!("{}{}", &svg[..from], &svg[to + "</desc>".len()..]),
+        _ => svg,
     }
 }

@@ -25,6 +25,11 @@ pub(super) fn distributions(case: &CaseResult, phase: &PhaseResult) -> Vec<Pictu
         let Some(MetricSummary::Distribution(d)) = phase.metrics.get(metric) else {
             return None;
         };
+        // The curve by percentile has it, too.
+        let named = || case.assertions.iter().any(|a| a.text.contains(metric));
+        if metric == "e2e_latency" && !named() {
+            return None;
+        }
         let mut marks = limits(&case.assertions, &phase.name, metric);
         marks.extend(accepted_marks(accepted(case, phase, metric)));
         distribution(d, metric, name, title, marks)

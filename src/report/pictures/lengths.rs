@@ -8,6 +8,10 @@ pub(super) fn lengths(phase: &PhaseResult) -> Option<Picture> {
     let input = phase.tokens.input.iter().flat_map(|t| rows("prompts", t));
     let output = phase.tokens.output.iter().flat_map(|t| rows("answers", t));
     let rows: Vec<Span> = input.chain(output).collect();
+    // Of one length there is nothing to see.
+    if rows.iter().all(|r| r.at[0] == r.at[4]) {
+        return None;
+    }
     let said = lengths::lines(phase).join("; ");
     let title = "Lengths, asked for and got";
     let caption = format!("Least to greatest, median to p90, p99. {said}.");

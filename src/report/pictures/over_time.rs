@@ -1,8 +1,19 @@
+use std::collections::BTreeMap;
+
 use super::picture::Picture;
 use crate::metrics::Unit;
-use crate::report::chart::{Axis, Head, Line, LineChart, LineStyle, Scale, Series, Shade, lines};
+use crate::report::chart::{
+    Axis, Head, Line, LineChart, LineStyle, Range, Scale, Series, Shade, lines,
+};
 use crate::result::{PhaseResult, PhaseSeries, RunSeries};
+use crate::stats::quantile;
 use crate::text::{count, number};
+
+/// Runs from which on a median says more than all of them over each other.
+const FEWEST_TOGETHER: usize = 3;
+
+/// `(x, y)`, in ascending x.
+type Points = Vec<(f64, Option<f64>)>;
 
 /// A picture of the course of something.
 pub(super) struct Course {
@@ -110,7 +121,7 @@ fn kinds_of_errors(phase: &PhaseResult, otherwise: &str) -> String {
 }
 
 /// What prony saw: a value for each stretch, drawn in its middle.
-pub(super) fn of_client(run: &RunSeries, key: &str) -> Option<Vec<(f64, Option<f64>)>> {
+pub(super) fn of_client(run: &RunSeries, key: &str) -> Option<Points> {
     let values = run.series.get(key)?;
     let points = values
         .iter()
@@ -124,44 +135,53 @@ pub(super) fn of_client(run: &RunSeries, key: &str) -> Option<Vec<(f64, Option<f
 pub(super) fn drawn_over_time(
     phase: &PhaseSeries,
     course: &Course,
-    of: impl Fn(&RunSeries, &str) -> Option<Vec<(f64, Option<f64>)>>,
+    of: impl Fn(&RunSeries, &str) -> Option<Points>,
 ) -> Option<Picture> {
-    let several = phase.runs.len() > 1;
+    let axis = seconds(phase);
     let mut drawn = Vec::new();
-    for run in &phase.runs {
-        for &(key, legend, series) in course.lines {
-            let Some(mut points) = of(run, key) else {
-                continue;
-            };
-            if series == Series::Failed && points.iter().all(|p| p.1.is_none_or(|v| v == 0.0)) {
-                continue;
-            }
-            for point in &mut points {
-                point.1 = point.1.filter(|v| v.is_finite()).map(|v| v * course.factor);
-            }
-            let style = if several {
-                LineStyle::Plain
-            } else {
-                course.style
-            };
-            drawn.push(Line::new(legend, series, points).styled(style));
+    let mut ranges = Vec::new();
+    let mut tops = Vec::new();
+    let together = phase.runs.len() >= FEWEST_TOGETHER;
+    for &(key, legend, series) in course.lines {
+        let mut runs: Vec<Points> = phase.runs.iter().filter_map(|r| of(r, key)).collect();
+        for point in runs.iter_mut().flatten() {
+            point.1 = point.1.filter(|v| v.is_finite()).map(|v| v * course.factor);
         }
+        let nothing = runs.iter().flatten().all(|p| p.1.is_none_or(|v| v == 0.0));
+        if series == Series::Failed && nothing {
+            continue;
+        }
+        tops.extend(runs.iter().flatten().filter_map(|p| p.1));
+        if together {
+            let (middle, range) = over_runs(&runs);
+            drawn.push(Line::new(legend, series, middle));
+            ranges.push(Range {
+                series,
+                points: range,
+            });
+            continue;
+        }
+        let style = match runs.len() {
+            1 => course.style,
+            _ => LineStyle::Plain,
+        };
+        drawn.extend(
+            runs.into_iter()
+                .map(|points| Line::new(legend, series, points).styled(style)),
+        );
     }
-    let values: Vec<f64> = drawn
-        .iter()
-        .flat_map(|l| l.points.iter().filter_map(|p| p.1))
-        .collect();
     let head = Head {
         title: course.title,
         desc: course.caption,
     };
-    let y = Axis::new(Scale::linear(values, true), course.unit);
-    let mut chart = LineChart::new(head, seconds(phase), y, drawn);
+    let y = Axis::new(Scale::linear(tops, true), course.unit);
+    let mut chart = LineChart::new(head, axis, y, drawn);
+    chart.ranges = ranges;
     chart.shades = shades(phase)?;
-    let runs = if several {
-        format!(" {} runs over each other.", phase.runs.len())
-    } else {
-        String::new()
+    let runs = match phase.runs.len() {
+        1 => String::new(),
+        n if together => format!(" Median of {n} runs; shaded from the least to the greatest."),
+        n => format!(" {n} runs over each other."),
     };
     Some(Picture {
         name: course.name,
@@ -169,6 +189,38 @@ pub(super) fn drawn_over_time(
         caption: format!("{}{runs}", course.caption),
         svg: lines(&chart)?,
     })
+}
+
+/// Median, least and greatest of several runs, stretch by stretch, as far as all but a few of them went:
+/// a stretch that fewer than half of the runs have is left out.
+fn over_runs(runs: &[Points]) -> (Points, Vec<(f64, f64, f64)>) {
+    let spacing = runs.first().and_then(|run| {
+        let (first, last) = (run.first()?.0, run.last()?.0);
+        (run.len() > 1).then(|| (last - first) / (run.len() - 1) as f64)
+    });
+    let spacing = spacing.filter(|s| *s > 0.0).unwrap_or(1.0);
+    let mut stretches: BTreeMap<i64, Vec<(f64, f64)>> = BTreeMap::new();
+    for (x, y) in runs.iter().flatten() {
+        if let Some(y) = y {
+            let stretch = (x / spacing).floor() as i64;
+            stretches.entry(stretch).or_default().push((*x, *y));
+        }
+    }
+    let mut middle = Vec::new();
+    let mut range = Vec::new();
+    for at in stretches
+        .into_values()
+        .filter(|at| 2 * at.len() >= runs.len())
+    {
+        let x = at.iter().map(|p| p.0).sum::<f64>() / at.len() as f64;
+        let mut ys: Vec<f64> = at.iter().map(|p| p.1).collect();
+        ys.sort_by(f64::total_cmp);
+        if let (Some(median), [least, .., greatest]) = (quantile(&ys, 0.5), ys.as_slice()) {
+            middle.push((x, Some(median)));
+            range.push((x, *least, *greatest));
+        }
+    }
+    (middle, range)
 }
 
 /// The axis that all courses of a phase share, up to the last thing that was seen of any run.
@@ -194,4 +246,23 @@ pub(super) fn shades(phase: &PhaseSeries) -> Option<Vec<Shade>> {
         shade(0.0, window[0], "warm-up"),
         shade(window[1], f64::MAX, "drain"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::over_runs;
+
+    #[test]
+    fn runs_are_summed_up_stretch_by_stretch_as_far_as_half_of_them_went() {
+        let run = |level: f64, n: usize| {
+            (0..n)
+                .map(|i| (i as f64 + 0.5, Some(level)))
+                .collect::<Vec<_>>()
+        };
+        let runs = [run(10.0, 4), run(30.0, 4), run(20.0, 4), run(90.0, 9)];
+        let (middle, range) = over_runs(&runs);
+        assert_eq!(middle.len(), 4, "only one run went on");
+        assert_eq!(middle[0], (0.5, Some(25.0)));
+        assert_eq!(range[0], (0.5, 10.0, 90.0));
+    }
 }

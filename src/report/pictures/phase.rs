@@ -18,7 +18,14 @@ pub(in crate::report) fn of_phase(
     out.extend(percentiles(case, phase));
     if let Some(series) = series {
         out.extend(over_time(phase, series));
-        out.extend(ttft_heat(series));
+        match ttft_heat(series) {
+            // Of one run it has all that the quantiles say, and more.
+            Some(heat) if series.runs.len() == 1 => {
+                out.retain(|p| p.name != "ttft_over_time");
+                out.push(heat);
+            }
+            heat => out.extend(heat),
+        }
         out.extend(server(series));
         out.extend(client(series));
     }
