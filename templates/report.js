@@ -120,7 +120,7 @@
   };
 
   // Lines: every point's place, name and value. Distances in a path add up to places.
-  const pointsOf = (svg) => all("path[data-v]", svg).flatMap((path) => {
+  const pointsOf = (svg) => all("path[data-v]", svg).flatMap((path, line) => {
     const values = numbers(path.dataset.v);
     const steps = path.getAttribute("d").match(/-?(?:\d+\.?\d*|\.\d+)/g).map(Number);
     const area = path.classList.contains("area") ? 1 : 0;
@@ -128,7 +128,7 @@
     return values.map((value, i) => {
       if (i === 0) for (let j = 0; j <= area; j += 1) x += steps[2 * j];
       else x += steps[2 * (i + area)];
-      return { x, value, name: path.dataset.n };
+      return { x, value, line, name: path.dataset.n };
     });
   });
 
@@ -140,13 +140,16 @@
     return {
       places,
       at: (x) => {
-        const lines = [];
-        for (const name of new Set(points.map((p) => p.name))) {
-          const near = points.filter((p) => p.name === name && Math.abs(p.x - x) < 4).map((p) => p.value);
-          if (near.length === 0) continue;
-          const [lo, hi] = [Math.min(...near), Math.max(...near)];
-          lines.push([name, lo === hi ? `${shown(lo)}${unit}` : `${shown(lo)} to ${shown(hi)}${unit}`]);
+        // Of each drawn line the point that is nearest; lines of one name together.
+        const nearest = new Map();
+        for (const p of points) {
+          const known = nearest.get(p.line);
+          const far = Math.abs(p.x - x);
+          if (far < 6 && (!known || far < Math.abs(known.x - x))) nearest.set(p.line, p);
         }
+        const named = new Map();
+        for (const p of nearest.values()) named.set(p.name, [...(named.get(p.name) || []), shown(p.value)]);
+        const lines = [...named].map(([name, values]) => [name, `${values.join(" and ")}${unit}`]);
         return { head: scale.at((x - LEFT) / (RIGHT - LEFT)), lines };
       },
     };

@@ -180,9 +180,17 @@ async function printed(browser, name) {
   writeFileSync(join(out, `${name}.pdf`), pdf);
   const pages = Buffer.from(pdf).toString("latin1").split("/Type /Page\n").length - 1;
   check(`${name}: it prints`, pdf.length > 20_000 && pages !== 0, { bytes: pdf.length, pages });
-  await page.emulateMediaType("print");
-  const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  check(`${name}: on white paper, whatever the screen`, ground === "rgb(255, 255, 255)", ground);
+  const devtools = await page.createCDPSession();
+  await devtools.send("Emulation.setEmulatedMedia", { media: "print", features: [{ name: "prefers-color-scheme", value: "dark" }] });
+  for (const theme of ["auto", "light", "dark"]) {
+    const seen = await page.evaluate((theme) => {
+      if (theme === "auto") delete document.documentElement.dataset.theme;
+      else document.documentElement.dataset.theme = theme;
+      const both = matchMedia("print").matches && matchMedia("(prefers-color-scheme: dark)").matches;
+      return [both, getComputedStyle(document.body).backgroundColor];
+    }, theme);
+    check(`${name}: on white paper, whatever the screen (${theme})`, seen[0] && seen[1] === "rgb(255, 255, 255)", seen);
+  }
   await page.close();
 }
 

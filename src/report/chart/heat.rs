@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::Shade;
+use super::lines::{Shade, shade};
 use super::scale::Scale;
 use super::svg::{
     Axis, BOTTOM, HEIGHT, Head, LEFT, RIGHT, Svg, TOP, WIDTH, along, down, meaning, n, short,
@@ -64,15 +64,7 @@ pub fn heat(chart: &HeatChart<'_>) -> Option<String> {
     );
     let view = [0.0, 8.0, WIDTH, HEIGHT - 8.0];
     let mut svg = Svg::new("chart", view, chart.head, &data);
-    for shade in &chart.shades {
-        let (a, b) = (
-            along(chart.x.scale, shade.from),
-            along(chart.x.scale, shade.to),
-        );
-        if b - a >= 0.5 {
-            svg.rect("shade", a, TOP, b - a, BOTTOM - TOP);
-        }
-    }
+    shade(&mut svg, chart.x.scale, &chart.shades);
     let mut labels = String::new();
     let every = rows.div_ceil(5);
     for (row, edge) in chart.edges.iter().enumerate().step_by(every) {

@@ -1,3 +1,4 @@
+use super::scale::Scale;
 use super::svg::{
     Axis, BOTTOM, HEIGHT, Head, LEFT, Mark, RIGHT, Svg, TOP, WIDTH, along, down, escape, meaning,
     text_width, through, values,
@@ -166,19 +167,7 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     let data = meaning(&chart.x, Some(&chart.y));
     let view = [0.0, 8.0, WIDTH, HEIGHT - 8.0];
     let mut svg = Svg::new("chart", view, chart.head, &data);
-    for shade in &chart.shades {
-        let (a, b) = (
-            along(chart.x.scale, shade.from),
-            along(chart.x.scale, shade.to),
-        );
-        if b - a < 0.5 {
-            continue;
-        }
-        svg.rect("shade", a, TOP, b - a, BOTTOM - TOP);
-        if b - a > text_width(&shade.label) + 6.0 {
-            svg.text("note", a + 4.0, TOP + 11.0, &shade.label);
-        }
-    }
+    shade(&mut svg, chart.x.scale, &chart.shades);
     if let Some((lo, hi)) = chart.band {
         let (low, high) = (down(chart.y.scale, lo), down(chart.y.scale, hi));
         svg.rect("band", LEFT, high, RIGHT - LEFT, (low - high).max(1.0));
@@ -228,6 +217,20 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     }
     svg.legend(&entries(&chart.lines));
     Some(svg.finish())
+}
+
+/// Draws what does not count.
+pub(super) fn shade(svg: &mut Svg, x: Scale, shades: &[Shade]) {
+    for shade in shades {
+        let (a, b) = (along(x, shade.from), along(x, shade.to));
+        if b - a < 0.5 {
+            continue;
+        }
+        svg.rect("shade", a, TOP, b - a, BOTTOM - TOP);
+        if b - a > text_width(&shade.label) + 6.0 {
+            svg.text("note", a + 4.0, TOP + 11.0, &shade.label);
+        }
+    }
 }
 
 fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line, budget: usize) {
@@ -320,7 +323,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::chart::Scale;
 
     fn chart(points: Vec<(f64, Option<f64>)>) -> LineChart<'static> {
         let head = Head {
