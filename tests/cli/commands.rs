@@ -111,6 +111,32 @@ fn several_runs_stand_side_by_side() {
 }
 
 #[test]
+fn pictures_stand_as_files_and_can_be_drawn_again() {
+    let place = Place::with_suite(&sim_suite(&easy("steady")));
+    place.prony(["run", "--virtual"]).exits(0);
+    let run = place.run();
+    let slug = run.slugs().remove(0);
+    let picture = format!("{slug}/main/ttft_distribution.svg");
+    let written = run.text(&format!("plots/{picture}"));
+    assert!(written.starts_with("<svg "), "{written}");
+    place
+        .prony(["report", "--format", "plots", "-o", "pictures"])
+        .exits(0)
+        .out_has("pictures (");
+    assert_eq!(place.read(&format!("pictures/{picture}")), written);
+    place
+        .prony(["report", "--format", "plots", "-o", "-"])
+        .exits(2)
+        .err_has("`-o` takes the folder");
+    let on_paper = place.prony(["report", "--format", "pdf", "-o", "report.pdf"]);
+    if cfg!(feature = "pdf") {
+        on_paper.exits(0).out_has("report.pdf");
+    } else {
+        on_paper.exits(2).err_has("--features pdf");
+    }
+}
+
+#[test]
 fn copies_of_reports_go_where_they_are_wanted() {
     let place = Place::with_suite(&sim_suite(&easy("steady")));
     place.file("out/x", "");

@@ -225,6 +225,23 @@ fn kinds_have_pictures_of_their_own() {
     assert!(cost.contains("limit &lt; 500 ms") && cost.contains("4 knee"));
 }
 
+/// Names of pictures are files' names, too: people rely on them.
+#[test]
+fn every_picture_is_in_the_documentation() {
+    let page = include_str!("../../docs/report.md");
+    let mut cases = vec![sample::searched(), sample::swept(), sample::repeated()];
+    cases.push(sample::regressed("slower"));
+    let html = render("html", &sample::run(cases));
+    let names = html.split("data-picture=\"").skip(1);
+    let mut names: Vec<&str> = names.filter_map(|rest| rest.split('"').next()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
 #[test]
 fn ids_are_unique() {
     let html = render("html", &sample::every_verdict());

@@ -12,6 +12,7 @@ mod pdf;
 mod plots;
 mod runs;
 mod sample;
+mod templates;
 
 use prony::report::{ReportInput, by_name};
 use prony::result::{RunResult, SeriesFile};

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod case;
+mod context;
 mod next;
 mod page;
 mod phase;

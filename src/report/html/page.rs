@@ -96,7 +96,7 @@ const LISTED: usize = 12;
 
 /// All that `report.html` sees.
 #[derive(Serialize)]
-struct PageView {
+pub(super) struct PageView {
     title: String,
     verdict: &'static str,
     /// What matters most: `2 of 8 failed`.
@@ -158,7 +158,7 @@ pub(super) fn link(case: &CaseResult) -> LinkView {
     }
 }
 
-fn page_view(input: &ReportInput<'_>) -> PageView {
+pub(super) fn page_view(input: &ReportInput<'_>) -> PageView {
     let result = input.result;
     let run = &result.run;
     let headline = Headline::new(result);
