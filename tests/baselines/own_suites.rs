@@ -12,8 +12,7 @@ const OF_LEVELS: &str =
     "{at(1).ttft.p50: 10%, at(2).ttft.p50: 10%, at(last).tokens_per_second: 10%}";
 
 /// A cold and a warm cache are held to each.
-const OF_CACHE: &str =
-    "{cold.ttft.p50: 10%, warm.ttft.p50: 10%, warm.cached_token_ratio: 2pt, warm.throughput: 10%}";
+const OF_CACHE: &str = "{cold.ttft.p50: 10%, warm.ttft.p50: 10%, warm.cached_token_ratio: 2pt, warm.cache_efficiency: 2pt, warm.throughput: 10%}";
 /// Two targets are held to each.
 const OF_TARGETS: &str = "{aggregated.ttft.p50: 10%, disaggregated.ttft.p50: 10%, disaggregated.itl.p99: 15%, disaggregated.tokens_per_second: 10%}";
 
