@@ -22,6 +22,9 @@ pub struct Schedule {
     at: f64,
     gaps: Gaps,
     first: bool,
+    /// The earliest that the next arrival may be: no two are due in the same nanosecond, so that who comes
+    /// first is the same whatever thread looks.
+    earliest: Nanos,
 }
 
 /// A stretch in which the rate goes linearly from `from` to `to`; `seconds` may be infinite.
@@ -106,6 +109,7 @@ impl Schedule {
             at: 0.0,
             gaps: Gaps::new(arrivals, rng),
             first: true,
+            earliest: 0,
         }
     }
 }
@@ -156,7 +160,10 @@ impl Iterator for Schedule {
                 } else {
                     segment.inverse(inside)
                 };
-                return Some(((self.start + seconds) * 1e9).round() as Nanos);
+                let due = ((self.start + seconds) * 1e9).round() as Nanos;
+                let due = due.max(self.earliest);
+                self.earliest = due.saturating_add(1);
+                return Some(due);
             }
             self.before += total;
             self.start += segment.seconds;
