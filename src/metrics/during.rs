@@ -5,6 +5,9 @@ pub const DURING: &str = "during";
 /// The value of [`DURING`] while one was.
 pub const PREFILL: &str = "prefill";
 
+/// Its value in between.
+pub const QUIET: &str = "quiet";
+
 /// Which stretches of a run are meant.
 #[derive(Clone, Debug)]
 pub struct During {

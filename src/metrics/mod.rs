@@ -25,7 +25,7 @@ pub(crate) mod synthetic;
 mod tests;
 
 pub use docs::markdown;
-pub use during::{DURING, During, PREFILL};
+pub use during::{DURING, During, PREFILL, QUIET};
 pub use histogram::histogram;
 pub use lengths::{
     ASKED_INPUT_TOKENS, ASKED_OUTPUT_TOKENS, ESTIMATED_INPUT_TOKENS, asked_input, token_lengths,
@@ -40,7 +40,7 @@ pub use samples::{
 };
 pub use series::series;
 pub use server::{Held, Of, Told, gauge_held, server_result, server_told};
-pub use summary::{counts, errors, summarize_phase, summarize_run};
+pub use summary::{counts, errors, itl_during, summarize_phase, summarize_run};
 pub use table::{Availability, Direction, METRICS, MetricDef, Provenance, Shape, metric};
 pub use unit::{Dimension, Unit};
 pub use warnings::phase_warnings;

@@ -1,14 +1,17 @@
+use std::collections::BTreeMap;
+
 use crate::record::RunRecords;
 use crate::result::{
     Distribution, ErrorCount, MetricSummary, Metrics, RequestCounts, RunPart, Value,
 };
 use crate::stats::{Moments, ValueStore, beyond};
 
+use super::during::{DURING, PREFILL, QUIET};
 use super::histogram::histogram;
 use super::rates::{PhaseRates, phase_value};
 use super::samples::{PhaseSamples, visit};
 use super::server::server_metrics;
-use super::table::{METRICS, MetricDef, Shape};
+use super::table::{METRICS, MetricDef, Shape, metric};
 
 /// The summary of one run: counts and metrics of its window, without histograms.
 ///
@@ -96,6 +99,19 @@ fn distribution(metric: &MetricDef, samples: &PhaseSamples<'_>) -> Option<Distri
         beyond: beyond(usize::try_from(n).unwrap_or(usize::MAX), unbounded),
         histogram: histogram(&sorted),
     })
+}
+
+/// Gaps between tokens by when they were ([`DURING`]), pooled over `runs`; empty where nothing was sent beside
+/// their load.
+pub fn itl_during(runs: &[RunRecords], interrupted: bool) -> BTreeMap<String, Distribution> {
+    let disturbed = runs.iter().any(|run| !run.beside.is_empty());
+    let gaps = disturbed.then(|| metric("itl")).flatten();
+    let of = |when: &str| {
+        let labels = [(DURING.to_owned(), when.to_owned())];
+        let samples = PhaseSamples::labelled(runs, interrupted, &labels);
+        Some((when.to_owned(), distribution(gaps?, &samples)?))
+    };
+    [PREFILL, QUIET].into_iter().filter_map(of).collect()
 }
 
 /// Requests of the windows of `runs`: `due = ok + failed + cut`.

@@ -234,6 +234,11 @@ pub struct PhaseResult {
     pub requests: RequestCounts,
     /// Metrics by name, pooled over the runs.
     pub metrics: Metrics,
+    /// Gaps between tokens by when they were, where long prompts were sent beside the load: those
+    /// that any part of lies in a stretch from the sending of such a prompt to its first token (`prefill`),
+    /// and the others (`quiet`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub itl_during: BTreeMap<String, Distribution>,
     /// One entry per run.
     pub runs: Vec<RunPart>,
     /// Health of the client while it measured.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use super::health::{ClientOfRun, with_client_series};
 use crate::judge::JudgePhase;
 use crate::metrics::{
-    PhaseSamples, counts, errors, phase_warnings, server_result, summarize_phase, summarize_run,
-    token_lengths,
+    PhaseSamples, counts, errors, itl_during, phase_warnings, server_result, summarize_phase,
+    summarize_run, token_lengths,
 };
 use crate::record::RunRecords;
 use crate::result::{ClientHealth, LoadResult, PhaseResult, RunPart, RunSeries, Warning};
@@ -88,6 +88,7 @@ impl MeasuredPhase {
             window_s: self.runs.iter().map(|r| r.window.seconds()).sum(),
             requests: counts(&self.runs),
             metrics: summarize_phase(&self.runs, self.gpus, self.interrupted),
+            itl_during: itl_during(&self.runs, self.interrupted),
             runs,
             client: self.health.clone(),
             tokens: token_lengths(&PhaseSamples::new(&self.runs, self.interrupted)),

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::assemble::MeasuredPhase;
 use super::baselines::CaseBaseline;
@@ -276,6 +277,7 @@ pub fn placeholder(case: &Case) -> CaseResult {
             window_s: 0.0,
             requests: RequestCounts::default(),
             metrics: Metrics::new(),
+            itl_during: BTreeMap::new(),
             runs: Vec::new(),
             client: ClientHealth::default(),
             tokens: TokenLengths::default(),

@@ -211,9 +211,16 @@ fn nothing_is_hidden_by_a_good_result() {
 fn kinds_have_pictures_of_their_own() {
     let html = render(
         "html",
-        &sample::run(vec![sample::searched(), sample::swept()]),
+        &sample::run(vec![
+            sample::searched(),
+            sample::swept(),
+            sample::disturbed(),
+        ]),
     );
     keep("report-kinds.html", &html);
+    let beside = picture(&html, "interference");
+    assert!(beside.contains("data-n=\"in between\""));
+    assert!(beside.contains("data-n=\"during a long prompt\""));
     let path = picture(&html, "search_path");
     assert!(path.contains("What broke first: ttft.p99 &lt; 500ms, at 64.0&#x2f;s."));
     assert!(path.contains("data-n=\"held\"") && path.contains("data-n=\"did not hold\""));
@@ -230,6 +237,7 @@ fn kinds_have_pictures_of_their_own() {
 fn every_picture_is_in_the_documentation() {
     let page = include_str!("../../docs/report.md");
     let mut cases = vec![sample::searched(), sample::swept(), sample::repeated()];
+    cases.push(sample::disturbed());
     cases.push(sample::regressed("slower"));
     let html = render("html", &sample::run(cases));
     let names = html.split("data-picture=\"").skip(1);

@@ -377,6 +377,21 @@ pub fn swept() -> CaseResult {
     case
 }
 
+/// A steady load that long prompts disturb.
+pub fn disturbed() -> CaseResult {
+    let mut case = case("disturbed", Verdict::Pass);
+    case.kind = "disaggregation".into();
+    let [quiet, prefill] = [0.4, 3.0].map(|slower| phase(slower).metrics.remove("itl"));
+    case.phases[0].itl_during = [("prefill", prefill), ("quiet", quiet)]
+        .into_iter()
+        .filter_map(|(when, gaps)| match gaps? {
+            MetricSummary::Distribution(d) => Some((when.to_owned(), d)),
+            MetricSummary::Value(_) => None,
+        })
+        .collect();
+    case
+}
+
 /// So many requests failed that a p99 has no bound.
 pub fn unbounded() -> CaseResult {
     let mut case = case("overload", Verdict::Fail);
@@ -636,6 +651,7 @@ fn phase(slower: f64) -> PhaseResult {
             metrics: metrics.clone(),
         }],
         metrics,
+        itl_during: BTreeMap::new(),
         server: None,
         client: ClientHealth {
             transport: "lean".into(),

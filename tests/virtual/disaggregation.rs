@@ -156,6 +156,10 @@ fn decoding_that_waits_for_prefill_fails_for_that_reason() {
     let (observed, limit) = (claim.observed.unwrap(), claim.limit.unwrap());
     assert!((95.0..130.0).contains(&observed), "{observed}");
     assert!((15.0..45.0).contains(&limit), "{limit}");
+    // The report draws the same two.
+    let drawn = |when: &str| case.phases[0].itl_during[when].p99.unwrap();
+    assert!((drawn("prefill") / observed - 1.0).abs() < 1e-6);
+    assert!((2.0 * drawn("quiet") / limit - 1.0).abs() < 1e-6);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod case;
 mod client;
 mod distribution;
 mod heat;
+mod interference;
 mod lengths;
 mod over_time;
 mod percentiles;

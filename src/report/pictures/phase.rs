@@ -1,6 +1,7 @@
 use super::client::client;
 use super::distribution::distributions;
 use super::heat::ttft_heat;
+use super::interference::interference;
 use super::lengths::lengths;
 use super::over_time::over_time;
 use super::percentiles::percentiles;
@@ -16,6 +17,7 @@ pub(in crate::report) fn of_phase(
 ) -> Vec<Picture> {
     let mut out = distributions(case, phase);
     out.extend(percentiles(case, phase));
+    out.extend(interference(phase));
     if let Some(series) = series {
         out.extend(over_time(phase, series));
         match ttft_heat(series) {
