@@ -8,7 +8,9 @@ mod baseline;
 mod cases;
 mod kinds;
 mod launch;
+mod load;
 mod prompts;
+mod target;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -16,9 +18,8 @@ use super::launch::Restart;
 use super::model::{ClientBounds, Kind};
 use super::resolve::builtin;
 use super::scrape_setting::EVERY;
-use super::target_setting::OWN_FIELDS;
 use super::units::{show_duration, show_share};
-use super::{client_setting, load_setting, settings};
+use super::{client_setting, settings};
 
 /// JSON Schema's dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -133,7 +134,7 @@ fn document(title: &str, about: &str, root: Json) -> String {
     let definitions = [
         ("scenario", scenario()),
         ("settings", settings_mapping()),
-        ("target", target()),
+        ("target", target::target()),
         ("launch", launch::launch()),
         ("ready", launch::ready()),
         ("env", launch::env()),
@@ -143,10 +144,10 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("skip", cases::skip_mapping()),
         ("scrape", cases::scrape_mapping()),
         ("known_issue", cases::known_issue_mapping()),
-        ("load", load()),
+        ("load", load::load()),
         ("noise", noise()),
         ("noise_levels", noise_levels()),
-        ("stage", stage()),
+        ("stage", load::stage()),
         ("search", kinds::search()),
         ("sweep", kinds::sweep()),
         ("cache", kinds::cache()),
@@ -154,8 +155,8 @@ fn document(title: &str, about: &str, root: Json) -> String {
         ("prompts", prompts::prompts()),
         ("length", prompts::length()),
         ("tokenizer", prompts::tokenizer()),
-        ("headers", headers()),
-        ("body", body()),
+        ("headers", target::headers()),
+        ("body", target::body()),
     ];
     let text = serde_json::to_string(&all).unwrap_or_default();
     let mut used: Map<String, Json> = Map::new();
@@ -476,194 +477,6 @@ fn timeouts() -> Json {
         show_duration(builtin::TOTAL),
     );
     keys.mapping(&[])
-}
-
-fn target() -> Json {
-    let mut keys = Keys::default();
-    keys.add(
-        "url",
-        "Base address of an OpenAI-compatible API, without the endpoint's own path; or `sim://`, the embedded engine, or `sim://PRESET`.",
-        text(
-            &format!("^(https?://|sim://)|{VARIABLE}"),
-            &[
-                "http://127.0.0.1:8000/v1",
-                "http://127.0.0.1:{port}/v1",
-                "${PRONY_TARGET:-sim://}",
-                "sim://",
-            ],
-        ),
-    );
-    keys.add_with(
-        "api",
-        "`chat` (`POST chat/completions`) or `completions` (`POST completions`).",
-        one_of(&super::target_setting::APIS.map(|(name, _)| name)),
-        "chat",
-    );
-    keys.add(
-        "model",
-        "Name of the model; the first that `/v1/models` lists where it is left out.",
-        json!({ "type": ["string", "number", "boolean"] }),
-    );
-    keys.add_with(
-        "stream",
-        "Whether answers are streamed. `ttft`, `itl` and `tpot` need it.",
-        boolean(),
-        true,
-    );
-    keys.add_with(
-        "tokenizer",
-        "What counts its tokens: `auto` (its own `/tokenize` where it has one), `server`, `none`, a `tokenizer.json`, or a vocabulary of OpenAI's.",
-        reference("tokenizer"),
-        "auto",
-    );
-    let mut auth = Keys::default();
-    auth.add(
-        "bearer",
-        "The key, from a variable: `\"${API_KEY}\"`.",
-        json!({ "type": ["string", "number"], "examples": ["${API_KEY}"] }),
-    );
-    keys.add(
-        "auth",
-        "Sent as `Authorization: Bearer …`; never shown in any output.",
-        auth.mapping(&["bearer"]),
-    );
-    keys.add(
-        "headers",
-        "More headers; their values are never shown in any output.",
-        reference("headers"),
-    );
-    keys.add(
-        "body",
-        "More fields of the request's body, over prony's own.",
-        reference("body"),
-    );
-    keys.add(
-        "gpus",
-        "How many GPUs serve the target; makes the per-GPU metrics available.",
-        whole(1, u64::from(u32::MAX)),
-    );
-    keys.add(
-        "ca",
-        "PEM file of a certificate authority to trust besides the system's; looked for beside the suite.",
-        json!({ "type": "string" }),
-    );
-    keys.add_with("insecure_tls", "Accept any certificate.", boolean(), false);
-    keys.add(
-        "transport",
-        "What carries the requests: `lean` (straight on TCP or TLS, the most exact) or `reqwest`. Left out, prony takes `lean` wherever it can.",
-        one_of(&super::target_setting::TRANSPORTS.map(|(name, _)| name)),
-    );
-    keys.add(
-        "ready",
-        "When the target counts as ready, and how long to wait for that.",
-        reference("ready"),
-    );
-    keys.add(
-        "scrape",
-        "How often the target's own counters are looked at while the load is on; `off`: not at all.",
-        cases::scrape(),
-    );
-    keys.add(
-        "launch",
-        "prony starts the target itself, and stops it.",
-        reference("launch"),
-    );
-    keys.add(
-        "sim",
-        "Settings of the embedded engine, with a `sim://` url; `prony sim --list-presets` names presets.",
-        json!({ "type": "object" }),
-    );
-    keys.mapping(&["url"])
-}
-
-fn headers() -> Json {
-    json!({
-        "type": "object",
-        "additionalProperties": scalar(),
-        "examples": [{ "X-Team": "perf" }],
-    })
-}
-
-fn body() -> Json {
-    json!({
-        "type": "object",
-        "propertyNames": { "not": { "enum": OWN_FIELDS.map(|(field, _)| field) } },
-        "examples": [{ "ignore_eos": true, "temperature": 0 }],
-    })
-}
-
-fn load() -> Json {
-    let mut keys = Keys::default();
-    keys.add(
-        "concurrency",
-        "Closed loop: that many requests in flight at all times.",
-        whole(1, u64::from(load_setting::MOST)),
-    );
-    keys.add(
-        "rate",
-        "Open loop: requests are due at this rate, whatever the server does.",
-        rate(),
-    );
-    keys.add(
-        "stages",
-        "One level after the other; their durations add up to the window.",
-        json!({ "type": "array", "items": reference("stage"), "minItems": 1 }),
-    );
-    keys.add_with(
-        "arrivals",
-        "Open loop: `constant`, `poisson`, or `gamma(SHAPE)` (below 1 burstier than Poisson, above 1 smoother).",
-        arrivals(),
-        "poisson",
-    );
-    keys.add(
-        "max_concurrency",
-        "Open loop: at most that many requests in flight. The waiting is recorded.",
-        whole(1, u64::from(load_setting::MOST)),
-    );
-    keys.add_with(
-        "start",
-        "Closed loop: whether its first requests are spread over a part of the warm-up or go in one instant.",
-        one_of(&load_setting::STARTS.map(|(name, _)| name)),
-        "spread",
-    );
-    let mut out = keys.mapping(&[]);
-    out["oneOf"] = json!([
-        { "required": ["concurrency"] },
-        { "required": ["rate"] },
-        { "required": ["stages"] },
-    ]);
-    out
-}
-
-fn arrivals() -> Json {
-    json!({ "anyOf": [
-        { "enum": ["constant", "poisson", "gamma(0.5)"] },
-        text(&format!(r"^gamma\s*\(\s*{NUMBER}\s*\)$|{VARIABLE}"), &[]),
-    ] })
-}
-
-fn stage() -> Json {
-    let ramp = |level: Json| {
-        let mut keys = Keys::default();
-        keys.add("from", "Level at the start of the stage.", level.clone());
-        keys.add("to", "Level at the end of the stage.", level.clone());
-        json!({ "anyOf": [level, keys.mapping(&["from", "to"])] })
-    };
-    let mut keys = Keys::default();
-    keys.add("duration", "How long the stage lasts.", duration(&["30s"]));
-    keys.add(
-        "rate",
-        "Requests per second; `{ from, to }` is a ramp.",
-        ramp(rate()),
-    );
-    keys.add(
-        "concurrency",
-        "Requests in flight; `{ from, to }` is a ramp.",
-        ramp(whole(1, u64::from(load_setting::MOST))),
-    );
-    let mut out = keys.mapping(&["duration"]);
-    out["oneOf"] = json!([{ "required": ["rate"] }, { "required": ["concurrency"] }]);
-    out
 }
 
 /// A whole number; in quotes too, as a variable needs them.

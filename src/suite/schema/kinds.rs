@@ -72,7 +72,7 @@ fn open_loop(keys: &mut Keys) {
     keys.add_with(
         "arrivals",
         "Of a rate: `constant`, `poisson`, or `gamma(SHAPE)`.",
-        super::arrivals(),
+        super::load::arrivals(),
         "poisson",
     );
     keys.add(
@@ -235,7 +235,7 @@ pub(super) fn interference() -> Json {
     keys.add_with(
         "arrivals",
         "How they are spaced.",
-        super::arrivals(),
+        super::load::arrivals(),
         "constant",
     );
     keys.add(
