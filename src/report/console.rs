@@ -1,6 +1,6 @@
 //! What a person reads in a terminal: why a case failed, a table per case, a line per run.
 
-use super::facts::{Facts, quantile, requests};
+use super::facts::{Facts, requests, tail_cells};
 use super::headline::Headline;
 use super::lengths;
 use super::noise;
@@ -318,16 +318,11 @@ pub fn metrics_table(phase: &PhaseResult, style: Style) -> String {
     ]);
     for (name, metric) in in_table_order(&phase.metrics) {
         match metric {
-            MetricSummary::Distribution(d) => table.row(vec![
-                one_line(name),
-                number(d.mean, d.unit),
-                quantile(d, 0.5, d.p50),
-                quantile(d, 0.9, d.p90),
-                quantile(d, 0.95, d.p95),
-                quantile(d, 0.99, d.p99),
-                number(d.max, d.unit),
-                count(d.n),
-            ]),
+            MetricSummary::Distribution(d) => {
+                let mut cells = vec![one_line(name), number(d.mean, d.unit)];
+                cells.extend(tail_cells(d));
+                table.row(cells);
+            }
             MetricSummary::Value(v) => {
                 table.row(vec![one_line(name), number(Some(v.value), v.unit)]);
             }

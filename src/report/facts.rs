@@ -64,6 +64,18 @@ fn sample(a: &AssertionResult) -> String {
     parts.join(", ")
 }
 
+/// Of a distribution: p50, p90, p95, p99, the greatest value, and how many there are.
+pub(super) fn tail_cells(d: &Distribution) -> [String; 6] {
+    [
+        quantile(d, 0.5, d.p50),
+        quantile(d, 0.9, d.p90),
+        quantile(d, 0.95, d.p95),
+        quantile(d, 0.99, d.p99),
+        number(d.max, d.unit),
+        count(d.n),
+    ]
+}
+
 /// Whether failed requests leave the value without a bound. Missing data never fails an assertion,
 /// so an upper limit that failed without a value did so because of this.
 pub(super) fn unbounded(a: &AssertionResult) -> bool {

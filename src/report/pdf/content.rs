@@ -1,7 +1,7 @@
 use super::flow::{Color, Figure, Flow, Heading, INK, Look, MUTED};
 use crate::judge::Verdict;
 use crate::report::change::change;
-use crate::report::facts::{Facts, quantile, requests, server_line};
+use crate::report::facts::{Facts, requests, server_line, tail_cells};
 use crate::report::headline::Headline;
 use crate::report::lengths;
 use crate::report::noise;
@@ -336,16 +336,10 @@ fn metrics(flow: &mut Flow, phase: &PhaseResult) {
     for (name, metric) in in_table_order(&phase.metrics) {
         let mut cells = vec![name.to_owned()];
         match metric {
-            MetricSummary::Distribution(d) => cells.extend([
-                number(d.mean, d.unit),
-                number(d.stddev, d.unit),
-                quantile(d, 0.5, d.p50),
-                quantile(d, 0.9, d.p90),
-                quantile(d, 0.95, d.p95),
-                quantile(d, 0.99, d.p99),
-                number(d.max, d.unit),
-                count(d.n),
-            ]),
+            MetricSummary::Distribution(d) => {
+                cells.extend([number(d.mean, d.unit), number(d.stddev, d.unit)]);
+                cells.extend(tail_cells(d));
+            }
             MetricSummary::Value(v) => {
                 cells.push(number(Some(v.value), v.unit));
                 cells.extend(std::iter::repeat_n(String::new(), 7));
