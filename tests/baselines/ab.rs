@@ -7,13 +7,6 @@ use serde_json::json;
 
 use super::world::World;
 
-/// The line of a metric.
-fn line<'a>(text: &'a str, metric: &str) -> &'a str {
-    text.lines()
-        .find(|l| l.trim_start().starts_with(metric))
-        .unwrap_or_else(|| panic!("no {metric} in {text}"))
-}
-
 fn world() -> World {
     let world = World::new();
     let project = "targets:\n  base: { url: \"sim://\" }\n  slow: { url: \"sim://\", sim: { regression: { ttft: 0.5 } } }\n";
@@ -26,23 +19,11 @@ fn what_is_slower_regressed_and_the_other_way_round_it_improved() {
     let world = world();
     let ran = world.prony("compare --ab base slow --suite suites --virtual --tolerance 10%");
     assert_eq!(ran.code, 101, "{}", ran.text);
-    assert!(
-        line(&ran.text, "ttft.p50").contains(": regressed"),
-        "{}",
-        ran.text
-    );
-    assert!(
-        line(&ran.text, "tpot.p50").contains(": within tolerance"),
-        "{}",
-        ran.text
-    );
+    ran.says("ttft.p50", "regressed");
+    ran.says("tpot.p50", "within tolerance");
     let ran = world.prony("compare --ab slow base --suite suites --virtual --tolerance 10%");
     assert_eq!(ran.code, 0, "{}", ran.text);
-    assert!(
-        line(&ran.text, "ttft.p50").contains(": improved"),
-        "{}",
-        ran.text
-    );
+    ran.says("ttft.p50", "improved");
 }
 
 #[test]
@@ -55,11 +36,7 @@ fn what_is_the_same_neither_regressed_nor_improved() {
         "{}",
         ran.text
     );
-    assert!(
-        line(&ran.text, "ttft.p50").contains(": within tolerance"),
-        "{}",
-        ran.text
-    );
+    ran.says("ttft.p50", "within tolerance");
     // Five pairs, each of two starts, in turns.
     let records = std::fs::read_dir(world.path().join("results/latest/cases")).unwrap();
     let case = records.map(|e| e.unwrap().path()).next().unwrap();
@@ -85,17 +62,9 @@ fn the_suite_says_what_is_tolerated_unless_the_command_line_does() {
     let world = world();
     world.suite("steady", "ttft.p50: 80%, tpot.p50: 20%", "");
     let ran = world.prony("compare --ab base slow --suite suites --virtual");
-    assert!(
-        line(&ran.text, "ttft.p50").contains(": within tolerance"),
-        "{}",
-        ran.text
-    );
+    ran.says("ttft.p50", "within tolerance");
     let ran = world.prony("compare --ab base slow --suite suites --virtual --tolerance 10%");
-    assert!(
-        line(&ran.text, "ttft.p50").contains(": regressed"),
-        "{}",
-        ran.text
-    );
+    ran.says("ttft.p50", "regressed");
 }
 
 #[test]
@@ -115,22 +84,14 @@ fn two_servers_over_tcp() {
     let with = "--suite suites --repeats 3 --tolerance 50%";
     let ran = world.prony(&format!("compare --ab {fast} {slow} {with}"));
     assert_eq!(ran.code, 101, "{}", ran.text);
+    ran.says("ttft.p50", "regressed");
     assert!(
-        line(&ran.text, "ttft.p50").contains(": regressed"),
-        "{}",
-        ran.text
-    );
-    assert!(
-        !line(&ran.text, "tpot.p50").contains(": regressed"),
+        !ran.line("tpot.p50").contains(": regressed"),
         "{}",
         ran.text
     );
     let ran = world.prony(&format!("compare --ab {slow} {fast} {with}"));
-    assert!(
-        line(&ran.text, "ttft.p50").contains(": improved"),
-        "{}",
-        ran.text
-    );
+    ran.says("ttft.p50", "improved");
 }
 
 #[test]

@@ -240,26 +240,10 @@ fn two_results_folders_are_compared_and_swapping_them_swaps_the_verdict() {
     world.run("--results b");
     let there = world.prony("compare a/latest b/latest --noise 1%");
     assert_eq!(there.code, 101, "{}", there.text);
-    let of = |text: &str, metric: &str| {
-        let line = text.lines().find(|l| l.trim_start().starts_with(metric));
-        line.unwrap_or_default().to_owned()
-    };
-    assert!(
-        of(&there.text, "ttft.p50").contains("regressed"),
-        "{}",
-        there.text
-    );
-    assert!(
-        of(&there.text, "tpot.p50").contains("within tolerance"),
-        "{}",
-        there.text
-    );
+    there.says("ttft.p50", "regressed");
+    there.says("tpot.p50", "within tolerance");
     let back = world.prony("compare b/latest a/latest --noise 1%");
     assert_eq!(back.code, 0, "{}", back.text);
-    assert!(
-        of(&back.text, "ttft.p50").contains("improved"),
-        "{}",
-        back.text
-    );
+    back.says("ttft.p50", "improved");
     assert_eq!(world.prony("compare a/latest nowhere").code, 2);
 }

@@ -14,6 +14,23 @@ pub struct Ran {
     pub text: String,
 }
 
+impl Ran {
+    /// The line of a metric.
+    pub fn line(&self, metric: &str) -> &str {
+        let mut lines = self.text.lines();
+        lines
+            .find(|l| l.trim_start().starts_with(metric))
+            .unwrap_or_else(|| panic!("no {metric} in {}", self.text))
+    }
+
+    /// Panics unless it says `change` of `metric`.
+    #[track_caller]
+    pub fn says(&self, metric: &str, change: &str) {
+        let found = self.line(metric).contains(&format!(": {change}"));
+        assert!(found, "{metric} is not {change}: {}", self.text);
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         let world = World {

@@ -4,7 +4,7 @@ use prony::judge::Verdict;
 use prony::result::{CaseResult, MetricSummary};
 use serde_json::Value;
 
-use crate::procedures::{measured, of_suite};
+use crate::procedures::{column, measured, of_suite};
 
 /// A case of kind `cache`, carried out in virtual time against an engine set by `sim`.
 fn cache(sim: &str, settings: &str) -> (CaseResult, Vec<Value>) {
@@ -102,21 +102,7 @@ fn with_less_room_the_ideal_of_that_room_comes_within_two_percent() {
 #[test]
 fn the_cold_phase_is_as_long_and_finds_nothing() {
     let (case, records) = cache("", &format!("{PROMPTS}, {EFFICIENT}"));
-    let of = |phase: &str, key: &str| -> Vec<Value> {
-        let mut of: Vec<(u64, u64, Value)> = records
-            .iter()
-            .filter(|r| r["phase"] == phase && r["part"] == "window")
-            .map(|r| {
-                (
-                    r["run"].as_u64().unwrap(),
-                    r["id"].as_u64().unwrap(),
-                    r[key].clone(),
-                )
-            })
-            .collect();
-        of.sort_by_key(|r| (r.0, r.1));
-        of.into_iter().map(|r| r.2).collect()
-    };
+    let of = |phase: &str, key: &str| column(&records, phase, key);
     for key in ["input_tokens", "output_tokens", "labels"] {
         assert_eq!(of("cold", key), of("warm", key), "{key}");
     }

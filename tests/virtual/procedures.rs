@@ -37,6 +37,17 @@ pub fn of_suite(text: &str) -> Case {
     expand(&suites).remove(0)
 }
 
+/// What the window of `phase` says of `key`, run by run and request by request.
+pub fn column(records: &[Value], phase: &str, key: &str) -> Vec<Value> {
+    let place = |r: &Value| (r["run"].as_u64().unwrap(), r["id"].as_u64().unwrap());
+    let window = records
+        .iter()
+        .filter(|r| r["phase"] == phase && r["part"] == "window");
+    let mut of: Vec<&Value> = window.collect();
+    of.sort_by_key(|r| place(r));
+    of.into_iter().map(|r| r[key].clone()).collect()
+}
+
 /// Carries `case` out in virtual time; its result, and its records.
 pub fn measured(case: &Case) -> (CaseResult, Vec<Value>) {
     let dir = tempfile::tempdir().unwrap();
@@ -136,21 +147,7 @@ fn two_targets_get_the_same_requests_by_turns() {
         .collect();
     assert_eq!(runs, [(0, 0), (1, 1), (2, 2), (3, 3)]);
     // The same requests at the same offsets, the same salt.
-    let of = |phase: &str, key: &str| -> Vec<Value> {
-        let mut of: Vec<(u64, u64, Value)> = records
-            .iter()
-            .filter(|r| r["phase"] == phase && r["part"] == "window")
-            .map(|r| {
-                (
-                    r["run"].as_u64().unwrap(),
-                    r["id"].as_u64().unwrap(),
-                    r[key].clone(),
-                )
-            })
-            .collect();
-        of.sort_by_key(|(run, id, _)| (*run, *id));
-        of.into_iter().map(|(.., value)| value).collect()
-    };
+    let of = |phase: &str, key: &str| column(&records, phase, key);
     assert_eq!(of("a", "due_us"), of("b", "due_us"));
     assert_eq!(of("a", "input_tokens"), of("b", "input_tokens"));
     assert_eq!(result.phases[0].runs[2].salt, result.phases[1].runs[2].salt);
