@@ -3,7 +3,7 @@
 //
 //   CHROMIUM=PATH MODULES=PATH/TO/node_modules node tests/real/check_report_page.mjs OUT
 //
-// OUT holds demonstration.html, failing.html and hostile.html; screenshots and the PDF are put beside them.
+// OUT holds demonstration.html, failing.html, hostile.html and runs.html; screenshots and the PDF are put beside them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -27,7 +27,7 @@ function check(what, holds, otherwise) {
 }
 
 /** Opens a file; what the page says to the console, and asks of a network, is kept. */
-async function open(browser, file, { width = 1280, javascript = true, scheme = "light" } = {}) {
+async function open(browser, file, { width = 1280, javascript = true, scheme = "light", tools = false } = {}) {
   const page = await browser.newPage();
   const said = [];
   const asked = [];
@@ -35,6 +35,8 @@ async function open(browser, file, { width = 1280, javascript = true, scheme = "
   page.on("pageerror", (e) => said.push(String(e)));
   page.on("dialog", (d) => { said.push(`dialog: ${d.message()}`); d.dismiss(); });
   page.on("request", (r) => asked.push(r.url()));
+  // A page without scripts forbids them, those of a tool too.
+  await page.setBypassCSP(tools);
   await page.setJavaScriptEnabled(javascript);
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.setViewport({ width, height: 900, deviceScaleFactor: 1 });
@@ -158,7 +160,7 @@ async function withoutJavaScript(browser, name, cases) {
 async function accessible(browser, name) {
   for (const scheme of ["light", "dark"]) {
     for (const width of [1280, 380]) {
-      const { page } = await open(browser, join(out, `${name}.html`), { scheme, width });
+      const { page } = await open(browser, join(out, `${name}.html`), { scheme, width, tools: true });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       check(`${name}: nothing is wider than ${width} px`, wide <= width, wide);
       await page.screenshot({ path: join(out, `${name}-${scheme}-${width}.png`), fullPage: false });
@@ -245,6 +247,9 @@ try {
     await valid(name);
   }
   await hostile(browser, "hostile");
+  // Two runs side by side: a page without interaction.
+  await accessible(browser, "runs");
+  await valid("runs");
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);
   process.exitCode = 1;

@@ -3,15 +3,11 @@
 # them behind a proxy that makes its first tokens 25 % later: TTFT regressed, TPOT did not.
 #   run_ab.sh PRONY_BINARY OUT_FOLDER [TIMES=1]
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
+. "$(dirname "$0")/begin.sh"
 times=${3:-1}
-here=$(cd "$(dirname "$0")" && pwd)
-free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 pids=()
 trap 'for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done' EXIT
-a=$(free) b=$(free) proxy=$(free)
+a=$(free_port) b=$(free_port) proxy=$(free_port)
 pids+=("$("$here/llama.sh" "$a" 1 512)")
 pids+=("$("$here/llama.sh" "$b" 1 512)")
 python3 "$here/slow_first.py" "$proxy" "$b" 0.25 &

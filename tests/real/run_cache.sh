@@ -3,12 +3,9 @@
 # prompts share, and without it (`cache_prompt: false`) the same suite has to fail for that.
 #   run_cache.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/begin.sh"
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 server=$("$here/llama.sh" "$port" 2 1024)
 trap 'kill "$server" 2>/dev/null || true' EXIT
 code=0

@@ -3,11 +3,8 @@
 # judged at the tolerances that come out: none may be taken for a regression.
 #   run_calibrate.sh PRONY_BINARY OUT_FOLDER [SESSIONS=3] [RUNS=3] [PAIRS=2]
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
+. "$(dirname "$0")/begin.sh"
 sessions=${3:-3} runs=${4:-3} pairs=${5:-2}
-here=$(cd "$(dirname "$0")" && pwd)
 { read -r LLAMA_PYTHON; read -r LLAMA_MODEL; } < <("$here/install_llama.sh")
 export LLAMA_PYTHON LLAMA_MODEL
 

@@ -3,20 +3,16 @@
 # prony has to say which is slower, and by how much within 10 %.
 #   run_disaggregation.sh PRONY_BINARY OUT_FOLDER [MILLISECONDS=400]
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
+. "$(dirname "$0")/begin.sh"
 delay=${3:-400}
-here=$(cd "$(dirname "$0")" && pwd)
 
-free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 started=()
 trap 'kill "${started[@]}" 2>/dev/null || true' EXIT
-near=$(free)
+near=$(free_port)
 started+=("$("$here/llama.sh" "$near" 1 512)")
-behind=$(free)
+behind=$(free_port)
 started+=("$("$here/llama.sh" "$behind" 1 512)")
-far=$(free)
+far=$(free_port)
 python3 "$here/delay_proxy.py" "$far" "$behind" "$delay" &
 started+=($!)
 code=0

@@ -4,10 +4,7 @@
 # Installs what it needs: the client into a virtual environment in $PRONY_ENGINES (default: a folder in
 # the user's cache), Prometheus as Debian's package where it is missing.
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/begin.sh"
 home=${PRONY_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/prony-engines}
 python=$home/openai/bin/python
 
@@ -56,7 +53,7 @@ scrape_configs:
     static_configs: [{ targets: ["$address"] }]
 YAML
 promtool check config "$out/prometheus.yml"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 prometheus --config.file="$out/prometheus.yml" --storage.tsdb.path="$out/prometheus" \
   --web.listen-address="127.0.0.1:$port" >"$out/prometheus.log" 2>&1 &
 server=$!

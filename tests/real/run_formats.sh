@@ -3,10 +3,7 @@
 # PNG, and the notebook of the examples. PRONY_BINARY is one with the features plots and pdf.
 #   run_formats.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/begin.sh"
 venv=${PRONY_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/prony-engines}/formats
 needs='import ipykernel, matplotlib, nbclient, nbformat, pandas, PIL, prometheus_client, pypdf'
 if ! "$venv/bin/python" -c "$needs" 2>/dev/null; then

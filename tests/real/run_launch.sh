@@ -3,12 +3,9 @@
 # killed by hand while it is measured.
 #   run_launch.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/begin.sh"
 { read -r LLAMA_PYTHON; read -r LLAMA_MODEL; } < <("$here/install_llama.sh")
-LLAMA_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+LLAMA_PORT=$(free_port)
 LLAMA_PID=$out/server.pid
 export LLAMA_PYTHON LLAMA_MODEL LLAMA_PORT LLAMA_PID
 

@@ -3,11 +3,7 @@
 # prony's records held against the server's own account of the same requests.
 #   run_llama.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+. "$(dirname "$0")/begin.sh"
 server_port=$(free_port)
 tee_port=$(free_port)
 

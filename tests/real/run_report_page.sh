@@ -57,4 +57,7 @@ for _ in $(seq 100); do [ -s "$out/port" ] && break; sleep 0.1; done
   --results "$out/hostile" >"$out/hostile.log" 2>&1 && { echo "half of the requests failed, and the run did not"; exit 1; }
 cp "$out/hostile/latest/report.html" "$out/hostile.html"
 
+# Both side by side.
+"$prony" report "$out/results/latest" "$out/failing/latest" --format html -o "$out/runs.html" >"$out/runs.log"
+
 CHROMIUM=$chromium MODULES=$cache/node_modules node tests/real/check_report_page.mjs "$out"

@@ -3,11 +3,7 @@
 # both have the same shape?   run_shape.sh PRONY_BINARY OUT_FOLDER [PASSES=1]
 # A pass takes a little over a minute on two idle cores. With several the medians over them are used.
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+. "$(dirname "$0")/begin.sh"
 
 "$prony" run --virtual "$here/shape.yaml" --results "$out/virtual"
 port=$(free_port)

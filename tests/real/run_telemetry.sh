@@ -3,11 +3,8 @@
 # agree within a point, its queue shows when streams outnumber slots.
 #   run_telemetry.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+. "$(dirname "$0")/begin.sh"
+port=$(free_port)
 server=$("$here/llama.sh" "$port" 4 1024)
 trap 'kill "$server" 2>/dev/null || true' EXIT
 SERVER_URL=http://127.0.0.1:$port/v1 STREAMS=8 SLOTS=4 "$prony" run "$here/telemetry.yaml" --results "$out/results"

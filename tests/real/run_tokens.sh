@@ -3,15 +3,12 @@
 # real model, chat and plain completions, with and without prefixes.
 #   run_tokens.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/begin.sh"
 
 TOKENS_URL=sim:// TOKENS_REQUESTS=200 "$prony" run "$here/tokens.yaml" --results "$out/engine"
 python3 "$here/check_tokens.py" "$out/engine/latest"
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 server=$("$here/llama.sh" "$port" 2 1024)
 trap 'kill "$server" 2>/dev/null || true' EXIT
 TOKENS_URL=http://127.0.0.1:$port/v1 "$prony" run "$here/tokens.yaml" --results "$out/llama"

@@ -3,11 +3,8 @@
 # point, its queue shows when streams outnumber its batch, its own times are no longer than prony's.
 #   run_vllm.sh PRONY_BINARY OUT_FOLDER
 set -euo pipefail
-prony=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-here=$(cd "$(dirname "$0")" && pwd)
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+. "$(dirname "$0")/begin.sh"
+port=$(free_port)
 server=$("$here/vllm.sh" "$port" --max-num-seqs 4)
 trap 'kill "$server" 2>/dev/null || true' EXIT
 SERVER_URL=http://127.0.0.1:$port/v1 STREAMS=16 SLOTS=4 "$prony" run "$here/telemetry.yaml" --results "$out/results"
