@@ -13,4 +13,5 @@ mod templates;
 mod trust;
 
 pub use page::Html;
+pub(in crate::report) use page::when;
 pub use templates::{TEMPLATES, Templates};

@@ -331,7 +331,7 @@ fn duration(result: &RunResult) -> Option<String> {
 }
 
 /// `2026-01-02T03:04:05Z` → `2026-01-02 03:04 UTC`; what is not a time stays as it is.
-fn when(rfc3339: &str) -> String {
+pub(in crate::report) fn when(rfc3339: &str) -> String {
     match rfc3339.parse::<jiff::Timestamp>() {
         Ok(t) => {
             let text = t.to_string();

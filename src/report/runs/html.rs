@@ -6,7 +6,7 @@ use super::overlay::overlays;
 use super::seam::SideBySide;
 use super::table::{PhaseRow, Runs};
 use super::words::{NOT_JUDGED, change, value, verdicts};
-use crate::report::html::Templates;
+use crate::report::html::{Templates, when};
 use crate::report::{ReportError, ReportInput};
 use crate::text::printable;
 
@@ -86,7 +86,7 @@ impl RunsHtml {
 struct PageView {
     title: String,
     /// That changes are shown and not judged.
-    note: &'static str,
+    note: String,
     runs: Vec<RunView>,
     cases: Vec<CaseView>,
 }
@@ -144,7 +144,8 @@ fn view(runs: &[ReportInput<'_>]) -> PageView {
     let mut drawn = 0;
     PageView {
         title: format!("{} runs side by side · prony", all.runs.len()),
-        note: NOT_JUDGED,
+        // Its commands are marked as Markdown does.
+        note: NOT_JUDGED.replace('`', ""),
         cases: all
             .cases
             .iter()
@@ -173,7 +174,7 @@ fn view(runs: &[ReportInput<'_>]) -> PageView {
             .map(|run| RunView {
                 letter: run.letter,
                 id: clean(&run.id),
-                started: clean(&run.started_at),
+                started: when(&run.started_at),
                 version: clean(&run.version),
                 host: run.host.as_deref().map(clean),
                 labels: run.labels.iter().map(|l| clean(l)).collect(),
