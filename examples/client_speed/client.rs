@@ -57,6 +57,11 @@ fn scene(name: &str) -> Scene {
             LoadShape::Concurrency(2048),
             6_144,
         ),
+        "kept" => (
+            "tokens=100,first=50000,gap=20000",
+            LoadShape::Concurrency(2048),
+            6_144,
+        ),
         "constant" => ("tokens=4", rate(200.0, Arrivals::Constant), 1_000),
         "poisson" => ("tokens=4", rate(200.0, Arrivals::Poisson), 4_000),
         "fast" => ("tokens=1", rate(10_000.0, Arrivals::Constant), 20_000),
@@ -108,7 +113,7 @@ pub fn measure(transport: &str, name: &str, address: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let recorder = Recorder::append(&folder.path().join("requests.jsonl")).expect("a recorder");
     let sink = recorder.sink();
-    let (cpu, wall, stamps, outcome) = RealDriver::run(async |driver| {
+    let (cpu, wall, stamps, reads, outcome) = RealDriver::run(async |driver| {
         let slots = match scene.shape {
             LoadShape::Concurrency(n) => n as usize,
             _ => 16,
@@ -128,10 +133,15 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         let (cpu, began) = (machine::cpu_seconds(), Instant::now());
         let outcome = drive(driver, inputs).await;
         let cpu = machine::cpu_seconds() - cpu;
+        let reads = match &carrier {
+            HttpCarrier::Lean(lean) => Some(lean.stamp_counts()).map(|c| c.kernel + c.read),
+            HttpCarrier::Reqwest(_) => None,
+        };
         (
             cpu,
             began.elapsed().as_secs_f64(),
             carrier.stamps(),
+            reads,
             outcome,
         )
     })
@@ -166,6 +176,9 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         return;
     }
     println!("rss_mb {}", machine::peak_rss_mb());
+    if let Some(reads) = reads {
+        println!("tokens_per_read {}", tokens as f64 / reads as f64);
+    }
     if let Some(stamps) = stamps {
         println!(
             "by_kernel {}",

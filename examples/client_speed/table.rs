@@ -162,7 +162,17 @@ const SHOWN: &[Shown] = &[
         &[
             ("tokens_per_second", "/s", 0),
             ("cpu_per_million", "CPU s/M", 2),
+            ("tokens_per_read", "", 2),
             ("rss_mb", "MB", 0),
+        ],
+    ),
+    (
+        "kept",
+        "2,048 streams, a token per 20 ms: a pace that the server's core can keep",
+        &[
+            ("tokens_per_second", "/s", 0),
+            ("cpu_per_million", "CPU s/M", 2),
+            ("tokens_per_read", "", 2),
         ],
     ),
     (
@@ -232,7 +242,7 @@ pub fn print(rounds: usize, only: &[&str]) {
 fn transports(scene: &str) -> &'static [&'static str] {
     match scene {
         "burst" => &["lean", "reqwest", "hyper"],
-        "coalesced" | "paced" => &["lean", "lean-tls", "reqwest", "hyper"],
+        "coalesced" | "paced" | "kept" => &["lean", "lean-tls", "reqwest", "hyper"],
         // reqwest opens more connections than there are descriptors.
         "volume" | "fast" => &["lean"],
         "exact" | "fewer" => &["lean", "lean-tls", "reqwest", "reqwest-tls"],

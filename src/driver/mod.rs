@@ -2,6 +2,7 @@
 
 mod alarm;
 mod lead;
+mod memory;
 mod real;
 mod seam;
 mod sleepers;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::alarm::{Alarm, fine_timers};
 use super::lead::Lead;
+use super::memory::keep_freed_memory;
 use super::sleepers::{Sleeper, Sleepers};
 use super::{Driver, Nanos};
 
@@ -74,6 +75,7 @@ impl RealDriver {
             }),
         };
         fine_timers();
+        keep_freed_memory();
         let resting = driver.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
