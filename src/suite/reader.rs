@@ -305,7 +305,9 @@ impl<'n> Fields<'n> {
 
     /// `key` with its value.
     pub fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.entries.iter().find(|e| e.key == key)
     }
 
