@@ -57,9 +57,12 @@ impl Type {
             Unit::TokensPerSecond => format!("write `{number}tok/s`"),
             Unit::Ratio if self.flavour == Flavour::Share => {
                 let value: f64 = number.parse().ok()?;
+                let percent = shift_decimal(value, 2);
                 if value <= 1.0 {
-                    let percent = shift_decimal(value, 2);
                     format!("write `{percent}%` (a share is written as a percentage)")
+                } else if value < 2.0 {
+                    // Of a skew, or of an efficiency over one, rather than of errors.
+                    format!("write `{percent}%`, or `{number}%` if that is meant")
                 } else {
                     format!("write `{number}%`")
                 }
