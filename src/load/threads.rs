@@ -1,8 +1,8 @@
 use super::plan::RunPlan;
 use crate::suite::{LoadShape, StageLevel};
 
-/// Streams that one measuring thread serves with room to spare: at a token per 10 ms they take a quarter of a
-/// core (`docs/performance.md`).
+/// Streams that one measuring thread serves with room to spare: at a token per 10 ms they take two thirds of a
+/// core at most (`docs/performance.md`).
 const STREAMS: f64 = 1024.0;
 /// Requests per second, likewise.
 const REQUESTS: f64 = 4_000.0;
