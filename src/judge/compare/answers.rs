@@ -72,7 +72,7 @@ pub fn compare_answers(
     }
     let sides = [base, candidate].map(|side| side.errors(rule.scale));
     let [Some(b), Some(c)] = sides else {
-        found.reason = Some("one of the two has no upper bound above 0".to_owned());
+        found.reason = Some("one of the two is 0 and has no upper bound".to_owned());
         return found;
     };
     let unit = match rule.scale {
@@ -158,8 +158,8 @@ impl AnswerSide {
         let [lower, upper] = self.bounds;
         if scale == Scale::Ratio && self.value <= 0.0 {
             // Nothing held: it is somewhere below the first load that was tried.
-            return (upper > 0.0 && upper.is_finite()).then(|| Errors {
-                value: upper.ln(),
+            return (upper >= 0.0 && upper.is_finite()).then(|| Errors {
+                value: upper.max(f64::MIN_POSITIVE).ln(),
                 below: f64::INFINITY,
                 above: 0.0,
             });
@@ -324,6 +324,12 @@ mod tests {
         let change = |a, b| compare_answers(a, b, None, &rule(0.1)).change;
         assert_eq!(change(&good, &nothing), ChangeKind::Regressed);
         assert_eq!(change(&nothing, &good), ChangeKind::Improved);
+        // Nothing was completed at all.
+        let dead = AnswerSide {
+            bounds: [0.0, 0.0],
+            ..nothing
+        };
+        assert_eq!(change(&good, &dead), ChangeKind::Regressed);
         // Below the lowest load that was tried anything is possible.
         assert_eq!(change(&nothing, &nothing), ChangeKind::Undecided);
     }
