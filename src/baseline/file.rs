@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answers::AnswersBaseline;
 use crate::metrics::Unit;
 
 /// Version of the format. A reader refuses a larger one.
@@ -34,8 +35,12 @@ pub struct BaselineFile {
     /// Where the numbers come from; only shown: run, date, host, prony's version.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
-    /// Phases in the order in which they were measured.
+    /// Phases in the order in which they were measured; none of a search, whose loads are found anew each
+    /// time.
     pub phases: Vec<PhaseBaseline>,
+    /// What the case answered as a whole, where it does. Readers from before it was there pass over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswersBaseline>,
 }
 
 /// What was accepted of a phase.

@@ -3,6 +3,7 @@
 //!
 //! All of it is pure; the files are read and written in `runner`.
 
+mod answers;
 mod extract;
 mod file;
 mod format;
@@ -16,6 +17,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use answers::{AcceptedAnswer, AnswersBaseline};
 pub use extract::{ExtraValues, MOST_RUNS, MeasuredFor, baseline_of, is_kept};
 pub use file::{
     BASELINE_SCHEMA, BaselineFile, History, Measurement, MetricRuns, PastSpread, PhaseBaseline,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answers::{AcceptedAnswer, AnswersBaseline};
 use super::file::{BaselineFile, Measurement, MetricRuns, PhaseBaseline};
 use super::identity::differences;
 use super::values::{VALUE, joined};
@@ -33,16 +34,8 @@ pub fn review(accepted: Option<&BaselineFile>, proposed: &BaselineFile) -> Strin
         if several {
             line(format!("  phase {}", phase.name));
         }
-        for difference in
-            before.map_or_else(Vec::new, |b| differences(&b.identity, &phase.identity))
-        {
-            let side = |s: Option<String>| s.unwrap_or_else(|| "unknown".to_owned());
-            line(format!(
-                "  {}: {} → {}",
-                difference.key,
-                side(difference.baseline),
-                side(difference.now)
-            ));
+        for difference in different(before.map(|b| &b.identity), &phase.identity) {
+            line(format!("  {difference}"));
         }
         for row in table(before, phase, proposed) {
             line(format!("  {row}"));
@@ -56,6 +49,12 @@ pub fn review(accepted: Option<&BaselineFile>, proposed: &BaselineFile) -> Strin
             .filter(|p| proposed.phase(&p.name).is_none());
         for phase in gone {
             line(format!("  phase {} is there no more", phase.name));
+        }
+    }
+    if let Some(answers) = &proposed.answers {
+        let before = accepted.and_then(|a| a.answers.as_ref());
+        for row in of_answers(before, answers, proposed) {
+            line(format!("  {row}"));
         }
     }
     let none = BTreeMap::new();
@@ -80,6 +79,63 @@ pub fn review(accepted: Option<&BaselineFile>, proposed: &BaselineFile) -> Strin
         }
     }
     out
+}
+
+/// What is not the same any more, line by line.
+fn different(
+    before: Option<&BTreeMap<String, String>>,
+    now: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let side = |s: Option<String>| s.unwrap_or_else(|| "unknown".to_owned());
+    let all = before.map_or_else(Vec::new, |before| differences(before, now));
+    all.into_iter()
+        .map(|d| format!("{}: {} → {}", d.key, side(d.baseline), side(d.now)))
+        .collect()
+}
+
+/// Answers of the whole case, a row each with what they are known to, and what they rest on.
+fn of_answers(
+    before: Option<&AnswersBaseline>,
+    now: &AnswersBaseline,
+    file: &BaselineFile,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    // Of a case with phases these are said already.
+    if file.phases.is_empty() {
+        lines = different(before.map(|b| &b.identity), &now.identity);
+    }
+    let change = |name: &str| {
+        let changes = file.proposal.iter().flat_map(|p| &p.changes);
+        let mut of = changes.filter(|c| c.metric == name);
+        of.next().map(|c| c.change)
+    };
+    let rows = now.found.iter().map(|(name, answer)| {
+        let old = before.and_then(|b| b.found.get(name));
+        let value = |a: &AcceptedAnswer| [a.value];
+        let old_value = old.map(value);
+        let mut cells = row(
+            name,
+            old_value.as_ref().map(|v| v.as_slice()),
+            &[answer.value],
+            answer.unit,
+            change(name),
+        );
+        if let [Some(lower), Some(upper)] = answer.interval {
+            let shown = |v| number(Some(v), answer.unit);
+            cells[2] = format!("{} ({} to {})", cells[2], shown(lower), shown(upper));
+        }
+        cells
+    });
+    lines.extend(aligned(&rows.collect::<Vec<_>>()));
+    let sample = match before.map(AnswersBaseline::sample) {
+        Some(old) if old != now.sample() => format!("{old} → {}", now.sample()),
+        _ => now.sample(),
+    };
+    // What other cases rest on is said of their phases.
+    if now.probes.is_some() {
+        lines.push(sample);
+    }
+    lines
 }
 
 fn sample(before: Option<&PhaseBaseline>, now: &PhaseBaseline) -> String {
@@ -117,8 +173,13 @@ fn table(before: Option<&PhaseBaseline>, now: &PhaseBaseline, file: &BaselineFil
             rows.push(row(&key, old, values, runs.unit, change.copied()));
         }
     }
+    aligned(&rows)
+}
+
+/// Rows as lines, column below column.
+fn aligned(rows: &[[String; 4]]) -> Vec<String> {
     let mut width = [0; 4];
-    for row in &rows {
+    for row in rows {
         for (w, cell) in width.iter_mut().zip(row) {
             *w = (*w).max(cell.chars().count());
         }

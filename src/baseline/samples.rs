@@ -77,6 +77,7 @@ pub fn file(phase: PhaseBaseline) -> BaselineFile {
         subject: BTreeMap::from([("engine".to_owned(), "0.9.1".to_owned())]),
         context: BTreeMap::from([("date".to_owned(), "2026-11-20".to_owned())]),
         phases: vec![phase],
+        answers: None,
     }
 }
 

@@ -1,5 +1,6 @@
-use crate::metrics::Availability;
+use crate::metrics::{Availability, metric};
 use crate::plan::{Answer, Found};
+use crate::result::AnswerResult;
 use crate::suite::Undecided;
 use crate::suite::assertion::{Assertion, Operand};
 
@@ -13,8 +14,21 @@ pub(super) fn is_about_answers(assertion: &Assertion) -> bool {
     assertion.operands().iter().any(is_answer)
 }
 
-fn is_answer(operand: &Operand<'_>) -> bool {
+/// Whether it is an answer of the whole case.
+pub(super) fn is_answer(operand: &Operand<'_>) -> bool {
     matches!(operand, Operand::Metric(m) if matches!(m.metric.availability, Availability::Answer(_)))
+}
+
+/// An answer as results keep it, its bounds at `confidence`.
+pub fn answer_result(answer: &Answer, confidence: f64) -> Option<AnswerResult> {
+    let finite = |x: f64| Some(x).filter(|x| x.is_finite());
+    Some(AnswerResult {
+        name: answer.name.to_owned(),
+        unit: metric(answer.name)?.unit,
+        value: finite(answer.value),
+        interval: [finite(answer.bounds.lower), finite(answer.bounds.upper)],
+        confidence: Some(confidence),
+    })
 }
 
 /// Which value of an answer stands for it.

@@ -4,6 +4,7 @@ use crate::suite::Location;
 use crate::suite::assertion::Operand;
 
 use super::against::{BaselineClaim, baseline_claims};
+use super::answers::is_answer;
 use super::case::{Claim, claims, on_servers_apart};
 use super::input::{JudgeInput, JudgePhase};
 use super::relative::margin;
@@ -51,8 +52,14 @@ pub fn asked(case: &Case) -> Vec<Asked> {
     let phases = planned(case, &health);
     let input = JudgeInput::new(case, &phases);
     let claims = claims(&input);
-    let accepted = baseline_claims(&case.scenario);
+    // What an answer of the whole case can tell follows from the search, not from repeats.
+    let mut accepted = baseline_claims(&case.scenario);
+    accepted.retain(|claim| !claim.now.operands().iter().any(is_answer));
     let of_sla = case.scenario.sla.iter().enumerate().filter_map(|(i, sla)| {
+        let operands = sla.assertion.operands();
+        if operands.iter().any(is_answer) && operands.iter().any(Operand::is_baseline) {
+            return None;
+        }
         let mut accepted = accepted.iter();
         if let Some(claim) = accepted.find(|claim| claim.sla == Some(i)) {
             return Some(of_baseline(claim));

@@ -25,6 +25,10 @@ pub(super) fn resolved(assertion: &Assertion, input: &JudgeInput<'_>) -> Result<
 pub(super) fn rewrite(expr: &mut Expr, input: &JudgeInput<'_>) -> Result<(), String> {
     let written_out = match &mut expr.kind {
         ExprKind::Number(_) => return Ok(()),
+        // It is of no phase.
+        ExprKind::Metric(m) if matches!(m.metric.availability, Availability::Answer(_)) => {
+            return Ok(());
+        }
         ExprKind::Metric(m) => {
             if m.phase.is_none() && matches!(m.metric.availability, Availability::OfKind(_)) {
                 m.phase = Some(PhaseRef::Named(WARM.to_owned()));

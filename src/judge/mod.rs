@@ -54,9 +54,10 @@ mod test_support;
 mod validity_tests;
 
 pub use against::{
-    AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, asserted_values, compare_results,
-    compare_sides, judge_against,
+    AcceptedInput, JudgedAgainst, NoBaseline, ResultsRule, answers_of, asserted_values,
+    compare_results, compare_sides, judge_against,
 };
+pub use answers::answer_result;
 pub use asked::{Asked, HeldAgainst, asked};
 pub use assertion::source_of;
 pub use bounds::bounds_at;

@@ -61,17 +61,20 @@ pub(super) fn capacity(search: &Search, tried: &[Tried], confidence: f64, seed: 
     let low = held.reduce(|a, b| if a.level >= b.level { a } else { b });
     let broken = tried.iter().filter(|t| !t.held.counts());
     let high = broken.reduce(|a, b| if a.level <= b.level { a } else { b });
+    let lowest_throughput = high.and_then(|t| t.throughput);
     if tried.is_empty() {
         return Found::nothing("no load was tried");
     }
     let Some(low) = low else {
+        let below = |upper: f64| Bounds { lower: 0.0, upper };
         let value = Answer {
             name: "capacity",
             value: 0.0,
-            bounds: Bounds {
-                lower: 0.0,
-                upper: search.from,
-            },
+            bounds: below(match search.axis {
+                Axis::Rate { .. } => search.from,
+                // In flight are no requests per second; with fewer in flight no more are completed.
+                Axis::Concurrency => lowest_throughput.unwrap_or(f64::INFINITY),
+            }),
         };
         let mut found = Found {
             answers: vec![value],
@@ -81,7 +84,7 @@ pub(super) fn capacity(search: &Search, tried: &[Tried], confidence: f64, seed: 
             "the bounds do not hold at the lowest load that was tried, {}",
             show(&search.axis, search.from)
         ));
-        concurrency(search, 0.0, value.bounds, &mut found);
+        concurrency(search, 0.0, below(search.from), &mut found);
         return found;
     };
     let Some(high) = high else {

@@ -2,8 +2,33 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::case::PhasePlan;
-use crate::suite::{Arrivals, Load, LoadShape, Stage, StageLevel, Start};
+use crate::suite::{Arrivals, Axis, Goal, Load, LoadShape, Search, Stage, StageLevel, Start};
 use crate::text::seconds;
+
+impl Search {
+    /// What is looked for, in words, without how far and how exactly:
+    /// `the highest rate, poisson, at which ttft.p99 < 500ms`.
+    pub fn asked(&self) -> String {
+        let axis = match &self.axis {
+            Axis::Rate {
+                arrivals,
+                max_concurrency,
+            } => {
+                let most = max_concurrency.map(|n| format!(", at most {n} in flight"));
+                format!("rate, {arrivals}{}", most.unwrap_or_default())
+            }
+            Axis::Concurrency => "concurrency".to_owned(),
+        };
+        match &self.goal {
+            Goal::Capacity { subject_to } => {
+                let bounds = subject_to.iter().map(|b| b.assertion.text.trim());
+                let bounds: Vec<&str> = bounds.collect();
+                format!("the highest {axis}, at which {}", bounds.join(", "))
+            }
+            Goal::Saturation => format!("the {axis}, past which throughput stops growing"),
+        }
+    }
+}
 
 impl fmt::Display for Arrivals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -229,6 +229,19 @@ fn where_nothing_holds_the_capacity_is_0_and_where_all_does_it_is_without_bound(
 }
 
 #[test]
+fn where_nothing_holds_in_flight_the_capacity_is_at_most_what_was_completed_there() {
+    let none = Queue::new(1, 0.3, 1.2, 0.02);
+    let goal = Goal::Capacity {
+        subject_to: Vec::new(),
+    };
+    let search = search(Axis::Concurrency, goal, 1.0, 64.0);
+    let (_, found) = carry_out(&search, &|e, r| none.look(e, r), &|l| 0.25 * l);
+    let bounds = |name: &str| found.answer(name).map(|a| (a.value, a.bounds.upper));
+    assert_eq!(bounds("capacity"), Some((0.0, 0.25)));
+    assert_eq!(bounds("capacity_concurrency"), Some((0.0, 1.0)));
+}
+
+#[test]
 fn in_whole_numbers_the_search_ends_at_neighbours() {
     let queue = Queue::new(2, 0.3, 10.0, 0.001);
     let goal = Goal::Capacity {

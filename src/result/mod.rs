@@ -21,6 +21,6 @@ pub use series::{
 pub use summary::{
     AnswerResult, CaseResult, Distribution, ErrorCount, ExtensionResult, Histogram, Host,
     KnownIssueResult, LevelNoise, LoadResult, MetricSummary, Metrics, NoiseResult, PhaseResult,
-    ProbeResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, ServerResult, Source,
-    Value, Warning,
+    ProbeResult, RequestCounts, RunInfo, RunPart, RunResult, SUMMARY_SCHEMA, SearchResult,
+    ServerResult, Source, Value, Warning,
 };

@@ -101,6 +101,9 @@ pub struct CaseResult {
     /// What the case answers as a whole, such as its capacity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<AnswerResult>,
+    /// What was looked for, where the case is a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchResult>,
     /// The loads that a search tried, in the order in which it did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<ProbeResult>,
@@ -157,6 +160,18 @@ pub struct AnswerResult {
     pub value: Option<f64>,
     /// Two one-sided confidence bounds; null: without bound.
     pub interval: [Option<f64>; 2],
+    /// One-sided confidence of each bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+}
+
+/// What a search looked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchResult {
+    /// In words: `the highest rate, poisson, at which ttft.p99 < 500ms`.
+    pub asked: String,
+    /// How exact the answer was to be, as a share of it.
+    pub precision: f64,
 }
 
 /// A load that a search tried.

@@ -69,6 +69,7 @@ fn result_of(name: &str, problems: &[Diagnostic]) -> CaseResult {
         phases: Vec::new(),
         assertions: Vec::new(),
         answers: Vec::new(),
+        search: None,
         path: Vec::new(),
         baseline: None,
         notes: problems.iter().map(|d| d.render(false)).collect(),

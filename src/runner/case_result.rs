@@ -7,15 +7,14 @@ use super::context::Context;
 use super::live::shown;
 use super::noise::noise_of;
 use crate::calibrate::{Basis, tells};
-use crate::judge::{JudgeInput, JudgePhase, Verdict, judge_at, source_of, swept};
-use crate::metrics::metric;
+use crate::judge::{JudgeInput, JudgePhase, Verdict, answer_result, judge_at, source_of, swept};
 use crate::plan::{Answer, Case, Evidence, Extended, Found, Look, PhasePlan, Probe, Role};
 use crate::result::{
-    AnswerResult, CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics,
-    PhaseResult, ProbeResult, RequestCounts, TellsResult, TokenLengths, Warning,
+    CaseResult, ClientHealth, ExtensionResult, KnownIssueResult, LoadResult, Metrics, PhaseResult,
+    ProbeResult, RequestCounts, SearchResult, TellsResult, TokenLengths, Warning,
 };
 use crate::stats::Bounds;
-use crate::suite::LoadShape;
+use crate::suite::{KindPlan, LoadShape};
 use crate::text::Redactor;
 
 /// The result of a case that ran: measured phases and what the judge says of them.
@@ -52,7 +51,11 @@ pub fn judged(
         None => judge_at(input, evidence.look),
     };
     if let Some(found) = found {
-        result.answers = found.answers.iter().filter_map(answer).collect();
+        let confidence = case.scenario.confidence;
+        let answers = found.answers.iter();
+        result.answers = answers
+            .filter_map(|a| answer_result(a, confidence))
+            .collect();
         result.path = found.path.iter().map(probe).collect();
         result.notes.extend(found.notes.iter().cloned());
     }
@@ -124,14 +127,14 @@ fn per_gpu(found: &Found, gpus: Option<u32>) -> Found {
     all
 }
 
-/// An answer of the whole case.
-fn answer(a: &Answer) -> Option<AnswerResult> {
-    let finite = |x: f64| Some(x).filter(|x| x.is_finite());
-    Some(AnswerResult {
-        name: a.name.to_owned(),
-        unit: metric(a.name)?.unit,
-        value: finite(a.value),
-        interval: [finite(a.bounds.lower), finite(a.bounds.upper)],
+/// What a case looks for, where it is a search.
+fn searched(case: &Case) -> Option<SearchResult> {
+    let KindPlan::Search(search) = &case.scenario.plan else {
+        return None;
+    };
+    Some(SearchResult {
+        asked: search.asked(),
+        precision: search.precision,
     })
 }
 
@@ -369,6 +372,7 @@ fn blank(case: &Case, verdict: Verdict) -> CaseResult {
         phases: Vec::new(),
         assertions: Vec::new(),
         answers: Vec::new(),
+        search: searched(case),
         path: Vec::new(),
         baseline: None,
         notes: Vec::new(),

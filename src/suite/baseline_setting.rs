@@ -161,8 +161,8 @@ impl Measured {
 /// half of the gaps may be 0; their mean and their tail are not.
 fn can_be_zero(metric: &MetricDef, statistic: Option<Statistic>) -> bool {
     if matches!(metric.availability, Availability::Answer(_)) {
-        // It is refused for another reason.
-        return false;
+        // A load that is looked for is 0 only where the target does not serve at all.
+        return !matches!(metric.unit, Unit::PerSecond | Unit::Count);
     }
     let tail = match statistic {
         Some(Statistic::Mean | Statistic::Max) => true,
@@ -325,34 +325,11 @@ fn absolute(node: &Node, metric: &Measured, problems: &mut Problems) -> Option<f
 
 /// Adds a problem for every rule that the scenario cannot answer.
 pub(super) fn check(rule: &BaselineRule, context: &AssertionContext, problems: &mut Problems) {
-    if let Some(name) = answer_in(&rule.value) {
-        let message = format!(
-            "`{name}` is what the whole case answers, and a baseline keeps metrics of its phases"
-        );
-        let help = format!("hold it against a number under `sla:`, as in `{name} >= …`");
-        problems.push(
-            Diagnostic::new(message)
-                .at(rule.location.clone())
-                .help(help),
-        );
-        return;
-    }
     for error in assertion::check_value(&rule.value, &rule.text, context) {
         let mut diagnostic = Diagnostic::new(error.message).at(rule.place(&error.span));
         diagnostic.help = error.help;
         problems.push(diagnostic);
     }
-}
-
-/// An answer of a whole case that `value` is of.
-fn answer_in(value: &Expr) -> Option<&'static str> {
-    value.operands().iter().find_map(|operand| match operand {
-        Operand::Metric(m) => {
-            let answer = matches!(m.metric.availability, Availability::Answer(_));
-            answer.then_some(m.metric.name)
-        }
-        Operand::Call { .. } => None,
-    })
 }
 
 impl BaselineRule {

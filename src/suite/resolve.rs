@@ -310,6 +310,10 @@ fn repeats(settings: &Settings, at: Span, problems: &mut Problems) -> u32 {
     } else {
         builtin::REPEATS
     };
+    // Loads that a search tries are measured as often as it takes to tell.
+    if settings.search.is_some() {
+        return or(&settings.repeats, builtin::REPEATS);
+    }
     let repeats = or(&settings.repeats, default);
     if accepted && repeats < FEWEST_REPEATS {
         let place = settings

@@ -82,6 +82,7 @@ pub fn case(name: &str, verdict: Verdict) -> CaseResult {
             error_rate(0.002),
         ],
         answers: Vec::new(),
+        search: None,
         path: Vec::new(),
         baseline: None,
         notes: vec![],
@@ -344,6 +345,7 @@ pub fn searched() -> CaseResult {
         unit: Unit::PerSecond,
         value: Some(50.1),
         interval: [Some(48.0), Some(53.0)],
+        confidence: Some(0.95),
     }];
     case
 }
@@ -372,6 +374,7 @@ pub fn swept() -> CaseResult {
         unit: Unit::Ratio,
         value: Some(value),
         interval: [Some(value * 0.8), Some(value * 1.2)],
+        confidence: Some(0.95),
     };
     case.answers = vec![answer("contention", 0.06), answer("coherency", 0.001)];
     case

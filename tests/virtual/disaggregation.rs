@@ -163,6 +163,36 @@ fn decoding_that_waits_for_prefill_fails_for_that_reason() {
 }
 
 #[test]
+fn prefill_in_chunks_disturbs_decoding_less_and_whole_prompts_fail_for_it() {
+    let with = |chunked: bool| {
+        let text = format!(
+            "target: {{ url: \"sim://exact\", sim: {{ scheduler: {{ chunked_prefill: {chunked}, max_num_batched_tokens: 512 }} }} }}\n\
+             scenarios:\n  - {{ name: one, kind: disaggregation, warmup: 1s, {STEADY}, sla: [\"{BOUNDED}\", \"{QUIET}\"] }}\n",
+            BOUNDED = "itl{during=prefill}.p99 < 4 * itl{during=quiet}.p99",
+            QUIET = "itl{during=quiet}.p50 < 15ms",
+        );
+        measured(&of_suite(&text)).0
+    };
+    let chunked = with(true);
+    assert_eq!(chunked.verdict, Verdict::Pass, "{:?}", chunked.reason);
+    let whole = with(false);
+    let verdicts = |case: &CaseResult| {
+        case.assertions[..2]
+            .iter()
+            .map(|a| a.verdict)
+            .collect::<Vec<_>>()
+    };
+    // For that reason, and not because the engine is slow.
+    assert_eq!(
+        verdicts(&whole),
+        [Verdict::Fail, Verdict::Pass],
+        "{:?}",
+        whole.reason
+    );
+    assert!(whole.assertions[0].text.contains("during=prefill"));
+}
+
+#[test]
 fn with_two_targets_each_has_stretches_of_its_own() {
     let (case, _) = disaggregation(&format!(
         "targets: {{ whole: {{ url: \"sim://exact\", sim: {{ scheduler: {{ chunked_prefill: false, max_num_batched_tokens: 8192 }} }} }}, \

@@ -8,6 +8,7 @@ mod calibrate;
 mod configurations;
 mod disaggregation;
 mod kinds;
+mod pictures;
 mod prefix;
 mod procedures;
 mod queueing;

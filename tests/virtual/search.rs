@@ -82,3 +82,29 @@ fn a_probe_that_piles_up_is_ended_early_and_the_answer_stays() {
         assert!(saved >= 20.0, "seed {seed}: {saved} s");
     }
 }
+
+#[test]
+fn an_engine_with_half_the_slots_fails_for_its_capacity() {
+    let with = |slots: u32| {
+        let case = of_suite(&format!(
+            "target: {{ url: \"sim://exact\", sim: {{ scheduler.max_num_seqs: {slots} }} }}\n\
+             scenarios:\n  - {{ name: one, kind: throughput, warmup: 1s, duration: 20s, scrape: off, \
+             prompts: {{ type: synthetic, input_tokens: 64, output_tokens: 8 }}, sla: [capacity >= 35/s, capacity < 1000/s], \
+             search: {{ maximize: rate, from: 10/s, to: 160/s, precision: 10%, subject_to: [\"ttft.p95 < 100ms\"] }} }}\n"
+        ));
+        measured(&case).0
+    };
+    let whole = with(4);
+    assert_eq!(whole.verdict, Verdict::Pass, "{:?}", whole.reason);
+    let halved = with(2);
+    assert_eq!(halved.verdict, Verdict::Fail, "{:?}", halved.reason);
+    let failed: Vec<&str> = halved
+        .assertions
+        .iter()
+        .filter(|a| a.verdict == Verdict::Fail)
+        .map(|a| a.text.as_str())
+        .collect();
+    assert_eq!(failed, ["capacity >= 35/s"]);
+    let notes = halved.notes.join(" ");
+    assert!(notes.contains("is the first to break"), "{notes}");
+}

@@ -9,6 +9,8 @@ pub struct AcceptedInput<'a> {
     pub accepted: Result<&'a BaselineFile, &'a NoBaseline>,
     /// By phase: what must be the same on both sides.
     pub identities: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// The same for what the case answers as a whole.
+    pub answers: &'a BTreeMap<String, String>,
 }
 
 /// Why there is nothing to compare with.

@@ -1,6 +1,8 @@
 use crate::baseline::{BaselineFile, differences, not_comparable};
+use crate::judge::answers::is_answer;
 use crate::judge::compare::{
-    Comparison, Look, Pairing, Rule, Scale, Side, assumed_session_sd, compare,
+    AnswerSide, Comparison, Known, Look, Pairing, Rule, Scale, Side, assumed_session_sd, compare,
+    compare_answers,
 };
 use crate::judge::input::{JudgeInput, Judged};
 use crate::judge::verdict::Verdict;
@@ -10,13 +12,15 @@ use crate::result::{
     AssertionKind, AssertionResult, BaselineResult, BaselineStanding, Change, ChangeKind,
     RatioResult,
 };
-use crate::suite::Undecided;
+use crate::suite::assertion::Operand;
+use crate::suite::{KindPlan, Undecided};
 
 use super::accepted::accepted_latencies;
+use super::answered::{answered_now, side_of, valued};
 use super::claims::{Claim, claims};
 use super::input::{AcceptedInput, NoBaseline};
 use super::values::{NotThere, Now, accepted_values, noise};
-use super::words::line;
+use super::words::{line, line_of_answer};
 
 /// What became of a case, its baseline included.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +42,10 @@ pub fn judge_against(
 ) -> JudgedAgainst {
     let mut judged = judge_at(input, look);
     let mut baseline = BaselineResult {
-        identity: identity(&accepted),
+        identity: identity(
+            &accepted,
+            matches!(input.case.scenario.plan, KindPlan::Search(_)),
+        ),
         changes: Vec::new(),
         standing: BaselineStanding::Compared,
         reason: None,
@@ -152,8 +159,15 @@ fn of_baseline(judged: &Judged, verdict: Verdict) -> bool {
     first.is_some_and(|a| a.kind == AssertionKind::Relative)
 }
 
-fn identity(accepted: &AcceptedInput<'_>) -> std::collections::BTreeMap<String, String> {
+fn identity(
+    accepted: &AcceptedInput<'_>,
+    searched: bool,
+) -> std::collections::BTreeMap<String, String> {
     let several = accepted.identities.len() > 1;
+    // The loads of a search are no part of what was asked.
+    if searched {
+        return accepted.answers.clone();
+    }
     let all = accepted.identities.iter().flat_map(|(phase, identity)| {
         identity.iter().map(move |(key, value)| {
             let key = if several {
@@ -176,7 +190,15 @@ struct Judging<'a> {
 impl Judging<'_> {
     fn judge(&self, claim: &Claim) -> (AssertionResult, Change) {
         let named = claim.named(&self.input).map_err(NotCompared::Error);
-        match named.and_then(|named| self.compared(&named)) {
+        let about_answers = claim.now.operands().iter().any(is_answer);
+        let compared = named.and_then(|named| {
+            if about_answers {
+                self.answers_compared(&named)
+            } else {
+                self.compared(&named)
+            }
+        });
+        match compared {
             Ok((found, change, line)) => {
                 let verdict = match found.change {
                     ChangeKind::Regressed => Verdict::Fail,
@@ -224,12 +246,77 @@ impl Judging<'_> {
         }
         let noise = noise(&claim.then, file, &self.input.case.scenario.noise);
         // Shares can well be 0, and what is asked of them is in points.
-        let shares = claim.unit == Unit::Ratio && claim.tolerance <= 0.0;
-        let rule = Rule {
+        let rule = self.rule(claim, claim.unit == Unit::Ratio && claim.tolerance <= 0.0);
+        let side = |runs| Side { runs, noise };
+        let found = compare(&side(&base), &side(&candidate), &rule);
+        let line = line(claim, &found, &base, &candidate);
+        let values = |runs: &[crate::judge::RunValue]| -> Vec<Option<f64>> {
+            let all = runs.iter().map(|r| Some(r.value).filter(|v| v.is_finite()));
+            all.collect()
+        };
+        let change = change_of(claim, &found, [values(&base), values(&candidate)], &line);
+        Ok((found, change, line))
+    }
+
+    /// The same of an answer of the whole case, from the intervals of the two.
+    fn answers_compared(&self, claim: &Claim) -> Result<(Comparison, Change, String), NotCompared> {
+        let file = self
+            .accepted
+            .accepted
+            .map_err(|e| NotCompared::Nothing(e.reason().to_owned()))?;
+        let identity = self.accepted.answers;
+        let now = answered_now(&self.input, identity.clone()).map_err(NotCompared::Error)?;
+        let name = match claim.now.operands().first() {
+            Some(Operand::Metric(m)) => m.metric.name,
+            _ => return Err(NotCompared::Error("it names no answer".to_owned())),
+        };
+        let candidate = side_of(&now, name).ok_or_else(|| {
+            let notes = self.input.found.map_or(&[][..], |f| f.notes.as_slice());
+            let why: String = notes.iter().flat_map(|n| [": ", n.as_str()]).collect();
+            NotCompared::Error(format!("`{name}` was not found{why}"))
+        })?;
+        let missing = |what: String| {
+            NotCompared::Nothing(format!("not comparable ({what}; accept a new one)"))
+        };
+        let then = file
+            .answers
+            .as_ref()
+            .ok_or_else(|| missing("the accepted baseline has no answers".to_owned()))?;
+        let different = differences(&then.identity, identity);
+        if !different.is_empty() {
+            return Err(NotCompared::Nothing(not_comparable(&different)));
+        }
+        let base = side_of(then, name)
+            .ok_or_else(|| missing(format!("the accepted baseline has no `{name}`")))?;
+        let candidate = valued(&claim.now, candidate).map_err(NotCompared::Error)?;
+        let mut base = valued(&claim.then, base).map_err(NotCompared::Error)?;
+        base.value *= claim.factor;
+        base.bounds = base.bounds.map(|b| b * claim.factor);
+        let said = self.input.case.scenario.noise.of(name).session;
+        let session = said.map(|sd| Known {
+            sd,
+            freedom: f64::INFINITY,
+        });
+        // What can well be 0 is compared in its own unit.
+        let in_its_unit = claim.floor.is_some() || claim.unit == Unit::Ratio;
+        let rule = self.rule(claim, claim.tolerance <= 0.0 && in_its_unit);
+        let mut found = compare_answers(&base, &candidate, session, &rule);
+        // The repeats of a search are none: it would have to be asked for more.
+        let searched = now.probes.is_some();
+        found.open = found.change == ChangeKind::Undecided && !searched && base.value.is_finite();
+        let line = line_of_answer(claim, &found, &now, then);
+        let one = |side: AnswerSide| vec![Some(side.value).filter(|v| v.is_finite())];
+        let change = change_of(claim, &found, [one(base), one(candidate)], &line);
+        Ok((found, change, line))
+    }
+
+    /// How `claim` is decided; as differences rather than as ratios.
+    fn rule(&self, claim: &Claim, differences: bool) -> Rule {
+        Rule {
             direction: claim.direction,
             tolerance: claim.tolerance,
             absolute_floor: claim.floor,
-            scale: if shares {
+            scale: if differences {
                 Scale::Difference
             } else {
                 Scale::Ratio
@@ -239,32 +326,7 @@ impl Judging<'_> {
             confidence: self.input.case.scenario.confidence,
             look: self.look,
             assumed: assumed_session_sd(claim.unit),
-        };
-        let side = |runs| Side { runs, noise };
-        let found = compare(&side(&base), &side(&candidate), &rule);
-        let line = line(claim, &found, &base, &candidate);
-        let values = |runs: &[crate::judge::RunValue]| -> Vec<Option<f64>> {
-            let all = runs.iter().map(|r| Some(r.value).filter(|v| v.is_finite()));
-            all.collect()
-        };
-        let change = Change {
-            metric: claim.now.to_string(),
-            change: found.change,
-            ratio: found.ratio,
-            interval: match found.scale {
-                Scale::Ratio => found.interval,
-                Scale::Difference => [None, None],
-            },
-            tolerance: (claim.tolerance > 0.0).then_some(claim.tolerance),
-            floor: claim.floor,
-            unit: Some(claim.unit),
-            accepted: found.base,
-            observed: found.candidate,
-            accepted_runs: values(&base),
-            observed_runs: values(&candidate),
-            reason: Some(line.clone()),
-        };
-        Ok((found, change, line))
+        }
     }
 
     /// # Errors
@@ -375,6 +437,32 @@ fn limit(claim: &Claim, base: f64, scale: Scale) -> f64 {
                 base / ratio
             }
         }
+    }
+}
+
+/// A change as results keep it: the accepted values and those of this run, and what `line` says of them.
+fn change_of(
+    claim: &Claim,
+    found: &Comparison,
+    [accepted, observed]: [Vec<Option<f64>>; 2],
+    line: &str,
+) -> Change {
+    Change {
+        metric: claim.now.to_string(),
+        change: found.change,
+        ratio: found.ratio,
+        interval: match found.scale {
+            Scale::Ratio => found.interval,
+            Scale::Difference => [None, None],
+        },
+        tolerance: (claim.tolerance > 0.0).then_some(claim.tolerance),
+        floor: claim.floor,
+        unit: Some(claim.unit),
+        accepted: found.base,
+        observed: found.candidate,
+        accepted_runs: accepted,
+        observed_runs: observed,
+        reason: Some(line.to_owned()),
     }
 }
 

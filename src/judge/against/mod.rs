@@ -1,6 +1,7 @@
 //! A case against its accepted baseline: values run by run on both sides → changes → verdicts.
 
 mod accepted;
+mod answered;
 mod claims;
 mod input;
 mod judging;
@@ -11,6 +12,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use answered::answers_of;
 pub(super) use claims::{Claim as BaselineClaim, claims as baseline_claims};
 pub use input::{AcceptedInput, NoBaseline};
 pub use judging::{JudgedAgainst, judge_against};

@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 
+use crate::baseline::{differences, not_comparable};
 use crate::judge::compare::{
-    Noise, Pairing, Rule, RunValue, Scale, Side, assumed_session_sd, compare,
+    Noise, Pairing, Rule, RunValue, Scale, Side, assumed_session_sd, compare, compare_answers,
 };
 use crate::judge::{Known, Look};
-use crate::metrics::metric;
+use crate::metrics::{Direction, metric};
 use crate::plan::SIDES;
 use crate::result::{CaseResult, Change, ChangeKind, MetricSummary, PhaseResult, RunPart};
+
+use super::answered::{answers_of, side_of};
 
 /// What two results are compared by where nobody says otherwise: the level and the tail of what users
 /// feel, and how much is served.
@@ -45,6 +48,9 @@ pub fn compare_results(
     candidate: &CaseResult,
     rule: ResultsRule,
 ) -> Result<Vec<Change>, String> {
+    if !(base.path.is_empty() && candidate.path.is_empty()) {
+        return searched(base, candidate, rule);
+    }
     let mut changes = Vec::new();
     for now in &candidate.phases {
         let Some(then) = base.phases.iter().find(|p| p.name == now.name) else {
@@ -64,6 +70,71 @@ pub fn compare_results(
             pairing: Pairing::None,
         };
         changes.extend(comparing.phases(then, now, &prefix));
+    }
+    Ok(changes)
+}
+
+/// The same of a search: which loads it tries follows from what it finds, so its answers are compared.
+fn searched(
+    base: &CaseResult,
+    candidate: &CaseResult,
+    rule: ResultsRule,
+) -> Result<Vec<Change>, String> {
+    let facts = |case: &CaseResult| {
+        let model = case.phases.first().and_then(|p| p.model.clone());
+        let asked = case.search.as_ref().map(|s| s.asked.clone());
+        let known = |what: Option<String>| what.unwrap_or_else(|| "unknown".to_owned());
+        BTreeMap::from([
+            ("model".to_owned(), known(model)),
+            ("load".to_owned(), known(asked)),
+        ])
+    };
+    let different = differences(&facts(base), &facts(candidate));
+    if !different.is_empty() {
+        return Err(not_comparable(&different));
+    }
+    let none = || "not comparable (a side has no answers with intervals)".to_owned();
+    let of = |case: &CaseResult| answers_of(case, BTreeMap::new()).ok_or_else(none);
+    let (then, now) = (of(base)?, of(candidate)?);
+    let session = rule.session.map(|sd| Known {
+        sd,
+        freedom: f64::INFINITY,
+    });
+    let mut changes = Vec::new();
+    for (name, answer) in &now.found {
+        let sides = (side_of(&then, name), side_of(&now, name));
+        let (Some(def), (Some(b), Some(c))) = (metric(name), sides) else {
+            continue;
+        };
+        if def.direction == Direction::Neutral {
+            continue;
+        }
+        let rule = Rule {
+            direction: def.direction,
+            tolerance: rule.tolerance,
+            absolute_floor: None,
+            scale: Scale::Ratio,
+            pairing: Pairing::None,
+            m: rule.cases.max(1).saturating_mul(COMPARED.len() as u32),
+            confidence: rule.confidence,
+            look: Look::default(),
+            assumed: assumed_session_sd(def.unit),
+        };
+        let found = compare_answers(&b, &c, session, &rule);
+        changes.push(Change {
+            metric: name.clone(),
+            change: found.change,
+            ratio: found.ratio,
+            interval: found.interval,
+            tolerance: Some(rule.tolerance),
+            floor: None,
+            unit: Some(answer.unit),
+            accepted: found.base,
+            observed: found.candidate,
+            accepted_runs: vec![found.base],
+            observed_runs: vec![found.candidate],
+            reason: found.reason,
+        });
     }
     Ok(changes)
 }

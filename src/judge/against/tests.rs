@@ -35,6 +35,7 @@ fn against_with(
     let input = AcceptedInput {
         accepted: Ok(accepted),
         identities: &identities(accepted),
+        answers: &BTreeMap::new(),
     };
     judge_against(JudgeInput::new(case, &phases), Look::default(), input)
 }
@@ -192,6 +193,7 @@ fn another_machine_is_not_comparable() {
     let input = AcceptedInput {
         accepted: Ok(&accepted),
         identities: &now,
+        answers: &BTreeMap::new(),
     };
     let found = judge_against(JudgeInput::new(&case, &phases), Look::default(), input);
     assert_eq!(found.judged.verdict, Verdict::Undecided);
@@ -218,6 +220,7 @@ fn a_missing_baseline_is_undecided_with_the_reason() {
     let input = AcceptedInput {
         accepted: Err(&missing),
         identities: &BTreeMap::new(),
+        answers: &BTreeMap::new(),
     };
     let found = judge_against(JudgeInput::new(&case, &phases), Look::default(), input);
     assert_eq!(found.judged.verdict, Verdict::Undecided);

@@ -1,4 +1,5 @@
 use crate::baseline::{BaselineFile, ExtraValues, PastNoise, STATISTICS, is_kept, key_of};
+use crate::judge::answers::is_answer;
 use crate::judge::compare::{Known, Noise, RunValue};
 use crate::judge::estimate::relative_variance;
 use crate::judge::expression::Measured;
@@ -217,6 +218,9 @@ pub fn asserted_values(case: &Case, phases: &[JudgePhase<'_>], phase: &str) -> V
     let named = |claim: Claim| claim.named(&input).ok();
     for claim in claims(&case.scenario).into_iter().filter_map(named) {
         for operand in claim.then.operands() {
+            if is_answer(&operand) {
+                continue;
+            }
             let (metric, statistic) = key_of(&operand);
             let of_phase = now.phase(&operand).is_ok_and(|p| p.name == phase);
             let kept = matches!(&operand, Operand::Metric(m) if m.labels.is_empty() && is_kept(m.metric))

@@ -1,3 +1,4 @@
+use crate::baseline::AnswersBaseline;
 use crate::judge::compare::{Basis, Comparison, RunValue, Scale};
 use crate::judge::words::{number, quantity};
 use crate::metrics::Unit;
@@ -13,6 +14,22 @@ pub(super) fn line(
     base: &[RunValue],
     candidate: &[RunValue],
 ) -> String {
+    let sample = format!("{} against {}", sample(candidate), sample(base));
+    put_together(claim, found, sample)
+}
+
+/// The same of an answer of the whole case.
+pub(super) fn line_of_answer(
+    claim: &Claim,
+    found: &Comparison,
+    now: &AnswersBaseline,
+    then: &AnswersBaseline,
+) -> String {
+    let sample = format!("{} against {}", now.sample(), then.sample());
+    put_together(claim, found, sample)
+}
+
+fn put_together(claim: &Claim, found: &Comparison, sample: String) -> String {
     let mut parts = Vec::new();
     if let Some(change) = change(found, claim.unit) {
         parts.push(change);
@@ -24,7 +41,7 @@ pub(super) fn line(
         _ => "nothing".to_owned(),
     };
     parts.push(format!("tolerated is {tolerated}"));
-    parts.push(format!("{} against {}", sample(candidate), sample(base)));
+    parts.push(sample);
     match found.session {
         Basis::Assumed(sd) => parts.push(format!(
             "server starts are assumed to differ by {} (`noise:`, `prony calibrate`)",

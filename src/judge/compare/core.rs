@@ -131,14 +131,14 @@ pub fn compare(base: &Side<'_>, candidate: &Side<'_>, rule: &Rule) -> Comparison
     let end = |x: f64| Some(middle(x)).filter(|x| x.is_finite());
     found.interval = [end(bounds.lower), end(bounds.upper)];
     let lines = Lines::new(rule, found.scale, middle(of_base.mean()), unit);
-    found.change = lines.change(&estimate);
+    found.change = lines.change(&estimate, &estimate);
     if found.change == ChangeKind::Undecided {
         found.open = true;
         if rule.direction == Direction::Neutral {
             found.reason = Some("the metric has no better and no worse".to_owned());
         } else {
             let lines = &lines;
-            let settled = |e: &TEstimate| lines.change(e) != ChangeKind::Undecided;
+            let settled = |e: &TEstimate| lines.change(e, e) != ChangeKind::Undecided;
             found.runs_to_settle = to_settle(|n| settled(&spread.with_runs(value, n)));
             if found.runs_to_settle.is_none() {
                 found.sessions_to_settle = to_settle(|n| settled(&spread.with_sessions(value, n)));
@@ -185,7 +185,7 @@ fn unbounded(
 }
 
 /// The lines that a change has to lie beyond, on the scale that is compared on.
-struct Lines {
+pub(super) struct Lines {
     /// +1: larger is worse; −1: smaller is worse; 0: neither.
     worse: f64,
     margin: f64,
@@ -198,7 +198,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(rule: &Rule, scale: Scale, base: f64, unit: f64) -> Self {
+    pub(super) fn new(rule: &Rule, scale: Scale, base: f64, unit: f64) -> Self {
         let m = f64::from(rule.m.max(1));
         let error = 1.0 - rule.confidence;
         let floor = rule.absolute_floor.unwrap_or(0.0).max(0.0);
@@ -222,23 +222,27 @@ impl Lines {
 
     // Tails are compared with levels, rather than bounds with lines: the same, without inverting Student's
     // t, which is most of the work.
-    fn change(&self, estimate: &TEstimate) -> ChangeKind {
-        let toward = |sign: f64| TEstimate {
-            value: sign * estimate.value,
-            ..*estimate
+    /// The change of one value, with its error downwards and its error upwards.
+    pub(super) fn change(&self, down: &TEstimate, up: &TEstimate) -> ChangeKind {
+        let toward = |sign: f64, error: &TEstimate| TEstimate {
+            value: sign * error.value,
+            ..*error
         };
+        // How little the change in one direction may be, and how much.
+        let at_least = |sign: f64| toward(sign, if sign > 0.0 { down } else { up });
+        let at_most = |sign: f64| toward(sign, if sign > 0.0 { up } else { down });
         if self.worse == 0.0 {
-            return if self.within(&toward(1.0)) && self.within(&toward(-1.0)) {
+            return if self.within(&at_most(1.0)) && self.within(&at_most(-1.0)) {
                 ChangeKind::WithinTolerance
             } else {
                 ChangeKind::Undecided
             };
         }
-        if self.beyond(&toward(self.worse)) {
+        if self.beyond(&at_least(self.worse)) {
             ChangeKind::Regressed
-        } else if self.beyond(&toward(-self.worse)) {
+        } else if self.beyond(&at_least(-self.worse)) {
             ChangeKind::Improved
-        } else if self.within(&toward(self.worse)) {
+        } else if self.within(&at_most(self.worse)) {
             ChangeKind::WithinTolerance
         } else {
             ChangeKind::Undecided

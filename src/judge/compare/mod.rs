@@ -1,6 +1,7 @@
 //! Two sides, run by run → what changed. Pure: numbers in, a value out; the same for phases of a case,
 //! for accepted results and for two live targets.
 
+mod answers;
 mod core;
 mod input;
 mod settle;
@@ -9,6 +10,7 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
+pub use answers::{AnswerSide, compare_answers};
 pub(super) use core::FEWEST_RUNS;
 pub use core::compare;
 pub use input::{

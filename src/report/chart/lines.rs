@@ -190,14 +190,14 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     for mark in &chart.marks {
         let y = down(chart.y.scale, mark.value);
         svg.line(mark.kind.class(), LEFT, y, RIGHT, y);
-        let class = format!("{} end", mark.kind.text_class());
         let below = y < TOP + 12.0;
-        svg.text(
-            &class,
-            RIGHT - 2.0,
-            if below { y + 12.0 } else { y - 4.0 },
-            &mark.label,
-        );
+        let y = if below { y + 12.0 } else { y - 4.0 };
+        let kind = mark.kind.text_class();
+        if crowded(chart, &mark.label, y) {
+            svg.text(kind, LEFT + 4.0, y, &mark.label);
+        } else {
+            svg.text(&format!("{kind} end"), RIGHT - 2.0, y, &mark.label);
+        }
     }
     svg.marks(chart.x.scale, &chart.verticals);
     for label in &chart.labels {
@@ -205,9 +205,8 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
         if label.ring {
             svg.circle("ring", x, y, 6.5);
         }
-        let right = x + 9.0 + text_width(&label.text) < WIDTH;
+        let (right, high) = beside(x, y, &label.text);
         let class = if right { "note" } else { "note end" };
-        let high = if y - 7.0 < TOP { y + 14.0 } else { y - 7.0 };
         svg.text(
             class,
             if right { x + 7.0 } else { x - 7.0 },
@@ -217,6 +216,34 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     }
     svg.legend(&entries(&chart.lines));
     Some(svg.finish())
+}
+
+/// Whether words at a point stand on its right, and how far down.
+fn beside(x: f64, y: f64, text: &str) -> (bool, f64) {
+    let right = x + 9.0 + text_width(text) < WIDTH;
+    (right, if y - 7.0 < TOP { y + 14.0 } else { y - 7.0 })
+}
+
+/// Whether `text` at the right end, its foot at `y`, would stand on points or other words, and has more
+/// room at the left end.
+fn crowded(chart: &LineChart<'_>, text: &str, y: f64) -> bool {
+    let width = text_width(text);
+    let high = |at: f64, above: f64| at > y - 11.0 - above && at < y + 4.0 + above;
+    let at = |x: f64, y: f64| (along(chart.x.scale, x), down(chart.y.scale, y));
+    let points = chart.lines.iter().flat_map(|l| &l.points);
+    let mut taken: Vec<(f64, f64)> = points
+        .filter_map(|&(x, y)| Some(at(x, y?)))
+        .filter(|&(_, y)| high(y, 3.0))
+        .map(|(x, _)| (x, x))
+        .collect();
+    taken.extend(chart.labels.iter().filter_map(|label| {
+        let (x, y) = at(label.x, label.y);
+        let (right, foot) = beside(x, y, &label.text);
+        let wide = 7.0 + text_width(&label.text);
+        high(foot - 4.0, 8.0).then_some(if right { (x, x + wide) } else { (x - wide, x) })
+    }));
+    let hits = |from: f64, to: f64| taken.iter().filter(|t| t.1 > from && t.0 < to).count();
+    hits(RIGHT - 2.0 - width, RIGHT) > hits(LEFT, LEFT + 4.0 + width)
 }
 
 /// Draws what does not count.

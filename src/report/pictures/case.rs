@@ -1,4 +1,4 @@
-use super::cache::cold_and_warm;
+use super::cache::{cache_found, cold_and_warm};
 use super::picture::Picture;
 use super::search::{search_path, search_throughput};
 use super::split::side_by_side;
@@ -12,6 +12,7 @@ pub(in crate::report) fn of_case(case: &CaseResult) -> Vec<Picture> {
     out.extend(search_throughput(case));
     out.extend(sweep(case));
     out.extend(cold_and_warm(case));
+    out.extend(cache_found(case));
     out.extend(side_by_side(case));
     out.into_iter().map(Picture::printable).collect()
 }

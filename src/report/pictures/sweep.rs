@@ -232,7 +232,13 @@ fn scaling(
             number(Some(law.kappa), Unit::Ratio)
         ));
     }
-    drawn.push(Line::new("measured", Series::Nth(1), pooled).styled(LineStyle::Dotted));
+    // A line between the points would hide the law's.
+    let style = if law.is_some() {
+        LineStyle::Points
+    } else {
+        LineStyle::Dotted
+    };
+    drawn.push(Line::new("measured", Series::Nth(1), pooled).styled(style));
     let tops = drawn
         .iter()
         .flat_map(|l| l.points.iter().filter_map(|p| p.1))

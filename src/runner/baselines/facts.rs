@@ -4,11 +4,11 @@ use sha2::{Digest, Sha256};
 
 use super::settings::BaselineSettings;
 use crate::baseline::DEFINITIONS;
-use crate::plan::{Case, PhasePlan};
+use crate::plan::{Case, PhasePlan, Role};
 use crate::sim::DEFAULT_PRESET;
 use crate::suite::{
-    Api, Bin, Length, Popularity, Prefix, PromptSource, SaltMode, Shape, Target, TargetUrl,
-    TokenizerChoice,
+    Api, Bin, KindPlan, Length, Popularity, Prefix, PromptSource, SaltMode, Shape, Target,
+    TargetUrl, TokenizerChoice,
 };
 
 /// Digits of a fingerprint.
@@ -33,6 +33,49 @@ pub fn identities(
         (phase.name.clone(), identity)
     });
     all.collect()
+}
+
+/// What must be the same for the answers of a whole case to be compared: what its first phase is, with
+/// what a search looked for, or with the loads of all phases, in place of that phase's load.
+pub fn identity_of_answers(
+    case: &Case,
+    settings: &BaselineSettings,
+    is_virtual: bool,
+    model: impl Fn(Option<&str>) -> Option<String>,
+) -> BTreeMap<String, String> {
+    let Some(first) = case.phases.first() else {
+        return BTreeMap::new();
+    };
+    let mut of_first = identity(
+        case,
+        first,
+        settings,
+        is_virtual,
+        model(first.target_name()),
+    );
+    let load = match &case.scenario.plan {
+        KindPlan::Search(search) => {
+            let errors = share(case.scenario.allow_errors);
+            format!("{}, error_rate <= {errors}", search.asked())
+        }
+        _ => {
+            let mut loads: Vec<String> = Vec::new();
+            for phase in case.phases.iter().filter(|p| p.role == Role::Measured) {
+                let load = phase.load.to_string();
+                if loads.last() != Some(&load) {
+                    loads.push(load);
+                }
+            }
+            loads.join("; ")
+        }
+    };
+    of_first.insert("load".to_owned(), load);
+    of_first
+}
+
+/// A share as a percentage.
+fn share(share: f64) -> String {
+    format!("{}%", (share * 1e8).round() / 1e6)
 }
 
 /// The identity of one phase.

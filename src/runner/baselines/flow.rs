@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use super::facts::{accelerator, identities};
+use super::facts::{accelerator, identities, identity_of_answers};
 use super::settings::Update;
 use super::store::{Found, Store, write_in_folder};
 use crate::baseline::{
@@ -10,7 +10,7 @@ use crate::baseline::{
 };
 use crate::exit;
 use crate::judge::{
-    AcceptedInput, JudgeInput, JudgePhase, JudgedAgainst, Look, NoBaseline, Verdict,
+    AcceptedInput, JudgeInput, JudgePhase, JudgedAgainst, Look, NoBaseline, Verdict, answers_of,
     asserted_values, judge_against,
 };
 use crate::plan::Case;
@@ -19,6 +19,7 @@ use crate::runner::assemble::MeasuredPhase;
 use crate::runner::case_result::model_of;
 use crate::runner::context::Context;
 use crate::runner::folder::ResultsFolder;
+use crate::suite::KindPlan;
 use crate::text::quote;
 
 /// Fewest runs that are worth accepting.
@@ -64,7 +65,9 @@ impl CaseBaseline {
         model: impl Fn(Option<&str>) -> Option<String>,
     ) -> JudgedAgainst {
         let case = input.case;
-        let identities = identities(case, &context.baselines, context.is_virtual(case), model);
+        let is_virtual = context.is_virtual(case);
+        let answers = identity_of_answers(case, &context.baselines, is_virtual, &model);
+        let identities = identities(case, &context.baselines, is_virtual, &model);
         let nothing;
         let accepted = match &self.found.accepted {
             Some(Ok(file)) => Ok(file),
@@ -74,7 +77,8 @@ impl CaseBaseline {
             }
             None => {
                 let first = case.phases.first().and_then(|p| identities.get(&p.name));
-                nothing = match first.and_then(|identity| self.found.elsewhere(identity)) {
+                nothing = match first.and_then(|identity| self.found.elsewhere(identity, &answers))
+                {
                     Some(why) => NoBaseline::NotComparable(why),
                     None => {
                         NoBaseline::Missing("nothing is accepted yet to compare with".to_owned())
@@ -86,6 +90,7 @@ impl CaseBaseline {
         let accepted = AcceptedInput {
             accepted,
             identities: &identities,
+            answers: &answers,
         };
         judge_against(input, look, accepted)
     }
@@ -112,7 +117,7 @@ impl CaseBaseline {
         let standing = baseline.standing;
         let why = why(standing, baseline.changes.iter().map(|c| c.change));
         let mut settled = false;
-        if worth_accepting(result, phases) {
+        if worth_accepting(case, result, phases) {
             let candidate = self.candidate(case, context, phases, result, why);
             let name = self.found.path.file_name().unwrap_or_default();
             let path = folder.path().join("baselines").join(&case.suite).join(name);
@@ -198,11 +203,15 @@ impl CaseBaseline {
         why: Why,
     ) -> BaselineFile {
         let model = |name: Option<&str>| model_of(case, phases, name);
-        let identities = identities(case, &context.baselines, context.is_virtual(case), model);
+        let is_virtual = context.is_virtual(case);
+        let answers = identity_of_answers(case, &context.baselines, is_virtual, model);
+        let identities = identities(case, &context.baselines, is_virtual, model);
         let inputs: Vec<JudgePhase<'_>> = phases.iter().map(MeasuredPhase::judged).collect();
         let none = BTreeMap::new();
-        let phases = phases
-            .iter()
+        // Which loads a search tries follows from what it finds: they are no phases of another run.
+        let searched = matches!(case.scenario.plan, KindPlan::Search(_));
+        let kept = phases.iter().filter(|_| !searched);
+        let phases = kept
             .map(|phase| {
                 let measured = MeasuredFor {
                     name: &phase.name,
@@ -236,6 +245,7 @@ impl CaseBaseline {
                 ("prony".to_owned(), info.version.clone()),
             ]),
             phases,
+            answers: answers_of(result, answers),
         };
         if context.is_virtual(case) {
             // The same numbers come of it everywhere and always.
@@ -258,8 +268,15 @@ fn why(standing: BaselineStanding, changes: impl Iterator<Item = ChangeKind> + C
 
 /// Whether the measurement is one to compare later ones with: whole, valid, steady, enough of it, and
 /// good enough by itself.
-fn worth_accepting(result: &CaseResult, phases: &[MeasuredPhase]) -> bool {
-    let runs = phases.iter().map(|p| p.runs.len()).min().unwrap_or(0);
+fn worth_accepting(case: &Case, result: &CaseResult, phases: &[MeasuredPhase]) -> bool {
+    let enough = match &case.scenario.plan {
+        // It found something, and measured as often as it took.
+        KindPlan::Search(_) => {
+            let found = result.answers.first().and_then(|a| a.value);
+            found.is_some_and(|v| v > 0.0)
+        }
+        _ => phases.iter().map(|p| p.runs.len()).min().unwrap_or(0) >= FEWEST_RUNS,
+    };
     let whole = !phases.iter().any(|p| p.interrupted);
     let mut absolute = result
         .assertions
@@ -271,7 +288,7 @@ fn worth_accepting(result: &CaseResult, phases: &[MeasuredPhase]) -> bool {
         .as_deref()
         .is_some_and(|r| r.starts_with("overloaded"));
     whole
-        && runs >= FEWEST_RUNS
+        && enough
         && !overloaded
         && !matches!(
             result.verdict,

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -212,13 +213,18 @@ impl Store {
 
 impl Found {
     /// How this machine is another one than that of all accepted files.
+    ///
+    /// `identity` is that of the first phase, `answers` that of what the case answers as a whole, which
+    /// counts where nothing else was accepted.
     pub fn elsewhere(
         &self,
-        identity: &std::collections::BTreeMap<String, String>,
+        identity: &BTreeMap<String, String>,
+        answers: &BTreeMap<String, String>,
     ) -> Option<String> {
-        let of = |file: &BaselineFile| {
-            let phase = file.phases.first()?;
-            Some(differences(&phase.identity, identity))
+        let of = |file: &BaselineFile| match (file.phases.first(), &file.answers) {
+            (Some(phase), _) => Some(differences(&phase.identity, identity)),
+            (None, Some(of)) => Some(differences(&of.identity, answers)),
+            (None, None) => None,
         };
         let nearest = self.others.iter().filter_map(of).min_by_key(Vec::len)?;
         Some(if nearest.is_empty() {
@@ -380,7 +386,7 @@ mod tests {
         let mut identity = sample().phases[0].identity.clone();
         identity.insert("accelerator".into(), "H200".into());
         assert_eq!(
-            found.elsewhere(&identity).unwrap(),
+            found.elsewhere(&identity, &BTreeMap::new()).unwrap(),
             "not comparable (accelerator: sim/quick → H200)"
         );
     }

@@ -130,7 +130,8 @@ fn check_answer(
         ));
     }
     let whole = matches!(reference.metric.availability, Availability::Answer(_));
-    if reference.phase.is_some() && whole {
+    let of_a_phase = !matches!(reference.phase, None | Some(PhaseRef::Baseline(None)));
+    if of_a_phase && whole {
         return Err(error(
             span.clone(),
             format!("`{name}` is of the whole case, not of a phase"),
