@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::record::{Part, RunRecords};
-use crate::result::RunSeries;
+use crate::result::{RunSeries, failed_of};
 use crate::stats::{EXACT_VALUES, ValueStore};
 
 use super::heat::ttft_heat;
@@ -32,6 +32,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
     let mut sent = vec![0.0; points];
     let mut completed = vec![0.0; points];
     let mut failed = vec![0.0; points];
+    let mut failed_by_kind: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut tokens = vec![0.0; points];
     let mut in_flight = vec![0.0; points];
     // Exact where a stretch has few values; many of them are counted in bins, so that memory has a bound.
@@ -69,6 +70,11 @@ pub fn series(run: &RunRecords) -> RunSeries {
                 &mut failed
             };
             add(ended, at, 1.0 / seconds);
+            if let Some(error) = &record.error {
+                let of_kind = failed_by_kind.entry(error.kind.name());
+                let of_kind = of_kind.or_insert_with(|| vec![0.0; points]);
+                add(of_kind, at, 1.0 / seconds);
+            }
         }
         for arrival in token_arrivals(record).into_iter().flatten() {
             tokens_known = true;
@@ -103,6 +109,9 @@ pub fn series(run: &RunRecords) -> RunSeries {
     put("sent", known(sent));
     put("completed", known(completed));
     put("failed", known(failed));
+    for (kind, values) in failed_by_kind {
+        put(&failed_of(kind), known(values));
+    }
     put("in_flight", known(in_flight));
     if tokens_known {
         put("tokens_per_second", known(tokens));

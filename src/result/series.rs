@@ -41,7 +41,8 @@ pub struct RunSeries {
     pub interval_s: f64,
     /// Start and end of the measured window, in seconds since the run's start.
     pub window_s: [f64; 2],
-    /// By name: `due` (open loop), `sent`, `completed`, `failed` (per second), `tokens_per_second`, `in_flight` (mean),
+    /// By name: `due` (open loop), `sent`, `completed`, `failed` (per second), where requests failed also
+    /// `failed{kind=…}` for each kind of error of `requests.jsonl`, `tokens_per_second`, `in_flight` (mean),
     /// `ttft_p50`, `ttft_p99`, `itl_p50`, `itl_p99` (ms, of what arrived in the stretch). Of the client:
     /// `client_cpu` (cores that the process used), `client_rss` (bytes), `client_loop_delay` (worst, ms),
     /// `client_throttled` (share of the time that a processor limit stopped it).
@@ -52,6 +53,16 @@ pub struct RunSeries {
     /// How `ttft` is distributed over the course of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft_heat: Option<HeatSeries>,
+}
+
+/// The name of the series of requests that failed by errors of `kind`, a name such as `connect`.
+pub fn failed_of(kind: &str) -> String {
+    format!("failed{{kind={kind}}}")
+}
+
+/// The kind of error that a series is of, where it is one of [`failed_of`].
+pub fn kind_of_failed(name: &str) -> Option<&str> {
+    name.strip_prefix("failed{kind=")?.strip_suffix('}')
 }
 
 /// How often which value came when: column `i` covers `i·interval_s .. (i + 1)·interval_s` since the

@@ -47,6 +47,28 @@ fn phases_runs_and_changes() {
 }
 
 #[test]
+fn failures_are_drawn_by_kind_and_only_where_there_are_any() {
+    let result = sample::run(vec![sample::passing("a")]);
+    let html = render("html", &result);
+    let drawn = picture(&html, "errors_over_time");
+    for kind in ["http", "connect"] {
+        assert!(drawn.contains(&format!("data-n=\"{kind}\"")), "{drawn}");
+    }
+    assert!(drawn.contains("class=\"shade\""), "{drawn}");
+    let mut series = sample::series(&result);
+    let run = &mut series.cases[0].phases[0].runs[0];
+    run.series.retain(|name, _| !name.starts_with("failed{"));
+    run.series.insert("failed".into(), vec![Some(0.0); 66]);
+    let input = ReportInput {
+        result: &result,
+        series: &series,
+    };
+    let html = by_name("html").expect("known").render(&input);
+    let html = String::from_utf8(html.expect("renders")).expect("UTF-8");
+    assert!(!html.contains("data-picture=\"errors_over_time\""));
+}
+
+#[test]
 fn a_page_without_cases_is_no_success() {
     let html = render("html", &sample::run(vec![]));
     keep("report-empty.html", &html);
@@ -101,8 +123,8 @@ fn hostile_text_stays_text() {
 }
 
 /// What a case adds to the page, with everything that a case of one phase can have: distributions of
-/// 60 bins, a minute of series, a heat map.
-const BYTES_PER_CASE: usize = 32_000;
+/// 60 bins, a minute of series, a heat map, failures of two kinds.
+const BYTES_PER_CASE: usize = 33_000;
 
 #[test]
 fn two_hundred_cases_stay_small() {

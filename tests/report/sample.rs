@@ -862,18 +862,22 @@ fn run_series() -> RunSeries {
         series: BTreeMap::from([
             ("sent".to_owned(), make(20.0, 0.15)),
             ("completed".to_owned(), make(19.8, 0.1)),
-            (
-                "failed".to_owned(),
-                (0..66)
-                    .map(|i| Some(f64::from(u8::from(i == 31) * 2)))
-                    .collect(),
-            ),
+            ("failed".to_owned(), failed(|i| i == 31 || i == 38)),
+            (failed_of("http"), failed(|i| i == 31)),
+            (failed_of("connect"), failed(|i| i == 38)),
             ("tokens_per_second".to_owned(), make(3960.0, 0.06)),
             ("in_flight".to_owned(), make(81.0, 0.09)),
             ("ttft_p50".to_owned(), make(182.0, 0.05)),
             ("ttft_p99".to_owned(), ttft_p99),
         ]),
     }
+}
+
+/// Two a second where `at` says so.
+fn failed(at: impl Fn(usize) -> bool) -> Vec<Option<f64>> {
+    (0..66)
+        .map(|i| Some(if at(i) { 2.0 } else { 0.0 }))
+        .collect()
 }
 
 fn heat() -> HeatSeries {

@@ -16,4 +16,4 @@ pub use lines::{Label, Line, LineChart, LineStyle, Range, Series, Shade, lines};
 pub use margin::{MarginBar, margin_bar};
 pub use scale::Scale;
 pub use spans::{Span, SpanChart, spans};
-pub use svg::{Axis, Head, Mark, MarkKind};
+pub use svg::{Axis, Head, Mark, MarkKind, fit_legend};

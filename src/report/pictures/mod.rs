@@ -5,6 +5,7 @@ mod cache;
 mod case;
 mod client;
 mod distribution;
+mod errors;
 mod heat;
 mod interference;
 mod lengths;

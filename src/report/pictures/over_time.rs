@@ -7,13 +7,13 @@ use crate::report::chart::{
 };
 use crate::result::{PhaseResult, PhaseSeries, RunSeries};
 use crate::stats::quantile;
-use crate::text::{count, number};
+use crate::text::number;
 
 /// Runs from which on a median says more than all of them over each other.
 const FEWEST_TOGETHER: usize = 3;
 
 /// `(x, y)`, in ascending x.
-type Points = Vec<(f64, Option<f64>)>;
+pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// A picture of the course of something.
 pub(super) struct Course {
@@ -28,7 +28,7 @@ pub(super) struct Course {
     pub factor: f64,
 }
 
-const COURSES: [Course; 5] = [
+const COURSES: [Course; 4] = [
     Course {
         name: "throughput_over_time",
         title: "Output tokens over time",
@@ -49,15 +49,6 @@ const COURSES: [Course; 5] = [
             ("completed", "completed", Series::Nth(1)),
         ],
         style: LineStyle::Plain,
-        factor: 1.0,
-    },
-    Course {
-        name: "errors_over_time",
-        title: "Failures over time",
-        caption: "When requests failed.",
-        unit: "1/s",
-        lines: &[("failed", "failed", Series::Failed)],
-        style: LineStyle::Area,
         factor: 1.0,
     },
     Course {
@@ -90,10 +81,8 @@ pub(super) fn over_time(phase: &PhaseResult, series: &PhaseSeries) -> Vec<Pictur
         .filter_map(|c| drawn_over_time(series, c, of_client))
         .collect();
     for picture in &mut drawn {
-        match picture.name {
-            "requests_over_time" => picture.caption.insert_str(0, &asked_and_achieved(phase)),
-            "errors_over_time" => picture.caption = kinds_of_errors(phase, &picture.caption),
-            _ => {}
+        if picture.name == "requests_over_time" {
+            picture.caption.insert_str(0, &asked_and_achieved(phase));
         }
     }
     drawn
@@ -107,17 +96,6 @@ fn asked_and_achieved(phase: &PhaseResult) -> String {
         }
         _ => String::new(),
     }
-}
-
-fn kinds_of_errors(phase: &PhaseResult, otherwise: &str) -> String {
-    let kinds = phase.errors.iter().take(3);
-    let kinds: Vec<String> = kinds
-        .map(|e| format!("{} × {}", count(e.count), e.kind))
-        .collect();
-    if kinds.is_empty() {
-        return otherwise.to_owned();
-    }
-    format!("In the window: {}.", kinds.join(", "))
 }
 
 /// What prony saw: a value for each stretch, drawn in its middle.
@@ -146,10 +124,6 @@ pub(super) fn drawn_over_time(
         let mut runs: Vec<Points> = phase.runs.iter().filter_map(|r| of(r, key)).collect();
         for point in runs.iter_mut().flatten() {
             point.1 = point.1.filter(|v| v.is_finite()).map(|v| v * course.factor);
-        }
-        let nothing = runs.iter().flatten().all(|p| p.1.is_none_or(|v| v == 0.0));
-        if series == Series::Failed && nothing {
-            continue;
         }
         tops.extend(runs.iter().flatten().filter_map(|p| p.1));
         if together {
