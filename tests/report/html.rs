@@ -51,7 +51,7 @@ fn failures_are_drawn_by_kind_and_only_where_there_are_any() {
     let result = sample::run(vec![sample::passing("a")]);
     let html = render("html", &result);
     let drawn = picture(&html, "errors_over_time");
-    for kind in ["http", "connect"] {
+    for kind in ["total_timeout", "connect"] {
         assert!(drawn.contains(&format!("data-n=\"{kind}\"")), "{drawn}");
     }
     assert!(drawn.contains("class=\"shade\""), "{drawn}");
@@ -66,6 +66,24 @@ fn failures_are_drawn_by_kind_and_only_where_there_are_any() {
     let html = by_name("html").expect("known").render(&input);
     let html = String::from_utf8(html.expect("renders")).expect("UTF-8");
     assert!(!html.contains("data-picture=\"errors_over_time\""));
+}
+
+#[test]
+fn configurations_are_a_table_and_their_pareto_front() {
+    let html = render("html", &sample::configured());
+    keep("report-configurations.html", &html);
+    assert!(html.contains("Which configuration serves the most: chat::capacity</h2>"));
+    let at = |needle: &str| html.find(needle).unwrap_or_else(|| panic!("{needle}"));
+    assert!(at("tp=8,seqs=256</a>") < at("data-picture=\"pareto_tokens\""));
+    for name in ["pareto_tokens", "pareto_ttft"] {
+        let drawn = picture(&html, name);
+        assert_eq!(drawn.matches("class=\"dot s1\"").count(), 3, "{drawn}");
+        assert_eq!(drawn.matches("class=\"dot sp\"").count(), 2, "{drawn}");
+        // What every other picture has, too: values under the pointer.
+        assert!(drawn.contains("data-n=\"tp=4,seqs=64\" data-v=\""));
+    }
+    let none = render("html", &sample::every_verdict());
+    assert!(!none.contains("Which configuration"));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use super::svg::{
 const POINTS: usize = 480;
 /// Points that a line has at least, however many lines there are.
 const FEWEST_POINTS: usize = 60;
+/// How high small letters are.
+const LETTERS: f64 = 10.0;
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +44,8 @@ pub enum Series {
     Accepted,
     /// What was asked for, or what would be ideal: nothing that was measured.
     Wanted,
+    /// Measured, and behind others that are drawn.
+    Pale,
 }
 
 impl Series {
@@ -51,6 +55,7 @@ impl Series {
             Series::Failed => "s0".to_owned(),
             Series::Accepted => "sb".to_owned(),
             Series::Wanted => "sw".to_owned(),
+            Series::Pale => "sp".to_owned(),
         }
     }
 }
@@ -67,6 +72,8 @@ pub enum LineStyle {
     Dotted,
     /// Its points alone.
     Points,
+    /// A line that leads the eye from point to point: without values and without a name in the legend.
+    Guide,
 }
 
 impl Line {
@@ -133,8 +140,10 @@ pub struct LineChart<'a> {
     pub marks: Vec<Mark>,
     /// Vertical lines.
     pub verticals: Vec<Mark>,
-    /// Words at points.
+    /// Words at points; those that would cover others before them are left out.
     pub labels: Vec<Label>,
+    /// Whether there is a legend; without one the names are seen with the values only.
+    pub legend: bool,
 }
 
 impl<'a> LineChart<'a> {
@@ -151,6 +160,7 @@ impl<'a> LineChart<'a> {
             marks: Vec::new(),
             verticals: Vec::new(),
             labels: Vec::new(),
+            legend: true,
         }
     }
 }
@@ -200,23 +210,52 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
         );
     }
     svg.marks(chart.x.scale, &chart.verticals);
+    label_points(&mut svg, chart);
+    if chart.legend {
+        svg.legend(&entries(&chart.lines));
+    }
+    Some(svg.finish())
+}
+
+/// Words at points, each on the first side where it covers no other.
+fn label_points(svg: &mut Svg, chart: &LineChart<'_>) {
+    let mut taken: Vec<[f64; 4]> = Vec::new();
     for label in &chart.labels {
         let (x, y) = (along(chart.x.scale, label.x), down(chart.y.scale, label.y));
         if label.ring {
             svg.circle("ring", x, y, 6.5);
         }
-        let right = x + 9.0 + text_width(&label.text) < WIDTH;
-        let class = if right { "note" } else { "note end" };
+        // Letters are larger on small screens.
+        let width = text_width(&label.text) * 1.2;
+        let right = x + 9.0 + width < WIDTH;
         let high = if y - 7.0 < TOP { y + 14.0 } else { y - 7.0 };
-        svg.text(
-            class,
-            if right { x + 7.0 } else { x - 7.0 },
-            high,
-            &label.text,
-        );
+        let other = if high < y { y + 14.0 } else { y - 7.0 };
+        let sides = [
+            (right, high),
+            (!right, high),
+            (right, other),
+            (!right, other),
+        ];
+        let free = sides.into_iter().find_map(|(right, base)| {
+            let left = if right { x + 7.0 } else { x - 7.0 - width };
+            let place = [left, base - LETTERS, left + width, base];
+            let inside = left >= LEFT && left + width < WIDTH && base < BOTTOM + 1.0;
+            let covers = |t: &[f64; 4]| {
+                place[0] < t[2] && t[0] < place[2] && place[1] < t[3] && t[1] < place[3]
+            };
+            (inside && !taken.iter().any(covers)).then_some((right, base, place))
+        });
+        if let Some((right, base, place)) = free {
+            taken.push(place);
+            let class = if right { "note" } else { "note end" };
+            svg.text(
+                class,
+                if right { x + 7.0 } else { x - 7.0 },
+                base,
+                &label.text,
+            );
+        }
     }
-    svg.legend(&entries(&chart.lines));
-    Some(svg.finish())
 }
 
 /// Draws what does not count.
@@ -255,6 +294,10 @@ fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line, budget: usize) {
             LineStyle::Points => "none",
             _ => "line",
         };
+        if line.style == LineStyle::Guide {
+            svg.path(&format!("line {class}"), &through(&placed));
+            continue;
+        }
         let shown = values(known.iter().map(|p| p.1));
         svg.raw(&format!(
             r#"<path class="{shape} {class}" data-n="{}" data-v="{shown}" d="{}"/>"#,
@@ -278,7 +321,7 @@ fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line, budget: usize) {
 /// Names and colours of the lines, each once.
 fn entries(lines: &[Line]) -> Vec<(&str, String)> {
     let mut entries: Vec<(&str, String)> = Vec::new();
-    for line in lines {
+    for line in lines.iter().filter(|l| l.style != LineStyle::Guide) {
         if !entries.iter().any(|(name, _)| *name == line.name) {
             entries.push((&line.name, format!("line {}", line.series.class())));
         }

@@ -1,12 +1,13 @@
 use super::flow::{Color, Figure, Flow, Heading, INK, Look, MUTED};
 use crate::judge::Verdict;
 use crate::report::change::change;
+use crate::report::configurations;
 use crate::report::facts::{Facts, requests, server_line, tail_cells};
 use crate::report::headline::Headline;
 use crate::report::lengths;
 use crate::report::noise;
 use crate::report::order::{by_attention, in_table_order};
-use crate::report::pictures::{Picture, of_case, of_phase};
+use crate::report::pictures::{Picture, of_case, of_configurations, of_phase};
 use crate::report::plots::whole;
 use crate::report::seam::ReportInput;
 use crate::result::{CaseResult, CaseSeries, ChangeKind, MetricSummary, PhaseResult};
@@ -87,10 +88,24 @@ pub(super) fn front(input: &ReportInput<'_>, headings: &[Heading]) -> Flow {
     flow
 }
 
-/// The cases, what wants attention first.
+/// What the configurations of a matrix serve, then the cases, what wants attention first.
 pub(super) fn body(input: &ReportInput<'_>) -> Flow {
     let mut flow = Flow::default();
     flow.new_page();
+    for found in &input.result.configurations {
+        flow.heading(0, &configurations::title(found), INK);
+        let headings = configurations::headings(found);
+        let rows: Vec<(Vec<String>, Color)> = configurations::rows(found)
+            .into_iter()
+            .map(|cells| (cells, INK))
+            .collect();
+        flow.table(
+            &headings.map(|(name, _)| name),
+            &headings.map(|(_, right)| right),
+            &rows,
+        );
+        flow.figures(&figures(of_configurations(found)));
+    }
     let cases = by_attention(&input.result.cases);
     let many = cases.len() > DRAWN;
     for case in &cases {
