@@ -65,7 +65,7 @@ pub fn kind_of_failed(name: &str) -> Option<&str> {
     name.strip_prefix("failed{kind=")?.strip_suffix('}')
 }
 
-/// How often which value came when: column `i` covers `i·interval_s .. (i + 1)·interval_s` since the
+/// How often which value came when; the runs of a phase have columns and rows alike. Column `i` covers `i·interval_s .. (i + 1)·interval_s` since the
 /// run's start, row `j` the values `edges[j]..edges[j + 1]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeatSeries {

@@ -41,6 +41,8 @@ fn phases_runs_and_changes() {
     let html = render("html", &sample::run(vec![sample::repeated()]));
     keep("report-repeated.html", &html);
     assert!(html.contains("aria-level=\"3\">warm</span>"));
+    let heat = picture(&html, "ttft_heatmap");
+    assert_eq!(attribute(heat, "data-heat").split(';').count(), 3);
     assert!(html.contains("Median of 3 runs; shaded from the least to the greatest."));
     assert!(html.contains("<code>warm.ttft.p99</code>") && html.contains("×1.31"));
     assert!(html.contains("the server reports no usage"));

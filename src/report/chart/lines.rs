@@ -1,4 +1,3 @@
-use super::scale::Scale;
 use super::svg::{
     Axis, BOTTOM, HEIGHT, Head, LEFT, Mark, RIGHT, Svg, TOP, WIDTH, along, down, escape, meaning,
     text_width, through, values,
@@ -177,7 +176,7 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     let data = meaning(&chart.x, Some(&chart.y));
     let view = [0.0, 8.0, WIDTH, HEIGHT - 8.0];
     let mut svg = Svg::new("chart", view, chart.head, &data);
-    shade(&mut svg, chart.x.scale, &chart.shades);
+    shade(&mut svg, |v| along(chart.x.scale, v), &chart.shades);
     if let Some((lo, hi)) = chart.band {
         let (low, high) = (down(chart.y.scale, lo), down(chart.y.scale, hi));
         svg.rect("band", LEFT, high, RIGHT - LEFT, (low - high).max(1.0));
@@ -259,9 +258,9 @@ fn label_points(svg: &mut Svg, chart: &LineChart<'_>) {
 }
 
 /// Draws what does not count.
-pub(super) fn shade(svg: &mut Svg, x: Scale, shades: &[Shade]) {
+pub(super) fn shade(svg: &mut Svg, along: impl Fn(f64) -> f64, shades: &[Shade]) {
     for shade in shades {
-        let (a, b) = (along(x, shade.from), along(x, shade.to));
+        let (a, b) = (along(shade.from), along(shade.to));
         if b - a < 0.5 {
             continue;
         }
@@ -365,6 +364,7 @@ fn order(a: &(f64, Option<f64>), b: &(f64, Option<f64>)) -> std::cmp::Ordering {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::scale::Scale;
     use super::*;
 
     fn chart(points: Vec<(f64, Option<f64>)>) -> LineChart<'static> {

@@ -10,7 +10,7 @@ mod scale;
 mod spans;
 mod svg;
 
-pub use heat::{HeatChart, heat};
+pub use heat::{HeatChart, HeatPart, heat};
 pub use histogram::{HistogramChart, histogram};
 pub use lines::{Label, Line, LineChart, LineStyle, Range, Series, Shade, lines};
 pub use margin::{MarginBar, margin_bar};

@@ -210,16 +210,21 @@ pub(super) fn seconds(phase: &PhaseSeries) -> Axis {
 
 /// What lies before and after the first run's window.
 pub(super) fn shades(phase: &PhaseSeries) -> Option<Vec<Shade>> {
-    let window = phase.runs.first()?.window_s;
+    phase.runs.first().map(shades_of)
+}
+
+/// What lies before and after the window of `run`.
+pub(super) fn shades_of(run: &RunSeries) -> Vec<Shade> {
+    let window = run.window_s;
     let shade = |from: f64, to: f64, label: &str| Shade {
         from,
         to,
         label: label.to_owned(),
     };
-    Some(vec![
+    vec![
         shade(0.0, window[0], "warm-up"),
         shade(window[1], f64::MAX, "drain"),
-    ])
+    ]
 }
 
 #[cfg(test)]
