@@ -17,7 +17,7 @@ pub use configurations::{ConfigurationResult, ConfigurationsResult, configuratio
 pub use lengths::{AskedAndGot, Ending, LengthSummary, TokenLengths};
 pub use series::{
     CaseSeries, HeatSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries,
-    failed_of, kind_of_failed,
+    failed_of, gpu_of, kind_of_failed, utilization_of,
 };
 pub use summary::{
     AnswerResult, CaseResult, Distribution, ErrorCount, ExtensionResult, Histogram, Host,

@@ -65,6 +65,16 @@ pub fn kind_of_failed(name: &str) -> Option<&str> {
     name.strip_prefix("failed{kind=")?.strip_suffix('}')
 }
 
+/// The name of the series of the utilization of one GPU.
+pub fn utilization_of(gpu: &str) -> String {
+    format!("gpu_utilization{{gpu={gpu}}}")
+}
+
+/// The GPU that a series is of, where it is one of [`utilization_of`].
+pub fn gpu_of(name: &str) -> Option<&str> {
+    name.strip_prefix("gpu_utilization{gpu=")?.strip_suffix('}')
+}
+
 /// How often which value came when; the runs of a phase have columns and rows alike. Column `i` covers `i·interval_s .. (i + 1)·interval_s` since the
 /// run's start, row `j` the values `edges[j]..edges[j + 1]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,7 +93,9 @@ pub struct ServerSeries {
     /// When each look was, in seconds since the run's start; the first came before it.
     pub at_s: Vec<f64>,
     /// By name, one value a look (null: it failed or did not tell): `queue_depth`, `running`, `kv_usage`,
-    /// with `{replica=…}` behind the name where the server tells of several; and since the look before
+    /// with `{replica=…}` behind the name where the server tells of several; of GPUs, where an exporter
+    /// tells, `gpu_utilization`, `gpu_sm_active`, `gpu_memory_used` (means) and `gpu_utilization{gpu=…}` of
+    /// each of several; and since the look before
     /// `preemptions`, `cache_hit_ratio`, `server_prompt_tokens_per_second`,
     /// `server_generation_tokens_per_second`.
     pub series: BTreeMap<String, Vec<Option<f64>>>,

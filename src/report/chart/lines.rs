@@ -7,6 +7,8 @@ use super::svg::{
 const POINTS: usize = 480;
 /// Points that a line has at least, however many lines there are.
 const FEWEST_POINTS: usize = 60;
+/// Colours of `templates/chart.css`.
+const COLOURS: u8 = 8;
 /// How high small letters are.
 const LETTERS: f64 = 10.0;
 
@@ -35,7 +37,7 @@ pub struct Range {
 /// What a line is of, and so its colour and dash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
-    /// Measured; the first, the second, … up to six, then from the first again. The page's style knows four.
+    /// Measured; the first, the second, … up to eight, then from the first again.
     Nth(u8),
     /// What failed.
     Failed,
@@ -50,7 +52,7 @@ pub enum Series {
 impl Series {
     fn class(self) -> String {
         match self {
-            Series::Nth(i) => format!("s{}", (i.max(1) - 1) % 6 + 1),
+            Series::Nth(i) => format!("s{}", (i.max(1) - 1) % COLOURS + 1),
             Series::Failed => "s0".to_owned(),
             Series::Accepted => "sb".to_owned(),
             Series::Wanted => "sw".to_owned(),

@@ -12,23 +12,26 @@ use crate::text::number;
 /// Runs from which on a median says more than all of them over each other.
 const FEWEST_TOGETHER: usize = 3;
 
+/// Lines that can each have a range behind them before nothing can be told apart any more.
+const MOST_RANGES: usize = 3;
+
 /// `(x, y)`, in ascending x.
 pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// A picture of the course of something.
-pub(super) struct Course {
+pub(super) struct Course<'a> {
     pub name: &'static str,
     pub title: &'static str,
     pub caption: &'static str,
     pub unit: &'static str,
     /// `(series, legend, colour)`
-    pub lines: &'static [(&'static str, &'static str, Series)],
+    pub lines: &'a [(&'a str, &'a str, Series)],
     pub style: LineStyle,
     /// Values are shown as so many times what they are.
     pub factor: f64,
 }
 
-const COURSES: [Course; 4] = [
+const COURSES: [Course<'static>; 4] = [
     Course {
         name: "throughput_over_time",
         title: "Output tokens over time",
@@ -112,7 +115,7 @@ pub(super) fn of_client(run: &RunSeries, key: &str) -> Option<Points> {
 /// the phase; what lies outside the first run's window is shaded.
 pub(super) fn drawn_over_time(
     phase: &PhaseSeries,
-    course: &Course,
+    course: &Course<'_>,
     of: impl Fn(&RunSeries, &str) -> Option<Points>,
 ) -> Option<Picture> {
     let axis = seconds(phase);
@@ -120,6 +123,7 @@ pub(super) fn drawn_over_time(
     let mut ranges = Vec::new();
     let mut tops = Vec::new();
     let together = phase.runs.len() >= FEWEST_TOGETHER;
+    let ranged = course.lines.len() <= MOST_RANGES;
     for &(key, legend, series) in course.lines {
         let mut runs: Vec<Points> = phase.runs.iter().filter_map(|r| of(r, key)).collect();
         for point in runs.iter_mut().flatten() {
@@ -129,10 +133,12 @@ pub(super) fn drawn_over_time(
         if together {
             let (middle, range) = over_runs(&runs);
             drawn.push(Line::new(legend, series, middle));
-            ranges.push(Range {
-                series,
-                points: range,
-            });
+            if ranged {
+                ranges.push(Range {
+                    series,
+                    points: range,
+                });
+            }
             continue;
         }
         let style = match runs.len() {
@@ -154,6 +160,7 @@ pub(super) fn drawn_over_time(
     chart.shades = shades(phase)?;
     let runs = match phase.runs.len() {
         1 => String::new(),
+        n if together && !ranged => format!(" Median of {n} runs."),
         n if together => format!(" Median of {n} runs; shaded from the least to the greatest."),
         n => format!(" {n} runs over each other."),
     };
