@@ -16,7 +16,7 @@ use crate::text::{MISSING, count, margin, minutes, number, quote};
 /// Cases whose pictures are drawn at most; beyond, only those of cases that did not pass.
 const DRAWN: usize = 60;
 
-fn color(verdict: Verdict) -> Color {
+pub(super) fn color(verdict: Verdict) -> Color {
     match verdict {
         Verdict::Pass => [0x23, 0x68, 0x3a],
         Verdict::Fail | Verdict::Error => [0xb3, 0x26, 0x1e],
@@ -33,15 +33,7 @@ pub(super) fn front(input: &ReportInput<'_>, headings: &[Heading]) -> Flow {
     let headline = Headline::new(result);
     let mut flow = Flow::default();
     flow.new_page();
-    let title = Look {
-        size: 20.0,
-        ..Look::BODY
-    };
-    flow.text(
-        &headline.text,
-        title.bold().colored(color(headline.verdict)),
-    );
-    flow.gap(4.0);
+    flow.title(&headline.text, color(headline.verdict));
     let mut about = vec![
         format!("Run {}", run.id),
         format!("started {}", run.started_at),
@@ -68,19 +60,7 @@ pub(super) fn front(input: &ReportInput<'_>, headings: &[Heading]) -> Flow {
             Look::BODY.bold(),
         );
     }
-    flow.gap(14.0);
-    flow.text("Contents", Look::BODY.bold());
-    flow.gap(3.0);
-    for (i, heading) in headings.iter().enumerate() {
-        let look = if heading.level == 0 {
-            Look::BODY
-        } else {
-            Look::NOTE
-        };
-        let page = (heading.page + 1).to_string();
-        flow.entry(&heading.text, &page, i, 14.0 * heading.level as f32, look);
-    }
-    flow.gap(12.0);
+    flow.contents(headings);
     flow.text(
         "Quantiles cover every request of the window, failed ones as slower than all others; mean, standard deviation and maximum cover successes. A dash is a value that was not measured.",
         Look::NOTE,
@@ -93,7 +73,8 @@ pub(super) fn body(input: &ReportInput<'_>) -> Flow {
     let mut flow = Flow::default();
     flow.new_page();
     for found in &input.result.configurations {
-        flow.heading(0, &configurations::title(found), INK);
+        let title = configurations::title(found).replacen("which", "Which", 1);
+        flow.heading(0, &title, INK);
         let headings = configurations::headings(found);
         let rows: Vec<(Vec<String>, Color)> = configurations::rows(found)
             .into_iter()
@@ -160,7 +141,7 @@ fn of_one(flow: &mut Flow, case: &CaseResult, series: Option<&CaseSeries>, drawn
     }
 }
 
-fn figures(pictures: Vec<Picture>) -> Vec<Figure> {
+pub(super) fn figures(pictures: Vec<Picture>) -> Vec<Figure> {
     let figure = |p: Picture| {
         let svg = whole(&p.svg);
         Figure {

@@ -14,9 +14,9 @@ const FEWEST_COLUMNS: usize = 6;
 pub(super) fn ttft_heat(series: &PhaseSeries) -> Option<Picture> {
     let first = series.runs.iter().find_map(|run| run.ttft_heat.as_ref())?;
     let mut runs: Vec<&RunSeries> = series.runs.iter().collect();
-    let alike = runs.iter().filter_map(|run| run.ttft_heat.as_ref());
     // Earlier versions had cells of its own for each run.
-    let alike = alike.fold(true, |so_far, map| so_far && same_cells(map, first));
+    let mut maps = runs.iter().filter_map(|run| run.ttft_heat.as_ref());
+    let alike = maps.all(|map| same_cells(map, first));
     let x = seconds(series);
     let end = match x.scale {
         Scale::Linear { hi, .. } | Scale::Log { hi, .. } | Scale::Tail { hi } => hi,
