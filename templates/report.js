@@ -186,19 +186,24 @@
   const readHeat = (svg) => {
     const edges = numbers(svg.dataset.e);
     const width = Number(svg.dataset.w);
-    const columns = svg.dataset.heat.split(",").map((c) => c.split(".").map((n) => Number(n || 0)));
+    // Runs one after the other, laid as src/report/chart/heat.rs does; each over the whole axis.
+    const runs = svg.dataset.heat.split(";").map((run) => run.split(",").map((c) => c.split(".").map((n) => Number(n || 0))));
+    const gap = runs.length > 1 ? 4 : 0;
+    const wide = (RIGHT - LEFT + gap) / runs.length;
     const scale = scaleOf(svg);
     const end = scale.value(1);
-    const place = (i) => LEFT + (((i + 0.5) * width) / end) * (RIGHT - LEFT);
+    const cells = runs.flatMap((columns, run) => columns.map((counts, i) => ({
+      run, i, counts, x: LEFT + run * wide + (((i + 0.5) * width) / end) * (wide - gap),
+    })));
     return {
-      places: columns.map((_, i) => place(i)),
+      places: cells.map((c) => c.x),
       at: (x) => {
-        const i = Math.min(Math.max(Math.floor((((x - LEFT) / (RIGHT - LEFT)) * end) / width), 0), columns.length - 1);
-        const lines = columns[i].map((n, row) => [`${shown(edges[row])} to ${shown(edges[row + 1])} ${svg.dataset.u}`, n]);
+        const cell = cells.reduce((best, c) => (Math.abs(c.x - x) < Math.abs(best.x - x) ? c : best));
+        const lines = cell.counts.map((n, row) => [`${shown(edges[row])} to ${shown(edges[row + 1])} ${svg.dataset.u}`, n]);
         const some = lines.filter((l) => l[1] > 0).reverse();
         if (some.length === 0) some.push(["first tokens", "none"]);
         if (some.length > 8) some.splice(7, Infinity, ["and", `${some.length - 7} rows more`]);
-        return { head: `from ${scale.text(i * width)}`, lines: some };
+        return { head: `${runs.length > 1 ? `run ${cell.run + 1}, ` : ""}from ${scale.text(cell.i * width)}`, lines: some };
       },
     };
   };

@@ -170,7 +170,11 @@ pub fn measure(transport: &str, name: &str, address: &str) {
         };
         let part = summarize_run(&run, None, false);
         let phase = summarize_phase(std::slice::from_ref(&run), None, false);
-        assert!(part.metrics.len() > 5 && phase.len() > 5 && !series(&run).series.is_empty());
+        assert!(
+            part.metrics.len() > 5
+                && phase.len() > 5
+                && !series(std::slice::from_ref(&run))[0].series.is_empty()
+        );
         println!("million_tokens {}", tokens as f64 / 1e6);
         println!("added_mb {}", machine::peak_rss_mb() - before);
         return;

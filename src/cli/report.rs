@@ -122,7 +122,7 @@ fn pictures(args: &ReportArgs, run: &Path) -> Result<i32, i32> {
         Some(path) => path.clone(),
         None => folder.join("plots"),
     };
-    let written = write_plots(&folder, &result.cases, &series)
+    let written = write_plots(&folder, &result.cases, &result.configurations, &series)
         .map_err(|e| fail(exit::INTERNAL, &format!("cannot write the pictures: {e}")))?;
     Ok(print(format!("{} ({written} files)\n", folder.display())))
 }

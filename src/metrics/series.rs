@@ -1,28 +1,41 @@
 use std::collections::BTreeMap;
 
 use crate::record::{Part, RunRecords};
-use crate::result::RunSeries;
+use crate::result::{RunSeries, failed_of};
 use crate::stats::{EXACT_VALUES, ValueStore};
 
-use super::heat::ttft_heat;
+use super::heat::HeatFrame;
 use super::samples::{request_value, token_arrivals};
 use super::server_series::server_series;
 
 /// Most stretches of a series.
 const MAX_POINTS: u64 = 3600;
 
-/// The time series of a run, warm-up and tail included.
-///
-/// Stretches are one second wide; in runs under 20 s narrower, so that there is a course to see, in
-/// runs over an hour wider. Counts and tokens of a stretch are 0 where nothing happened, latencies null.
-pub fn series(run: &RunRecords) -> RunSeries {
-    let end_us = run
-        .records
+/// The time series of the runs of a phase, warm-up and tail included.
+pub fn series(runs: &[RunRecords]) -> Vec<RunSeries> {
+    let ended: Vec<(&RunRecords, u64)> = runs.iter().map(|run| (run, end_us(run))).collect();
+    let frame = HeatFrame::of(&ended);
+    ended
+        .into_iter()
+        .map(|(run, end_us)| series_of(run, end_us, frame.as_ref()))
+        .collect()
+}
+
+/// When the last thing of a run happened.
+fn end_us(run: &RunRecords) -> u64 {
+    run.records
         .iter()
         .flat_map(|r| [r.end_us, r.first_us, r.sent_us].into_iter().flatten())
         .max()
         .unwrap_or(0)
-        .max(run.window.end_us);
+        .max(run.window.end_us)
+}
+
+/// The time series of a run.
+///
+/// Stretches are one second wide; in runs under 20 s narrower, so that there is a course to see, in
+/// runs over an hour wider. Counts and tokens of a stretch are 0 where nothing happened, latencies null.
+fn series_of(run: &RunRecords, end_us: u64, heat: Option<&HeatFrame>) -> RunSeries {
     let width_us = width_us(end_us);
     let points = usize::try_from(end_us.div_ceil(width_us)).unwrap_or(0);
     let seconds = width_us as f64 / 1e6;
@@ -32,6 +45,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
     let mut sent = vec![0.0; points];
     let mut completed = vec![0.0; points];
     let mut failed = vec![0.0; points];
+    let mut failed_by_kind: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut tokens = vec![0.0; points];
     let mut in_flight = vec![0.0; points];
     // Exact where a stretch has few values; many of them are counted in bins, so that memory has a bound.
@@ -69,6 +83,11 @@ pub fn series(run: &RunRecords) -> RunSeries {
                 &mut failed
             };
             add(ended, at, 1.0 / seconds);
+            if let Some(error) = &record.error {
+                let of_kind = failed_by_kind.entry(error.kind.name());
+                let of_kind = of_kind.or_insert_with(|| vec![0.0; points]);
+                add(of_kind, at, 1.0 / seconds);
+            }
         }
         for arrival in token_arrivals(record).into_iter().flatten() {
             tokens_known = true;
@@ -103,6 +122,9 @@ pub fn series(run: &RunRecords) -> RunSeries {
     put("sent", known(sent));
     put("completed", known(completed));
     put("failed", known(failed));
+    for (kind, values) in failed_by_kind {
+        put(&failed_of(kind), known(values));
+    }
     put("in_flight", known(in_flight));
     if tokens_known {
         put("tokens_per_second", known(tokens));
@@ -122,7 +144,7 @@ pub fn series(run: &RunRecords) -> RunSeries {
         ],
         series,
         server: server_series(run),
-        ttft_heat: ttft_heat(run, end_us),
+        ttft_heat: heat.and_then(|frame| frame.heat(run, end_us)),
     }
 }
 

@@ -8,7 +8,12 @@ use crate::record::{Buckets, RunRecords};
 use crate::result::{Distribution, MetricSummary, Metrics, ServerResult, Value};
 
 /// Gauges that are a share of something: replicas have a mean, not a sum.
-const SHARES: [&str; 1] = ["kv_usage"];
+const SHARES: [&str; 4] = [
+    "kv_usage",
+    "gpu_utilization",
+    "gpu_sm_active",
+    "gpu_memory_used",
+];
 /// Where what belongs to all replicas of a page stands.
 const SHARED: &str = "shared";
 /// Seconds into milliseconds.
@@ -368,7 +373,7 @@ pub fn server_result(runs: &[RunRecords]) -> Option<ServerResult> {
     let (_, missing) = summarized(None, runs);
     let note = if failed == scrapes {
         looks().find_map(|s| s.error.clone())
-    } else if engine.is_none() {
+    } else if engine.is_none() && looks().all(|s| s.gpus.is_empty()) {
         Some("its `/metrics` has no name that prony knows".to_owned())
     } else {
         None

@@ -1,13 +1,16 @@
 //! The course of the server's own counters, look by look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::server_window::View;
 use crate::record::{RunRecords, Scrape};
-use crate::result::ServerSeries;
+use crate::result::{ServerSeries, utilization_of};
 
 /// Most replicas with a course of their own.
 const MOST_REPLICAS: usize = 16;
+
+/// Most GPUs with a course of their own.
+const MOST_GPUS: usize = 16;
 
 /// The course of a run's looks; `None`: nobody looked, or nothing was told.
 pub(super) fn server_series(run: &RunRecords) -> Option<ServerSeries> {
@@ -31,6 +34,9 @@ pub(super) fn server_series(run: &RunRecords) -> Option<ServerSeries> {
         ("queue_depth", false),
         ("running", false),
         ("kv_usage", true),
+        ("gpu_utilization", true),
+        ("gpu_sm_active", true),
+        ("gpu_memory_used", true),
     ] {
         put(name.to_owned(), course(&all, name, mean));
         if (2..=MOST_REPLICAS).contains(&replicas.len()) {
@@ -41,6 +47,17 @@ pub(super) fn server_series(run: &RunRecords) -> Option<ServerSeries> {
                     course(&view, name, mean),
                 );
             }
+        }
+    }
+    let gpus: BTreeSet<&String> = looks.iter().flat_map(|s| s.gpus.keys()).collect();
+    if (2..=MOST_GPUS).contains(&gpus.len()) {
+        for gpu in gpus {
+            let of_gpu = |s: &Scrape| match s.error {
+                None => s.gpus.get(gpu)?.get("gpu_utilization").copied(),
+                Some(_) => None,
+            };
+            let name = utilization_of(gpu);
+            put(name, looks.iter().map(of_gpu).collect());
         }
     }
     let total = |name: &str| course(&all, name, false);

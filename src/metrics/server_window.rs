@@ -92,10 +92,12 @@ impl<'a> View<'a> {
 
     /// The level at one look.
     pub(super) fn level(&self, scrape: &Scrape, name: &str, mean: bool) -> Option<f64> {
-        let values: Vec<f64> = self
-            .told_by(scrape)
-            .filter_map(|(_, r)| r.values.get(name).copied())
-            .collect();
+        let of_replicas = self.told_by(scrape);
+        let of_replicas = of_replicas.filter_map(|(_, r)| r.values.get(name).copied());
+        // GPUs belong to no replica that could be named.
+        let of_gpus = scrape.gpus.values().filter(|_| self.replica.is_none());
+        let of_gpus = of_gpus.filter_map(|gpu| gpu.get(name).copied());
+        let values: Vec<f64> = of_replicas.chain(of_gpus).collect();
         let sum: f64 = values.iter().sum();
         let n = if mean { values.len() as f64 } else { 1.0 };
         (!values.is_empty()).then(|| sum / n)
@@ -254,6 +256,11 @@ impl<'a> View<'a> {
         let scrapes = &self.run.scrapes;
         if scrapes.is_empty() {
             return Absent::NotTold("nobody looked at the server's counters".to_owned());
+        }
+        if name.starts_with("gpu_") && self.replica.is_none() {
+            return Absent::NotTold(format!(
+                "no page that was looked at tells `{name}`; `scrape: {{ url: […] }}` takes the page of the GPUs' exporter beside the server's"
+            ));
         }
         if self.good.is_empty() {
             let why = scrapes.iter().find_map(|s| s.error.as_deref());

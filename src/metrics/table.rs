@@ -369,6 +369,30 @@ pub static METRICS: &[MetricDef] = &[
         ..SERVER
     },
     MetricDef {
+        name: "gpu_utilization",
+        unit: Unit::Ratio,
+        shape: Shape::Gauge,
+        meaning: "Share of the time in which a GPU worked on anything, the mean over GPUs, where a page of an exporter tells.",
+        formula: "the exporter's gauge; each look stands for the time nearest to it",
+        ..SERVER
+    },
+    MetricDef {
+        name: "gpu_sm_active",
+        unit: Unit::Ratio,
+        shape: Shape::Gauge,
+        meaning: "Share of its multiprocessors that a GPU kept busy, the mean over GPUs, where a page of an exporter tells.",
+        formula: "the exporter's gauge; each look stands for the time nearest to it",
+        ..SERVER
+    },
+    MetricDef {
+        name: "gpu_memory_used",
+        unit: Unit::Ratio,
+        shape: Shape::Gauge,
+        meaning: "Share of a GPU's memory in use, the mean over GPUs, where a page of an exporter tells.",
+        formula: "used / (used + free), or used / all; each look stands for the time nearest to it",
+        ..SERVER
+    },
+    MetricDef {
         name: "preemptions",
         direction: Direction::LowerIsBetter,
         meaning: "Requests that the server preempted (SGLang: retracted) inside the window.",

@@ -295,10 +295,14 @@ fn errors_by_kind_the_most_frequent_first() {
     assert_eq!(errors[0].example, "no_token on purpose");
 }
 
+fn series_of(run: RunRecords) -> crate::result::RunSeries {
+    series(&[run]).remove(0)
+}
+
 #[test]
 fn a_series_covers_the_whole_run() {
     let records = (0..60).map(|i| request(i, i * S, 500 * MS, 1, S)).collect();
-    let s = series(&run(10 * S, 50 * S, records));
+    let s = series_of(run(10 * S, 50 * S, records));
     assert_eq!((s.interval_s, s.window_s), (1.0, [10.0, 50.0]));
     let of = |name: &str, i: usize| s.series[name][i];
     assert_eq!(s.series["sent"].len(), 61);
@@ -313,10 +317,36 @@ fn a_series_covers_the_whole_run() {
 }
 
 #[test]
+fn failures_have_a_course_by_kind() {
+    let kind = |i: u64| match i {
+        3 | 4 => Some(ErrorKind::Connect),
+        7 => Some(ErrorKind::Http),
+        _ => None,
+    };
+    let records = (0..60)
+        .map(|i| match kind(i) {
+            Some(kind) => failed(request(i, i * S, 500 * MS, 1, S), kind, i * S + 1),
+            None => request(i, i * S, 500 * MS, 1, S),
+        })
+        .collect();
+    let s = series_of(run(10 * S, 50 * S, records));
+    let kinds: Vec<&String> = s.series.keys().filter(|k| k.contains("kind=")).collect();
+    assert_eq!(kinds, ["failed{kind=connect}", "failed{kind=http}"]);
+    assert_eq!(s.series["failed{kind=connect}"][4], Some(1.0));
+    assert_eq!(s.series["failed{kind=http}"][4], Some(0.0));
+    for (i, all) in s.series["failed"].iter().enumerate() {
+        let sum: f64 = kinds.iter().filter_map(|k| s.series[*k][i]).sum();
+        assert_eq!(Some(sum), *all);
+    }
+    let without = series_of(steady(100, 20 * MS, |_| MS));
+    assert!(!without.series.keys().any(|k| k.contains("kind=")));
+}
+
+#[test]
 fn a_short_run_has_a_course_too() {
-    let s = series(&steady(100, 20 * MS, |_| MS));
+    let s = series_of(steady(100, 20 * MS, |_| MS));
     assert_eq!((s.interval_s, s.series["sent"].len()), (0.05, 40));
-    assert_eq!(series(&run(0, 0, vec![])).series.len(), 0);
+    assert_eq!(series_of(run(0, 0, vec![])).series.len(), 0);
 }
 
 #[test]

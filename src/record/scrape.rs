@@ -30,6 +30,9 @@ pub struct Scrape {
     /// By replica; `0` where the server tells of one only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replicas: BTreeMap<String, ReplicaScrape>,
+    /// Shares of each GPU from 0 to 1, by prony's names, where a page of an exporter is looked at, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gpus: BTreeMap<String, BTreeMap<String, f64>>,
     /// Why the look failed. What stands beside it is then not the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

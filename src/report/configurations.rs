@@ -17,7 +17,19 @@ pub(super) fn title(found: &ConfigurationsResult) -> String {
 
 /// The table in plain text, headings first.
 pub(super) fn lines(found: &ConfigurationsResult, width: usize) -> Vec<String> {
-    let mut table = Table::new(&[
+    let mut table = Table::new(&headings(found));
+    for row in rows(found) {
+        table.row(row);
+    }
+    let lines = table.lines(width).into_iter();
+    lines
+        .map(|row| row.join("  ").trim_end().to_owned())
+        .collect()
+}
+
+/// The table's headings, and whether the column is of figures.
+pub(super) fn headings(found: &ConfigurationsResult) -> [(&str, bool); 7] {
+    [
         ("configuration", false),
         (&found.answer, true),
         ("interval", true),
@@ -25,14 +37,13 @@ pub(super) fn lines(found: &ConfigurationsResult, width: usize) -> Vec<String> {
         ("ttft p99", true),
         ("tpot p50", true),
         ("", false),
-    ]);
-    for case in &found.cases {
-        table.row(row(case, found.unit));
-    }
-    let lines = table.lines(width).into_iter();
-    lines
-        .map(|row| row.join("  ").trim_end().to_owned())
-        .collect()
+    ]
+}
+
+/// The table's rows, what serves the most first.
+pub(super) fn rows(found: &ConfigurationsResult) -> Vec<Vec<String>> {
+    let row = |case| row(case, found.unit);
+    found.cases.iter().map(row).collect()
 }
 
 fn row(case: &ConfigurationResult, unit: Unit) -> Vec<String> {

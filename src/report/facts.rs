@@ -141,6 +141,7 @@ pub(super) fn server_line(p: &PhaseResult) -> Option<String> {
         gauge("queue_depth", "queue"),
         gauge("running", "running"),
         gauge("kv_usage", "kv"),
+        gauge("gpu_utilization", "gpu"),
         value("cache_hit_ratio", "cache hits"),
         value("cached_token_ratio", "by usage"),
         value("preemptions", "preemptions"),

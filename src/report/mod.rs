@@ -39,7 +39,7 @@ pub use markdown::Markdown;
 pub use openmetrics::OpenMetrics;
 #[cfg(feature = "pdf")]
 pub use pdf::Pdf;
-pub use plots::{Plot, plots};
+pub use plots::{Plot, configuration_plots, plots};
 pub use registry::{REPORTS, by_name};
 pub use rerun::rerun_command;
 pub use runs::{RunsHtml, SIDE_BY_SIDE, SideBySide};

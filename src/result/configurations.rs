@@ -51,6 +51,12 @@ pub struct ConfigurationResult {
     /// The median of `tpot` there, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot_p50: Option<f64>,
+    /// Output tokens per second there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f64>,
+    /// The same per GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second_per_gpu: Option<f64>,
     /// None is known to serve more: its bounds reach up to those of the first.
     pub best: bool,
     /// No other one serves as much (per GPU, where that is known of all) at as low a `ttft`, and more or
@@ -75,6 +81,10 @@ impl ConfigurationResult {
             Some(MetricSummary::Distribution(d)) => Some(d),
             _ => None,
         };
+        let value = |name: &str| match metrics.and_then(|m| m.get(name)) {
+            Some(MetricSummary::Value(v)) => Some(v.value),
+            _ => None,
+        };
         ConfigurationResult {
             slug: case.slug.clone(),
             values: values.to_owned(),
@@ -83,6 +93,8 @@ impl ConfigurationResult {
             per_gpu: answer_of(per_gpu).and_then(|a| a.value),
             ttft_p99: distribution("ttft").and_then(|d| d.p99),
             tpot_p50: distribution("tpot").and_then(|d| d.p50),
+            tokens_per_second: value("tokens_per_second"),
+            tokens_per_second_per_gpu: value("tokens_per_second_per_gpu"),
             phase,
             best: false,
             pareto: false,
@@ -157,14 +169,24 @@ fn compare(cases: &mut [ConfigurationResult]) {
         .all(|c| c.per_gpu.is_some() || c.serves.is_none());
     let value = |c: &ConfigurationResult| if by_gpu { c.per_gpu } else { c.serves };
     let points: Vec<Option<(f64, f64)>> = cases.iter().map(|c| value(c).zip(c.ttft_p99)).collect();
+    let front = on_front(&points);
     for (i, case) in cases.iter_mut().enumerate() {
         let reaches = case.interval[1].unwrap_or(f64::INFINITY) >= least;
         case.best = case.serves.is_some() && (i == 0 || reaches);
-        case.pareto = points[i].is_some_and(|(x, y)| {
+        case.pareto = front[i];
+    }
+}
+
+/// Which of `points`, what one gets and what it costs, lie on their Pareto front: no other one has as much at
+/// as low a cost, and more or at a lower one. What is not known lies nowhere.
+pub fn on_front(points: &[Option<(f64, f64)>]) -> Vec<bool> {
+    let on = |point: &Option<(f64, f64)>| {
+        point.is_some_and(|(x, y)| {
             let beaten = |&(a, b): &(f64, f64)| a >= x && b <= y && (a > x || b < y);
             !points.iter().flatten().any(beaten)
-        });
-    }
+        })
+    };
+    points.iter().map(on).collect()
 }
 
 #[cfg(test)]
@@ -181,6 +203,8 @@ mod tests {
             phase: None,
             ttft_p99: ttft,
             tpot_p50: None,
+            tokens_per_second: None,
+            tokens_per_second_per_gpu: None,
             best: false,
             pareto: false,
         }

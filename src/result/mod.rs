@@ -13,10 +13,11 @@ pub use baseline::{
     AcceptedMetric, BaselineResult, BaselineStanding, CandidateResult, Change, ChangeKind,
 };
 pub use client::{ClientHealth, OwnError, Spread, Supply, Throttling};
-pub use configurations::{ConfigurationResult, ConfigurationsResult, configurations};
+pub use configurations::{ConfigurationResult, ConfigurationsResult, configurations, on_front};
 pub use lengths::{AskedAndGot, Ending, LengthSummary, TokenLengths};
 pub use series::{
     CaseSeries, HeatSeries, PhaseSeries, RunSeries, SERIES_SCHEMA, SeriesFile, ServerSeries,
+    failed_of, gpu_of, kind_of_failed, utilization_of,
 };
 pub use summary::{
     AnswerResult, CaseResult, Distribution, ErrorCount, ExtensionResult, Histogram, Host,

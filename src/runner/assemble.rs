@@ -55,14 +55,12 @@ impl MeasuredPhase {
 
     /// The time series of its runs.
     pub fn series(&self) -> Vec<RunSeries> {
-        let series = |(i, run): (usize, &RunRecords)| {
-            let series = crate::metrics::series(run);
-            match self.clients.get(i) {
-                Some(client) => with_client_series(series, client),
-                None => series,
-            }
+        let of_runs = crate::metrics::series(&self.runs).into_iter();
+        let with_client = |(i, series): (usize, RunSeries)| match self.clients.get(i) {
+            Some(client) => with_client_series(series, client),
+            None => series,
         };
-        self.runs.iter().enumerate().map(series).collect()
+        of_runs.enumerate().map(with_client).collect()
     }
 
     /// The phase's part of the result.

@@ -115,7 +115,8 @@ fn write_totals(
         .cases
         .iter()
         .filter(|case| ended.iter().any(|e| e.slug == case.slug));
-    if let Err(e) = write_plots(&folder.path().join("plots"), own, &series) {
+    let plots = folder.path().join("plots");
+    if let Err(e) = write_plots(&plots, own, &result.configurations, &series) {
         context.note_internal(format!("cannot write the pictures: {e}"));
     }
     if let Err(e) = wanted.ci.summarize(&input) {

@@ -48,7 +48,7 @@ pub fn recover(dir: &Path, mut case: CaseResult) -> io::Result<(CaseResult, Opti
     for (name, runs) in phases {
         found.phases.push(PhaseSeries {
             name: name.clone(),
-            runs: runs.iter().map(series).collect(),
+            runs: series(&runs),
         });
         let end_us = runs.iter().map(|r| r.window.end_us).max().unwrap_or(0);
         case.duration_s = case.duration_s.max(end_us as f64 / 1e6);

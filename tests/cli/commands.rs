@@ -104,6 +104,12 @@ fn several_runs_stand_side_by_side() {
         .prony(["report", &ids[0], &ids[1], "--format", "junit"])
         .exits(2)
         .err_has("`junit` shows one run; several stand side by side in ");
+    let on_paper = place.prony(["report", &ids[0], &ids[1], "--format", "pdf"]);
+    if cfg!(feature = "pdf") {
+        on_paper.exits(0).out_has(&format!("{}/runs.pdf", ids[0]));
+    } else {
+        on_paper.exits(2).err_has("--features pdf");
+    }
     place
         .prony(["report", &ids[0], "nope", "--format", "markdown"])
         .exits(2)

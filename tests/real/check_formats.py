@@ -133,6 +133,23 @@ def check_pdf():
     print(f"pdf: {count} pages, {len(outline)} entries, text is text")
 
 
+def check_pdf_of_runs():
+    reader = PdfReader(out / "runs.pdf", strict=True)
+    texts = [" ".join(page.extract_text().split()) for page in reader.pages]
+    outline = [entry for entry in reader.outline if not isinstance(entry, list)]
+    sides = json.loads((out / "runs.json").read_text())
+    assert [entry.title for entry in outline] == [case["name"] for case in sides["cases"]], outline
+    for entry in outline:
+        page = reader.get_destination_page_number(entry)
+        assert entry.title in texts[page] and f"{entry.title} {page + 1}" in texts[0], entry.title
+    assert all(run["id"] in texts[0] for run in sides["runs"])
+    whole = " ".join(texts)
+    chief = {row["metric"] for case in sides["cases"] for phase in case["phases"] for row in phase["metrics"]}
+    assert all(metric in whole for metric in chief), chief
+    assert "shown, not judged" in whole and "Distribution of ttft" in whole
+    print(f"runs as pdf: {len(texts)} pages, {len(outline)} cases")
+
+
 def check_plots():
     names, drawn = set(), 0
     for path in sorted((out / "plots").rglob("*.svg")):
@@ -154,4 +171,5 @@ check_csv()
 check_openmetrics()
 check_runs()
 check_pdf()
+check_pdf_of_runs()
 check_plots()

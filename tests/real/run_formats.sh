@@ -30,7 +30,7 @@ second=$(realpath results/latest)
 for format in csv:metrics.csv openmetrics:metrics.prom markdown:report.md pdf:report.pdf plots:plots; do
   "$prony" report "$first" --format "${format%%:*}" -o "${format#*:}"
 done
-for format in csv openmetrics:prom html json markdown:md; do
+for format in csv openmetrics:prom html json markdown:md pdf; do
   "$prony" report "$first" "$second" --format "${format%%:*}" -o "runs.${format#*:}"
 done
 "$venv/bin/python" "$here/check_formats.py" "$first" "$second" "$out"

@@ -41,9 +41,51 @@ fn phases_runs_and_changes() {
     let html = render("html", &sample::run(vec![sample::repeated()]));
     keep("report-repeated.html", &html);
     assert!(html.contains("aria-level=\"3\">warm</span>"));
+    let heat = picture(&html, "ttft_heatmap");
+    assert_eq!(attribute(heat, "data-heat").split(';').count(), 3);
     assert!(html.contains("Median of 3 runs; shaded from the least to the greatest."));
     assert!(html.contains("<code>warm.ttft.p99</code>") && html.contains("×1.31"));
     assert!(html.contains("the server reports no usage"));
+}
+
+#[test]
+fn failures_are_drawn_by_kind_and_only_where_there_are_any() {
+    let result = sample::run(vec![sample::passing("a")]);
+    let html = render("html", &result);
+    let drawn = picture(&html, "errors_over_time");
+    for kind in ["total_timeout", "connect"] {
+        assert!(drawn.contains(&format!("data-n=\"{kind}\"")), "{drawn}");
+    }
+    assert!(drawn.contains("class=\"shade\""), "{drawn}");
+    let mut series = sample::series(&result);
+    let run = &mut series.cases[0].phases[0].runs[0];
+    run.series.retain(|name, _| !name.starts_with("failed{"));
+    run.series.insert("failed".into(), vec![Some(0.0); 66]);
+    let input = ReportInput {
+        result: &result,
+        series: &series,
+    };
+    let html = by_name("html").expect("known").render(&input);
+    let html = String::from_utf8(html.expect("renders")).expect("UTF-8");
+    assert!(!html.contains("data-picture=\"errors_over_time\""));
+}
+
+#[test]
+fn configurations_are_a_table_and_their_pareto_front() {
+    let html = render("html", &sample::configured());
+    keep("report-configurations.html", &html);
+    assert!(html.contains("Which configuration serves the most: chat::capacity</h2>"));
+    let at = |needle: &str| html.find(needle).unwrap_or_else(|| panic!("{needle}"));
+    assert!(at("tp=8,seqs=256</a>") < at("data-picture=\"pareto_tokens\""));
+    for name in ["pareto_tokens", "pareto_ttft"] {
+        let drawn = picture(&html, name);
+        assert_eq!(drawn.matches("class=\"dot s1\"").count(), 3, "{drawn}");
+        assert_eq!(drawn.matches("class=\"dot sp\"").count(), 2, "{drawn}");
+        // What every other picture has, too: values under the pointer.
+        assert!(drawn.contains("data-n=\"tp=4,seqs=64\" data-v=\""));
+    }
+    let none = render("html", &sample::every_verdict());
+    assert!(!none.contains("Which configuration"));
 }
 
 #[test]
@@ -101,8 +143,8 @@ fn hostile_text_stays_text() {
 }
 
 /// What a case adds to the page, with everything that a case of one phase can have: distributions of
-/// 60 bins, a minute of series, a heat map.
-const BYTES_PER_CASE: usize = 32_000;
+/// 60 bins, a minute of series, a heat map, failures of two kinds.
+const BYTES_PER_CASE: usize = 33_000;
 
 #[test]
 fn two_hundred_cases_stay_small() {

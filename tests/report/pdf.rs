@@ -1,6 +1,6 @@
 //! The report on paper; what a reader of PDF makes of it is checked by `tests/real/run_formats.sh`.
 
-use prony::report::{ReportInput, by_name};
+use prony::report::{ReportInput, SIDE_BY_SIDE, by_name};
 use prony::result::RunResult;
 
 use crate::sample;
@@ -17,6 +17,22 @@ fn pdf(result: &RunResult) -> Vec<u8> {
         .expect("renders")
 }
 
+/// `results` side by side.
+fn beside(results: &[RunResult]) -> Vec<u8> {
+    let series: Vec<_> = results.iter().map(sample::series).collect();
+    let inputs: Vec<_> = results
+        .iter()
+        .zip(&series)
+        .map(|(result, series)| ReportInput { result, series })
+        .collect();
+    let report = SIDE_BY_SIDE.iter().find(|r| r.name() == "pdf");
+    report.expect("built in").render(&inputs).expect("renders")
+}
+
+fn pages(bytes: &[u8]) -> usize {
+    count(bytes, b"/Type /Page\n") + count(bytes, b"/Type/Page/")
+}
+
 fn count(bytes: &[u8], what: &[u8]) -> usize {
     bytes.windows(what.len()).filter(|w| *w == what).count()
 }
@@ -26,13 +42,38 @@ fn every_verdict_on_pages() {
     let bytes = pdf(&sample::every_verdict());
     assert!(bytes.starts_with(b"%PDF-"));
     assert!(bytes.ends_with(b"%%EOF") || bytes.ends_with(b"%%EOF\n"));
-    assert!(count(&bytes, b"/Type /Page\n") + count(&bytes, b"/Type/Page/") > 3);
+    assert!(pages(&bytes) > 3);
 }
 
 #[test]
 fn the_same_result_is_the_same_file() {
     let result = sample::run(vec![sample::failing()]);
     assert_eq!(pdf(&result), pdf(&result));
+}
+
+#[test]
+fn configurations_stand_before_the_cases() {
+    let configured = sample::configured();
+    let mut without = configured.clone();
+    without.configurations.clear();
+    assert!(pdf(&configured).len() > pdf(&without).len() + 5_000);
+}
+
+#[test]
+fn several_runs_are_pages_too_however_many() {
+    let mut runs: Vec<RunResult> = (0..12)
+        .map(|_| sample::run(vec![sample::passing("steady"), sample::repeated()]))
+        .collect();
+    runs.push(sample::run(vec![sample::hostile()]));
+    runs.push(sample::run(vec![]));
+    let two = beside(&runs[..2]);
+    assert!(two.starts_with(b"%PDF-"));
+    assert!(pages(&two) > 3, "{}", pages(&two));
+    assert_eq!(two, beside(&runs[..2]));
+    let all = beside(&runs);
+    assert!(pages(&all) > pages(&two), "{}", pages(&all));
+    let empty = sample::run(vec![]);
+    assert!(beside(&[empty.clone(), empty]).starts_with(b"%PDF-"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use prony::report::plots;
+use prony::report::{configuration_plots, plots};
 
 use crate::sample;
 
@@ -34,6 +34,17 @@ fn pictures_have_lasting_names_by_case_and_phase() {
         0
     };
     assert_eq!(rasters, expected);
+}
+
+#[test]
+fn configurations_have_pictures_of_their_own() {
+    let result = sample::configured();
+    let drawn = configuration_plots(&result.configurations[0]).expect("drawn");
+    let folder = format!("configurations/{}", prony::text::slug("chat::capacity"));
+    for name in ["pareto_tokens", "pareto_ttft"] {
+        let path = format!("{folder}/{name}.svg");
+        assert!(drawn.iter().any(|p| p.path == path), "{path}");
+    }
 }
 
 #[test]

@@ -316,6 +316,56 @@ pub fn regressed(name: &str) -> CaseResult {
     case
 }
 
+/// Six configurations of a matrix, each of which looked for its capacity: three on the front, one unknown.
+pub fn configured() -> RunResult {
+    let one = |values: &str, serves: f64, gpus: f64, ttft: f64, tpot: f64| ConfigurationResult {
+        slug: slug(&format!("chat::capacity[{values}]")),
+        values: values.into(),
+        serves: Some(serves),
+        interval: [Some(serves * 0.96), Some(serves * 1.04)],
+        per_gpu: Some(serves / gpus),
+        phase: Some(format!("at({serves}/s)")),
+        ttft_p99: Some(ttft),
+        tpot_p50: Some(tpot),
+        tokens_per_second: Some(serves * 200.0),
+        tokens_per_second_per_gpu: Some(serves * 200.0 / gpus),
+        best: false,
+        pareto: false,
+    };
+    let mut cases = vec![
+        one("tp=8,seqs=256", 61.0, 8.0, 210.0, 11.0),
+        one("tp=4,seqs=256", 44.0, 4.0, 290.0, 17.0),
+        one("tp=4,seqs=64", 36.0, 4.0, 300.0, 18.0),
+        one("tp=2,seqs=256", 27.0, 2.0, 470.0, 31.0),
+        one("tp=2,seqs=64", 21.0, 2.0, 480.0, 30.0),
+    ];
+    cases[0].best = true;
+    for front in [0, 1, 3] {
+        cases[front].pareto = true;
+    }
+    cases.push(ConfigurationResult {
+        serves: None,
+        interval: [None, None],
+        per_gpu: None,
+        phase: None,
+        ttft_p99: None,
+        tpot_p50: None,
+        tokens_per_second: None,
+        tokens_per_second_per_gpu: None,
+        ..cases[4].clone()
+    });
+    cases[5].values = "tp=1,seqs=256".into();
+    let mut result = run(vec![searched()]);
+    result.configurations = vec![ConfigurationsResult {
+        suite: "chat".into(),
+        scenario: "capacity".into(),
+        answer: "capacity".into(),
+        unit: Unit::PerSecond,
+        cases,
+    }];
+    result
+}
+
 /// A search for the highest rate.
 pub fn searched() -> CaseResult {
     let mut case = case("capacity", Verdict::Pass);
@@ -865,18 +915,22 @@ fn run_series() -> RunSeries {
         series: BTreeMap::from([
             ("sent".to_owned(), make(20.0, 0.15)),
             ("completed".to_owned(), make(19.8, 0.1)),
-            (
-                "failed".to_owned(),
-                (0..66)
-                    .map(|i| Some(f64::from(u8::from(i == 31) * 2)))
-                    .collect(),
-            ),
+            ("failed".to_owned(), failed(|i| i == 31 || i == 38)),
+            (failed_of("total_timeout"), failed(|i| i == 31)),
+            (failed_of("connect"), failed(|i| i == 38)),
             ("tokens_per_second".to_owned(), make(3960.0, 0.06)),
             ("in_flight".to_owned(), make(81.0, 0.09)),
             ("ttft_p50".to_owned(), make(182.0, 0.05)),
             ("ttft_p99".to_owned(), ttft_p99),
         ]),
     }
+}
+
+/// Two a second where `at` says so.
+fn failed(at: impl Fn(usize) -> bool) -> Vec<Option<f64>> {
+    (0..66)
+        .map(|i| Some(if at(i) { 2.0 } else { 0.0 }))
+        .collect()
 }
 
 fn heat() -> HeatSeries {

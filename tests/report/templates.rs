@@ -105,7 +105,10 @@ fn rich() -> RunResult {
     baseline.changes.clear();
     new.baseline = Some(baseline);
     cases.push(new);
-    sample::run(cases)
+    RunResult {
+        configurations: sample::configured().configurations,
+        ..sample::run(cases)
+    }
 }
 
 #[test]

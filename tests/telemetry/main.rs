@@ -4,5 +4,6 @@
 //! metrics that die, and a prony that is killed.
 
 mod engine;
+mod gpus;
 mod lost;
 mod place;

@@ -93,6 +93,18 @@ fn the_configuration_that_serves_the_most_under_the_limit_is_named() {
         (&many["pareto"], &few["pareto"]),
         (&false.into(), &true.into())
     );
+    // Pictures, as files and in the page.
+    let folders: Vec<_> = std::fs::read_dir(folder.join("plots/configurations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    for name in ["pareto_tokens", "pareto_ttft"] {
+        let svg = std::fs::read_to_string(folders[0].join(format!("{name}.svg"))).unwrap();
+        assert!(svg.contains("data-n=\"seqs=8,gpus=4\""), "{svg}");
+        assert!(page.contains(&format!("data-picture=\"{name}\"")));
+    }
     // For people.
     assert!(
         text.contains("which configuration serves the most: sizing::batch"),

@@ -3,12 +3,14 @@ use std::fmt::Write as _;
 use super::lines::{Shade, shade};
 use super::scale::Scale;
 use super::svg::{
-    Axis, BOTTOM, HEIGHT, Head, LEFT, RIGHT, Svg, TOP, WIDTH, along, down, meaning, n, short,
+    Axis, BOTTOM, HEIGHT, Head, LEFT, RIGHT, Svg, TOP, WIDTH, down, meaning, n, short, text_width,
     values,
 };
 
 /// Steps of colour.
 const STEPS: usize = 5;
+/// Between two parts.
+const GAP: f64 = 4.0;
 
 /// How many values fell where, over time.
 #[derive(Clone, Debug)]
@@ -23,8 +25,15 @@ pub struct HeatChart<'a> {
     pub unit: &'a str,
     /// Width of a column, on the x axis, the first from 0 on.
     pub width: f64,
+    /// What is drawn one after the other, each over the whole x axis: one, or several runs.
+    pub parts: &'a [HeatPart],
+}
+
+/// One of the parts of a [`HeatChart`].
+#[derive(Clone, Debug, Default)]
+pub struct HeatPart {
     /// By column, then by row: how many. A column may end early; what is left out is 0.
-    pub columns: &'a [Vec<u64>],
+    pub columns: Vec<Vec<u64>>,
     /// What does not count.
     pub shades: Vec<Shade>,
 }
@@ -35,9 +44,9 @@ pub struct HeatChart<'a> {
 /// beside a thousand ordinary ones.
 pub fn heat(chart: &HeatChart<'_>) -> Option<String> {
     let most = chart
-        .columns
+        .parts
         .iter()
-        .flatten()
+        .flat_map(|part| part.columns.iter().flatten())
         .copied()
         .max()
         .filter(|m| *m > 0)?;
@@ -53,18 +62,26 @@ pub fn heat(chart: &HeatChart<'_>) -> Option<String> {
         "",
     );
     let mut data = meaning(&chart.x, None);
-    let counts: Vec<String> = chart.columns.iter().map(|c| column(c)).collect();
+    let of_part = |part: &HeatPart| {
+        let columns: Vec<String> = part.columns.iter().map(|c| column(c)).collect();
+        columns.join(",")
+    };
+    let counts: Vec<String> = chart.parts.iter().map(of_part).collect();
     let _ = write!(
         data,
         r#" data-u="{}" data-w="{}" data-e="{}" data-heat="{}""#,
         chart.unit,
         values([chart.width]),
         values(chart.edges.iter().copied()),
-        counts.join(",")
+        counts.join(";")
     );
     let view = [0.0, 8.0, WIDTH, HEIGHT - 8.0];
     let mut svg = Svg::new("chart", view, chart.head, &data);
-    shade(&mut svg, chart.x.scale, &chart.shades);
+    let places = places(chart.parts.len());
+    for (part, place) in chart.parts.iter().zip(&places) {
+        let along = |v: f64| place.0 + chart.x.scale.place(v) * (place.1 - place.0);
+        shade(&mut svg, along, &part.shades);
+    }
     let mut labels = String::new();
     let every = rows.div_ceil(5);
     for (row, edge) in chart.edges.iter().enumerate().step_by(every) {
@@ -81,24 +98,61 @@ pub fn heat(chart: &HeatChart<'_>) -> Option<String> {
     ));
     svg.text("", 4.0, TOP - 14.0, chart.unit);
     // Cells are strokes on a grid of their own: one stroke for a row of alike neighbours.
-    let cell = (
-        (along(chart.x.scale, chart.width) - along(chart.x.scale, 0.0)).min(RIGHT - LEFT),
-        (BOTTOM - TOP) / rows as f64,
-    );
-    for step in 1..=STEPS {
-        let d = strokes(chart.columns, rows, |count| step_of(count, most) == step);
-        if !d.is_empty() {
-            svg.raw(&format!(
-                r#"<path class="heat h{step}" transform="translate({} {}) scale({:.3} {:.3})" d="{d}"/>"#,
-                n(LEFT),
-                n(TOP + cell.1 / 2.0),
-                cell.0,
-                cell.1
-            ));
+    let high = (BOTTOM - TOP) / rows as f64;
+    for (part, (left, right)) in chart.parts.iter().zip(&places) {
+        let wide = (chart.x.scale.place(chart.width) * (right - left)).min(right - left);
+        for step in 1..=STEPS {
+            let d = strokes(&part.columns, rows, |count| step_of(count, most) == step);
+            if !d.is_empty() {
+                svg.raw(&format!(
+                    r#"<path class="heat h{step}" transform="translate({} {}) scale({wide:.3} {high:.3})" d="{d}"/>"#,
+                    n(*left),
+                    n(TOP + high / 2.0),
+                ));
+            }
         }
     }
-    svg.base(&chart.x);
+    match chart.parts.len() {
+        0 | 1 => svg.base(&chart.x),
+        _ => number_parts(&mut svg, &places),
+    }
     Some(svg.finish())
+}
+
+/// From where to where each of `parts` parts lies along the plot. `templates/report.js` knows this, too.
+fn places(parts: usize) -> Vec<(f64, f64)> {
+    let gap = if parts > 1 { GAP } else { 0.0 };
+    let wide = (RIGHT - LEFT + gap) / parts.max(1) as f64;
+    let left = |i: usize| LEFT + i as f64 * wide;
+    (0..parts)
+        .map(|i| (left(i), left(i) + wide - gap))
+        .collect()
+}
+
+/// An axis of parts, each with its number, as far as there is room.
+fn number_parts(svg: &mut Svg, places: &[(f64, f64)]) {
+    let mut labels = String::new();
+    let mut stubs = String::new();
+    let room = places.first().map_or(0.0, |(left, right)| right - left);
+    let named = text_width(&format!("run {}", places.len())) * 1.3 < room;
+    let number = text_width(&places.len().to_string()) * 1.3 + 4.0;
+    let every = (number / (room + GAP)).ceil().max(1.0) as usize;
+    for (i, (left, right)) in places.iter().enumerate() {
+        let _ = write!(stubs, "M{} {}H{}", n(*left), n(BOTTOM), n(*right));
+        let text = match named {
+            true => format!("run {}", i + 1),
+            false => (i + 1).to_string(),
+        };
+        if i % every == 0 {
+            let middle = n((left + right) / 2.0);
+            let _ = write!(labels, r#"<text x="{middle}">{text}</text>"#);
+        }
+    }
+    svg.path("axis", &stubs);
+    svg.raw(&format!(
+        r#"<g class="mid" transform="translate(0 {})">{labels}</g>"#,
+        n(BOTTOM + 17.0)
+    ));
 }
 
 /// Which colour, from 1; 0 for none.
@@ -160,8 +214,10 @@ mod tests {
             edges,
             unit: "ms",
             width: 1.0,
-            columns,
-            shades: vec![],
+            parts: &[HeatPart {
+                columns: columns.to_vec(),
+                shades: vec![],
+            }],
         })
     }
 

@@ -1,4 +1,3 @@
-use super::scale::Scale;
 use super::svg::{
     Axis, BOTTOM, HEIGHT, Head, LEFT, Mark, RIGHT, Svg, TOP, WIDTH, along, down, escape, meaning,
     text_width, through, values,
@@ -8,6 +7,10 @@ use super::svg::{
 const POINTS: usize = 480;
 /// Points that a line has at least, however many lines there are.
 const FEWEST_POINTS: usize = 60;
+/// Colours of `templates/chart.css`.
+const COLOURS: u8 = 8;
+/// How high small letters are.
+const LETTERS: f64 = 10.0;
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +37,7 @@ pub struct Range {
 /// What a line is of, and so its colour and dash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
-    /// Measured; the first, the second, … up to six, then from the first again. The page's style knows four.
+    /// Measured; the first, the second, … up to eight, then from the first again.
     Nth(u8),
     /// What failed.
     Failed,
@@ -42,15 +45,18 @@ pub enum Series {
     Accepted,
     /// What was asked for, or what would be ideal: nothing that was measured.
     Wanted,
+    /// Measured, and behind others that are drawn.
+    Pale,
 }
 
 impl Series {
     fn class(self) -> String {
         match self {
-            Series::Nth(i) => format!("s{}", (i.max(1) - 1) % 6 + 1),
+            Series::Nth(i) => format!("s{}", (i.max(1) - 1) % COLOURS + 1),
             Series::Failed => "s0".to_owned(),
             Series::Accepted => "sb".to_owned(),
             Series::Wanted => "sw".to_owned(),
+            Series::Pale => "sp".to_owned(),
         }
     }
 }
@@ -67,6 +73,8 @@ pub enum LineStyle {
     Dotted,
     /// Its points alone.
     Points,
+    /// A line that leads the eye from point to point: without values and without a name in the legend.
+    Guide,
 }
 
 impl Line {
@@ -133,8 +141,10 @@ pub struct LineChart<'a> {
     pub marks: Vec<Mark>,
     /// Vertical lines.
     pub verticals: Vec<Mark>,
-    /// Words at points.
+    /// Words at points; those that would cover others before them are left out.
     pub labels: Vec<Label>,
+    /// Whether there is a legend; without one the names are seen with the values only.
+    pub legend: bool,
 }
 
 impl<'a> LineChart<'a> {
@@ -151,6 +161,7 @@ impl<'a> LineChart<'a> {
             marks: Vec::new(),
             verticals: Vec::new(),
             labels: Vec::new(),
+            legend: true,
         }
     }
 }
@@ -167,7 +178,7 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
     let data = meaning(&chart.x, Some(&chart.y));
     let view = [0.0, 8.0, WIDTH, HEIGHT - 8.0];
     let mut svg = Svg::new("chart", view, chart.head, &data);
-    shade(&mut svg, chart.x.scale, &chart.shades);
+    shade(&mut svg, |v| along(chart.x.scale, v), &chart.shades);
     if let Some((lo, hi)) = chart.band {
         let (low, high) = (down(chart.y.scale, lo), down(chart.y.scale, hi));
         svg.rect("band", LEFT, high, RIGHT - LEFT, (low - high).max(1.0));
@@ -200,22 +211,51 @@ pub fn lines(chart: &LineChart<'_>) -> Option<String> {
         }
     }
     svg.marks(chart.x.scale, &chart.verticals);
+    label_points(&mut svg, chart);
+    if chart.legend {
+        svg.legend(&entries(&chart.lines));
+    }
+    Some(svg.finish())
+}
+
+/// Words at points, each on the first side where it covers no other.
+fn label_points(svg: &mut Svg, chart: &LineChart<'_>) {
+    let mut taken: Vec<[f64; 4]> = Vec::new();
     for label in &chart.labels {
         let (x, y) = (along(chart.x.scale, label.x), down(chart.y.scale, label.y));
         if label.ring {
             svg.circle("ring", x, y, 6.5);
         }
+        // Letters are larger on small screens.
+        let width = text_width(&label.text) * 1.2;
         let (right, high) = beside(x, y, &label.text);
-        let class = if right { "note" } else { "note end" };
-        svg.text(
-            class,
-            if right { x + 7.0 } else { x - 7.0 },
-            high,
-            &label.text,
-        );
+        let other = if high < y { y + 14.0 } else { y - 7.0 };
+        let sides = [
+            (right, high),
+            (!right, high),
+            (right, other),
+            (!right, other),
+        ];
+        let free = sides.into_iter().find_map(|(right, base)| {
+            let left = if right { x + 7.0 } else { x - 7.0 - width };
+            let place = [left, base - LETTERS, left + width, base];
+            let inside = left >= LEFT && left + width < WIDTH && base < BOTTOM + 1.0;
+            let covers = |t: &[f64; 4]| {
+                place[0] < t[2] && t[0] < place[2] && place[1] < t[3] && t[1] < place[3]
+            };
+            (inside && !taken.iter().any(covers)).then_some((right, base, place))
+        });
+        if let Some((right, base, place)) = free {
+            taken.push(place);
+            let class = if right { "note" } else { "note end" };
+            svg.text(
+                class,
+                if right { x + 7.0 } else { x - 7.0 },
+                base,
+                &label.text,
+            );
+        }
     }
-    svg.legend(&entries(&chart.lines));
-    Some(svg.finish())
 }
 
 /// Whether words at a point stand on its right, and how far down.
@@ -247,9 +287,9 @@ fn crowded(chart: &LineChart<'_>, text: &str, y: f64) -> bool {
 }
 
 /// Draws what does not count.
-pub(super) fn shade(svg: &mut Svg, x: Scale, shades: &[Shade]) {
+pub(super) fn shade(svg: &mut Svg, along: impl Fn(f64) -> f64, shades: &[Shade]) {
     for shade in shades {
-        let (a, b) = (along(x, shade.from), along(x, shade.to));
+        let (a, b) = (along(shade.from), along(shade.to));
         if b - a < 0.5 {
             continue;
         }
@@ -282,6 +322,10 @@ fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line, budget: usize) {
             LineStyle::Points => "none",
             _ => "line",
         };
+        if line.style == LineStyle::Guide {
+            svg.path(&format!("line {class}"), &through(&placed));
+            continue;
+        }
         let shown = values(known.iter().map(|p| p.1));
         svg.raw(&format!(
             r#"<path class="{shape} {class}" data-n="{}" data-v="{shown}" d="{}"/>"#,
@@ -305,7 +349,7 @@ fn draw(svg: &mut Svg, chart: &LineChart<'_>, line: &Line, budget: usize) {
 /// Names and colours of the lines, each once.
 fn entries(lines: &[Line]) -> Vec<(&str, String)> {
     let mut entries: Vec<(&str, String)> = Vec::new();
-    for line in lines {
+    for line in lines.iter().filter(|l| l.style != LineStyle::Guide) {
         if !entries.iter().any(|(name, _)| *name == line.name) {
             entries.push((&line.name, format!("line {}", line.series.class())));
         }
@@ -349,6 +393,7 @@ fn order(a: &(f64, Option<f64>), b: &(f64, Option<f64>)) -> std::cmp::Ordering {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::scale::Scale;
     use super::*;
 
     fn chart(points: Vec<(f64, Option<f64>)>) -> LineChart<'static> {

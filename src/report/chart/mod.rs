@@ -10,10 +10,10 @@ mod scale;
 mod spans;
 mod svg;
 
-pub use heat::{HeatChart, heat};
+pub use heat::{HeatChart, HeatPart, heat};
 pub use histogram::{HistogramChart, histogram};
 pub use lines::{Label, Line, LineChart, LineStyle, Range, Series, Shade, lines};
 pub use margin::{MarginBar, margin_bar};
 pub use scale::Scale;
 pub use spans::{Span, SpanChart, spans};
-pub use svg::{Axis, Head, Mark, MarkKind};
+pub use svg::{Axis, Head, Mark, MarkKind, fit_legend};

@@ -249,12 +249,11 @@ impl Svg {
         if entries.len() < 2 {
             return;
         }
-        let width = |name: &str| text_width(name) * 1.3 + 30.0;
-        let mut x = RIGHT - entries.iter().map(|(name, _)| width(name)).sum::<f64>() + 8.0;
+        let mut x = RIGHT - entries.iter().map(|(name, _)| in_legend(name)).sum::<f64>() + 8.0;
         for (name, class) in entries {
             self.line(class, x, TOP - 18.0, x + 16.0, TOP - 18.0);
             self.text("", x + 20.0, TOP - 14.0, name);
-            x += width(name);
+            x += in_legend(name);
         }
     }
 }
@@ -300,6 +299,26 @@ pub(super) fn down(scale: Scale, v: f64) -> f64 {
 /// About how wide small text is.
 pub(super) fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * 6.0
+}
+
+/// How wide a name is in a legend.
+fn in_legend(name: &str) -> f64 {
+    text_width(name) * 1.3 + 30.0
+}
+
+/// How many of `names`, the first ones, have room in a legend where `rest` follows if any is left out.
+pub fn fit_legend(names: &[&str], rest: &str) -> usize {
+    let room = RIGHT - LEFT + 8.0;
+    let width = |names: &[&str]| names.iter().map(|name| in_legend(name)).sum::<f64>();
+    let fits = |n: &usize| {
+        let more = if *n < names.len() {
+            in_legend(rest)
+        } else {
+            0.0
+        };
+        width(&names[..*n]) + more <= room
+    };
+    (0..=names.len()).rev().find(fits).unwrap_or(0)
 }
 
 /// A coordinate with one digit after the point, as short as it can be written.

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod case;
+mod configurations;
 mod context;
 mod next;
 mod page;

@@ -4,6 +4,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::case::{CaseView, case_view};
+use super::configurations::{ConfigurationsView, configurations};
 use super::since::{SinceView, since};
 use super::templates::Templates;
 use super::trust::{RunTrustView, run_trust};
@@ -118,6 +119,8 @@ pub(super) struct PageView {
     attention: Vec<AttentionView>,
     attention_more: usize,
     since: Option<SinceView>,
+    /// Scenarios whose cases are configurations that each looked for what they serve.
+    configurations: Vec<ConfigurationsView>,
     trust: Option<RunTrustView>,
     /// Where and on what, in a few words each.
     summary: Vec<String>,
@@ -222,6 +225,7 @@ pub(super) fn page_view(input: &ReportInput<'_>) -> PageView {
         attention_more: wanting.len().saturating_sub(LISTED),
         attention: wanting.into_iter().take(LISTED).collect(),
         since: since(&sorted),
+        configurations: configurations(result),
         trust: run_trust(&sorted),
         headline: first.to_owned(),
         rest: rest.to_owned(),

@@ -1,12 +1,13 @@
 use super::flow::{Color, Figure, Flow, Heading, INK, Look, MUTED};
 use crate::judge::Verdict;
 use crate::report::change::change;
+use crate::report::configurations;
 use crate::report::facts::{Facts, requests, server_line, tail_cells};
 use crate::report::headline::Headline;
 use crate::report::lengths;
 use crate::report::noise;
 use crate::report::order::{by_attention, in_table_order};
-use crate::report::pictures::{Picture, of_case, of_phase};
+use crate::report::pictures::{Picture, of_case, of_configurations, of_phase};
 use crate::report::plots::whole;
 use crate::report::seam::ReportInput;
 use crate::result::{CaseResult, CaseSeries, ChangeKind, MetricSummary, PhaseResult};
@@ -15,7 +16,7 @@ use crate::text::{MISSING, count, margin, minutes, number, quote};
 /// Cases whose pictures are drawn at most; beyond, only those of cases that did not pass.
 const DRAWN: usize = 60;
 
-fn color(verdict: Verdict) -> Color {
+pub(super) fn color(verdict: Verdict) -> Color {
     match verdict {
         Verdict::Pass => [0x23, 0x68, 0x3a],
         Verdict::Fail | Verdict::Error => [0xb3, 0x26, 0x1e],
@@ -32,15 +33,7 @@ pub(super) fn front(input: &ReportInput<'_>, headings: &[Heading]) -> Flow {
     let headline = Headline::new(result);
     let mut flow = Flow::default();
     flow.new_page();
-    let title = Look {
-        size: 20.0,
-        ..Look::BODY
-    };
-    flow.text(
-        &headline.text,
-        title.bold().colored(color(headline.verdict)),
-    );
-    flow.gap(4.0);
+    flow.title(&headline.text, color(headline.verdict));
     let mut about = vec![
         format!("Run {}", run.id),
         format!("started {}", run.started_at),
@@ -67,19 +60,7 @@ pub(super) fn front(input: &ReportInput<'_>, headings: &[Heading]) -> Flow {
             Look::BODY.bold(),
         );
     }
-    flow.gap(14.0);
-    flow.text("Contents", Look::BODY.bold());
-    flow.gap(3.0);
-    for (i, heading) in headings.iter().enumerate() {
-        let look = if heading.level == 0 {
-            Look::BODY
-        } else {
-            Look::NOTE
-        };
-        let page = (heading.page + 1).to_string();
-        flow.entry(&heading.text, &page, i, 14.0 * heading.level as f32, look);
-    }
-    flow.gap(12.0);
+    flow.contents(headings);
     flow.text(
         "Quantiles cover every request of the window, failed ones as slower than all others; mean, standard deviation and maximum cover successes. A dash is a value that was not measured.",
         Look::NOTE,
@@ -87,10 +68,25 @@ pub(super) fn front(input: &ReportInput<'_>, headings: &[Heading]) -> Flow {
     flow
 }
 
-/// The cases, what wants attention first.
+/// What the configurations of a matrix serve, then the cases, what wants attention first.
 pub(super) fn body(input: &ReportInput<'_>) -> Flow {
     let mut flow = Flow::default();
     flow.new_page();
+    for found in &input.result.configurations {
+        let title = configurations::title(found).replacen("which", "Which", 1);
+        flow.heading(0, &title, INK);
+        let headings = configurations::headings(found);
+        let rows: Vec<(Vec<String>, Color)> = configurations::rows(found)
+            .into_iter()
+            .map(|cells| (cells, INK))
+            .collect();
+        flow.table(
+            &headings.map(|(name, _)| name),
+            &headings.map(|(_, right)| right),
+            &rows,
+        );
+        flow.figures(&figures(of_configurations(found)));
+    }
     let cases = by_attention(&input.result.cases);
     let many = cases.len() > DRAWN;
     for case in &cases {
@@ -145,7 +141,7 @@ fn of_one(flow: &mut Flow, case: &CaseResult, series: Option<&CaseSeries>, drawn
     }
 }
 
-fn figures(pictures: Vec<Picture>) -> Vec<Figure> {
+pub(super) fn figures(pictures: Vec<Picture>) -> Vec<Figure> {
     let figure = |p: Picture| {
         let svg = whole(&p.svg);
         Figure {

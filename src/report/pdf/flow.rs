@@ -142,6 +142,33 @@ impl Flow {
         self.y += height;
     }
 
+    /// What the whole document is called.
+    pub(super) fn title(&mut self, text: &str, color: Color) {
+        let look = Look {
+            size: 20.0,
+            ..Look::BODY
+        };
+        self.text(text, look.bold().colored(color));
+        self.gap(4.0);
+    }
+
+    /// The table of contents.
+    pub(super) fn contents(&mut self, headings: &[Heading]) {
+        self.gap(14.0);
+        self.text("Contents", Look::BODY.bold());
+        self.gap(3.0);
+        for (i, heading) in headings.iter().enumerate() {
+            let look = if heading.level == 0 {
+                Look::BODY
+            } else {
+                Look::NOTE
+            };
+            let page = (heading.page + 1).to_string();
+            self.entry(&heading.text, &page, i, 14.0 * heading.level as f32, look);
+        }
+        self.gap(12.0);
+    }
+
     /// A heading that the table of contents and the outline have, with room for what follows.
     pub(super) fn heading(&mut self, level: usize, text: &str, color: Color) {
         let size = match level {
@@ -179,14 +206,7 @@ impl Flow {
     }
 
     /// An entry of the table of contents: what, and on which page.
-    pub(super) fn entry(
-        &mut self,
-        text: &str,
-        page: &str,
-        heading: usize,
-        indent: f32,
-        look: Look,
-    ) {
+    fn entry(&mut self, text: &str, page: &str, heading: usize, indent: f32, look: Look) {
         self.need(look.leading());
         let number = width(page, look.size, look.bold);
         let room = RIGHT - LEFT - indent - number - 12.0;

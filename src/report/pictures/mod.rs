@@ -4,7 +4,9 @@
 mod cache;
 mod case;
 mod client;
+mod configurations;
 mod distribution;
+mod errors;
 mod heat;
 mod interference;
 mod lengths;
@@ -18,6 +20,7 @@ mod split;
 mod sweep;
 
 pub(in crate::report) use case::of_case;
+pub(in crate::report) use configurations::of_configurations;
 pub(in crate::report) use percentiles::{Curve, by_percentile};
 pub(in crate::report) use phase::of_phase;
 pub(in crate::report) use picture::Picture;

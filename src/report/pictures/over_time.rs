@@ -7,28 +7,31 @@ use crate::report::chart::{
 };
 use crate::result::{PhaseResult, PhaseSeries, RunSeries};
 use crate::stats::quantile;
-use crate::text::{count, number};
+use crate::text::number;
 
 /// Runs from which on a median says more than all of them over each other.
 const FEWEST_TOGETHER: usize = 3;
 
+/// Lines that can each have a range behind them before nothing can be told apart any more.
+const MOST_RANGES: usize = 3;
+
 /// `(x, y)`, in ascending x.
-type Points = Vec<(f64, Option<f64>)>;
+pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// A picture of the course of something.
-pub(super) struct Course {
+pub(super) struct Course<'a> {
     pub name: &'static str,
     pub title: &'static str,
     pub caption: &'static str,
     pub unit: &'static str,
     /// `(series, legend, colour)`
-    pub lines: &'static [(&'static str, &'static str, Series)],
+    pub lines: &'a [(&'a str, &'a str, Series)],
     pub style: LineStyle,
     /// Values are shown as so many times what they are.
     pub factor: f64,
 }
 
-const COURSES: [Course; 5] = [
+const COURSES: [Course<'static>; 4] = [
     Course {
         name: "throughput_over_time",
         title: "Output tokens over time",
@@ -49,15 +52,6 @@ const COURSES: [Course; 5] = [
             ("completed", "completed", Series::Nth(1)),
         ],
         style: LineStyle::Plain,
-        factor: 1.0,
-    },
-    Course {
-        name: "errors_over_time",
-        title: "Failures over time",
-        caption: "When requests failed.",
-        unit: "1/s",
-        lines: &[("failed", "failed", Series::Failed)],
-        style: LineStyle::Area,
         factor: 1.0,
     },
     Course {
@@ -90,10 +84,8 @@ pub(super) fn over_time(phase: &PhaseResult, series: &PhaseSeries) -> Vec<Pictur
         .filter_map(|c| drawn_over_time(series, c, of_client))
         .collect();
     for picture in &mut drawn {
-        match picture.name {
-            "requests_over_time" => picture.caption.insert_str(0, &asked_and_achieved(phase)),
-            "errors_over_time" => picture.caption = kinds_of_errors(phase, &picture.caption),
-            _ => {}
+        if picture.name == "requests_over_time" {
+            picture.caption.insert_str(0, &asked_and_achieved(phase));
         }
     }
     drawn
@@ -107,17 +99,6 @@ fn asked_and_achieved(phase: &PhaseResult) -> String {
         }
         _ => String::new(),
     }
-}
-
-fn kinds_of_errors(phase: &PhaseResult, otherwise: &str) -> String {
-    let kinds = phase.errors.iter().take(3);
-    let kinds: Vec<String> = kinds
-        .map(|e| format!("{} × {}", count(e.count), e.kind))
-        .collect();
-    if kinds.is_empty() {
-        return otherwise.to_owned();
-    }
-    format!("In the window: {}.", kinds.join(", "))
 }
 
 /// What prony saw: a value for each stretch, drawn in its middle.
@@ -134,7 +115,7 @@ pub(super) fn of_client(run: &RunSeries, key: &str) -> Option<Points> {
 /// the phase; what lies outside the first run's window is shaded.
 pub(super) fn drawn_over_time(
     phase: &PhaseSeries,
-    course: &Course,
+    course: &Course<'_>,
     of: impl Fn(&RunSeries, &str) -> Option<Points>,
 ) -> Option<Picture> {
     let axis = seconds(phase);
@@ -142,23 +123,22 @@ pub(super) fn drawn_over_time(
     let mut ranges = Vec::new();
     let mut tops = Vec::new();
     let together = phase.runs.len() >= FEWEST_TOGETHER;
+    let ranged = course.lines.len() <= MOST_RANGES;
     for &(key, legend, series) in course.lines {
         let mut runs: Vec<Points> = phase.runs.iter().filter_map(|r| of(r, key)).collect();
         for point in runs.iter_mut().flatten() {
             point.1 = point.1.filter(|v| v.is_finite()).map(|v| v * course.factor);
         }
-        let nothing = runs.iter().flatten().all(|p| p.1.is_none_or(|v| v == 0.0));
-        if series == Series::Failed && nothing {
-            continue;
-        }
         tops.extend(runs.iter().flatten().filter_map(|p| p.1));
         if together {
             let (middle, range) = over_runs(&runs);
             drawn.push(Line::new(legend, series, middle));
-            ranges.push(Range {
-                series,
-                points: range,
-            });
+            if ranged {
+                ranges.push(Range {
+                    series,
+                    points: range,
+                });
+            }
             continue;
         }
         let style = match runs.len() {
@@ -180,6 +160,7 @@ pub(super) fn drawn_over_time(
     chart.shades = shades(phase)?;
     let runs = match phase.runs.len() {
         1 => String::new(),
+        n if together && !ranged => format!(" Median of {n} runs."),
         n if together => format!(" Median of {n} runs; shaded from the least to the greatest."),
         n => format!(" {n} runs over each other."),
     };
@@ -236,16 +217,21 @@ pub(super) fn seconds(phase: &PhaseSeries) -> Axis {
 
 /// What lies before and after the first run's window.
 pub(super) fn shades(phase: &PhaseSeries) -> Option<Vec<Shade>> {
-    let window = phase.runs.first()?.window_s;
+    phase.runs.first().map(shades_of)
+}
+
+/// What lies before and after the window of `run`.
+pub(super) fn shades_of(run: &RunSeries) -> Vec<Shade> {
+    let window = run.window_s;
     let shade = |from: f64, to: f64, label: &str| Shade {
         from,
         to,
         label: label.to_owned(),
     };
-    Some(vec![
+    vec![
         shade(0.0, window[0], "warm-up"),
         shade(window[1], f64::MAX, "drain"),
-    ])
+    ]
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::client::client;
 use super::distribution::distributions;
+use super::errors::errors_over_time;
 use super::heat::ttft_heat;
 use super::interference::interference;
 use super::lengths::lengths;
@@ -20,6 +21,7 @@ pub(in crate::report) fn of_phase(
     out.extend(interference(phase));
     if let Some(series) = series {
         out.extend(over_time(phase, series));
+        out.extend(errors_over_time(phase, series));
         match ttft_heat(series) {
             // Of one run it has all that the quantiles say, and more.
             Some(heat) if series.runs.len() == 1 => {

@@ -1,7 +1,7 @@
 use super::whole::whole;
-use crate::report::pictures::{Picture, of_case, of_phase};
+use crate::report::pictures::{Picture, of_case, of_configurations, of_phase};
 use crate::report::seam::ReportError;
-use crate::result::{CaseResult, CaseSeries};
+use crate::result::{CaseResult, CaseSeries, ConfigurationsResult};
 use crate::text::slug;
 
 /// A picture as a file.
@@ -30,6 +30,19 @@ pub fn plots(case: &CaseResult, series: Option<&CaseSeries>) -> Result<Vec<Plot>
         for picture in of_phase(case, phase, series) {
             files(&mut out, &folder, &picture)?;
         }
+    }
+    Ok(out)
+}
+
+/// The pictures of configurations side by side, below `configurations/<slug of suite::scenario>/`.
+///
+/// # Errors
+/// When a picture cannot be drawn.
+pub fn configuration_plots(found: &ConfigurationsResult) -> Result<Vec<Plot>, ReportError> {
+    let mut out = Vec::new();
+    let scenario = slug(&format!("{}::{}", found.suite, found.scenario));
+    for picture in of_configurations(found) {
+        files(&mut out, &format!("configurations/{scenario}"), &picture)?;
     }
     Ok(out)
 }

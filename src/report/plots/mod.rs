@@ -8,7 +8,7 @@ mod fonts;
 mod png;
 mod whole;
 
-pub use files::{Plot, plots};
+pub use files::{Plot, configuration_plots, plots};
 #[cfg(feature = "pdf")]
 pub(in crate::report) use fonts::{BOLD, REGULAR, tree};
 #[cfg(feature = "pdf")]

@@ -2,16 +2,13 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::overlay::overlays;
+use super::overlay::{DRAWN, overlays};
 use super::seam::SideBySide;
 use super::table::{PhaseRow, Runs};
 use super::words::{NOT_JUDGED, change, value, verdicts};
 use crate::report::html::{Templates, when};
 use crate::report::{ReportError, ReportInput};
 use crate::text::printable;
-
-/// Phases whose curves are drawn at most; tables show all. Each takes some 60 KB.
-const DRAWN: usize = 40;
 
 /// A page of its own: tables of changes, curves over each other.
 #[derive(Clone, Debug, Default)]

@@ -12,4 +12,10 @@ mod table;
 mod words;
 
 pub use html::RunsHtml;
+#[cfg(feature = "pdf")]
+pub(in crate::report) use overlay::{DRAWN, overlays};
 pub use seam::{SIDE_BY_SIDE, SideBySide};
+#[cfg(feature = "pdf")]
+pub(in crate::report) use table::{CaseRow, MetricRow, PhaseRow, Runs};
+#[cfg(feature = "pdf")]
+pub(in crate::report) use words::{NOT_JUDGED, change, value, verdicts};

@@ -4,8 +4,11 @@ use crate::report::chart::{Axis, Head, Line, LineChart, Scale, Series, lines};
 use crate::report::pictures::{Curve, Picture, by_percentile};
 use crate::result::{Histogram, MetricSummary};
 
+/// Phases whose curves are drawn at most; tables show all. Each takes some 60 KB.
+pub(in crate::report) const DRAWN: usize = 40;
+
 /// Metrics that are drawn over each other, and what the two pictures are called.
-const DRAWN: [[&str; 3]; 4] = [
+const METRICS: [[&str; 3]; 4] = [
     ["ttft", "ttft_distribution", "ttft_percentiles"],
     ["itl", "itl_distribution", "itl_percentiles"],
     ["tpot", "tpot_distribution", "tpot_percentiles"],
@@ -18,7 +21,7 @@ const DRAWN: [[&str; 3]; 4] = [
 
 /// The pictures of a phase: of each latency its distributions, and its quantiles with the tail stretched.
 /// `letters` name the runs.
-pub(super) fn overlays(
+pub(in crate::report) fn overlays(
     runs: &[ReportInput<'_>],
     letters: &[String],
     case: &str,
@@ -33,7 +36,7 @@ pub(super) fn overlays(
         in_ms.then(|| metric.clone())
     };
     let mut out = Vec::new();
-    for [name, of_density, of_percentiles] in DRAWN {
+    for [name, of_density, of_percentiles] in METRICS {
         let of_runs: Vec<Option<MetricSummary>> =
             runs.iter().map(|run| metric_of(run, name)).collect();
         out.extend(densities(name, of_density, letters, &of_runs));

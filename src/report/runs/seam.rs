@@ -3,6 +3,8 @@ use super::html::RunsHtml;
 use super::json::RunsJson;
 use super::markdown::RunsMarkdown;
 use super::openmetrics::RunsOpenMetrics;
+#[cfg(feature = "pdf")]
+use crate::report::pdf::RunsPdf;
 use crate::report::{ReportError, ReportInput};
 
 /// A format that shows several runs side by side. One file and one line in [`SIDE_BY_SIDE`] each.
@@ -27,4 +29,6 @@ pub static SIDE_BY_SIDE: &[&dyn SideBySide] = &[
     &RunsCsv,
     &RunsJson,
     &RunsOpenMetrics,
+    #[cfg(feature = "pdf")]
+    &RunsPdf,
 ];

@@ -2,10 +2,10 @@ use super::table::{CaseRow, Cell, MetricRow, Runs};
 use crate::text::{MISSING, margin, number};
 
 /// What a person must know of every figure on the page.
-pub(super) const NOT_JUDGED: &str = "Changes are against A. They are shown, not judged: noise and an effect look alike here. `prony compare` tells them apart.";
+pub(in crate::report) const NOT_JUDGED: &str = "Changes are against A. They are shown, not judged: noise and an effect look alike here. `prony compare` tells them apart.";
 
 /// A value as shown.
-pub(super) fn value(cell: &Cell, row: &MetricRow) -> String {
+pub(in crate::report) fn value(cell: &Cell, row: &MetricRow) -> String {
     if cell.unbounded {
         "∞".to_owned()
     } else {
@@ -14,12 +14,12 @@ pub(super) fn value(cell: &Cell, row: &MetricRow) -> String {
 }
 
 /// A change as shown.
-pub(super) fn change(cell: &Cell) -> String {
+pub(in crate::report) fn change(cell: &Cell) -> String {
     margin(cell.change)
 }
 
 /// The verdict of a case in each run.
-pub(super) fn verdicts(case: &CaseRow, runs: &Runs) -> Vec<(String, &'static str)> {
+pub(in crate::report) fn verdicts(case: &CaseRow, runs: &Runs) -> Vec<(String, &'static str)> {
     let shown = case
         .verdicts
         .iter()

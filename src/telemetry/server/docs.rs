@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use super::gpus::{EXPORTERS, Share};
 use super::vocabulary::{ENGINES, Kind, QUANTITIES};
 
 const INTRODUCTION: &str = include_str!("telemetry.md");
@@ -38,6 +39,45 @@ pub fn markdown() -> String {
         .flat_map(|e| e.replica.iter().map(|l| format!(" `{l}` ({})", e.name)))
         .collect();
     page.push_str(&labels.join(","));
-    page.push_str(", and by address where `url` lists several pages.\n");
+    page.push_str(", and by address where `url` lists several pages of servers.\n");
+    page.push_str("\n## Names of GPUs\n\n| prony |");
+    for exporter in &EXPORTERS {
+        let _ = write!(page, " {} |", exporter.shown);
+    }
+    page.push_str("\n| --- |");
+    page.push_str(&" --- |".repeat(EXPORTERS.len()));
+    let mut names: Vec<&str> = EXPORTERS
+        .iter()
+        .flat_map(|e| e.shares)
+        .map(|s| s.0)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let _ = write!(page, "\n| [`{name}`](metrics.md#{name}) |");
+        for exporter in &EXPORTERS {
+            let share = exporter.shares.iter().find(|s| s.0 == name);
+            let cell = share.map_or_else(String::new, |(_, share)| words(*share));
+            let _ = write!(page, " {cell} |");
+        }
+    }
+    let labels: Vec<String> = EXPORTERS
+        .iter()
+        .map(|e| format!(" `{}`, `{}` ({})", e.device[0], e.device[1], e.shown))
+        .collect();
+    let _ = writeln!(
+        page,
+        "\n\nGPUs are told apart by{}, and by address where `url` lists several pages of exporters.",
+        labels.join(";")
+    );
     page
+}
+
+fn words(share: Share) -> String {
+    match share {
+        Share::Percent(name) => format!("`{name}` / 100"),
+        Share::Unit(name) => format!("`{name}`"),
+        Share::UsedAndFree(used, free) => format!("`{used}` / (`{used}` + `{free}`)"),
+        Share::UsedOf(used, all) => format!("`{used}` / `{all}`"),
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::exposition::{Page, Sample, parse};
+use super::gpus;
 use super::vocabulary::{ENGINES, Engine, Kind, QUANTITIES, Quantity, STARTED, Term, terms};
 use crate::record::{Buckets, ReplicaScrape};
 
@@ -24,6 +25,15 @@ pub struct Reading {
     pub engine: Option<&'static str>,
     /// By replica.
     pub replicas: BTreeMap<String, ReplicaScrape>,
+    /// Shares of each GPU, where it is the page of an exporter of theirs.
+    pub gpus: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+impl Reading {
+    /// Whether it tells of GPUs and of no server.
+    pub fn is_of_gpus_alone(&self) -> bool {
+        self.engine.is_none() && !self.gpus.is_empty()
+    }
 }
 
 /// Reads a page of metrics.
@@ -36,7 +46,10 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
         return Err("what it answers is not Prometheus' text format".to_owned());
     }
     let Some(engine) = ENGINES.iter().find(|engine| speaks(&page, engine)) else {
-        return Ok(Reading::default());
+        return Ok(Reading {
+            gpus: gpus::gpus(&page),
+            ..Reading::default()
+        });
     };
     let started = page.samples.iter().find(|s| s.name == STARTED);
     let started = started.map(|s| s.value).filter(|v| v.is_finite());
@@ -47,7 +60,8 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
     } else {
         ONLY_REPLICA
     };
-    for sample in page.samples.iter().filter(|s| s.name != STARTED) {
+    let of_server = |s: &&Sample| s.name.starts_with(engine.prefix);
+    for sample in page.samples.iter().filter(of_server) {
         let name = replica_of(sample, engine).unwrap_or_else(|| unnamed.to_owned());
         if parts.len() < MOST_REPLICAS || parts.contains_key(&name) {
             parts.entry(name).or_default().push(sample);
@@ -55,6 +69,7 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
     }
     Ok(Reading {
         engine: Some(engine.name),
+        gpus: gpus::gpus(&page),
         replicas: parts
             .into_iter()
             .map(|(name, samples)| {
@@ -73,7 +88,7 @@ fn speaks(page: &Page, engine: &Engine) -> bool {
 }
 
 fn wanted(name: &str) -> bool {
-    if name == STARTED {
+    if name == STARTED || gpus::wanted(name) {
         return true;
     }
     let Some(engine) = ENGINES.iter().find(|e| name.starts_with(e.prefix)) else {

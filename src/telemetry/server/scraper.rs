@@ -219,6 +219,7 @@ struct Look {
     took: Duration,
     engine: Option<&'static str>,
     replicas: BTreeMap<String, ReplicaScrape>,
+    gpus: BTreeMap<String, BTreeMap<String, f64>>,
     error: Option<String>,
     /// There will be nothing to see at any other time.
     hopeless: bool,
@@ -280,17 +281,28 @@ impl Pages {
             took,
             engine: None,
             replicas: BTreeMap::new(),
+            gpus: BTreeMap::new(),
             error: None,
             hopeless: true,
         };
         let several = self.pages.len() > 1;
+        // The page of an exporter of GPUs is no other server: what stands alone beside it keeps its name.
+        let exporters = answers
+            .iter()
+            .filter(|a| {
+                a.as_ref()
+                    .is_ok_and(|(_, reading)| reading.is_of_gpus_alone())
+            })
+            .count();
+        let several_servers = self.pages.len() - exporters > 1;
         for ((page, _), answer) in self.pages.iter().zip(answers) {
             let url = &page.url;
             let problem = match answer {
                 Ok((_, reading)) => {
                     // Another engine may have names once it has answered something.
                     look.hopeless = false;
-                    look.add(several.then_some(url), reading);
+                    let gpus_apart = exporters > 1;
+                    look.add(url, several_servers, gpus_apart, reading);
                     None
                 }
                 Err(problem) => Some(problem),
@@ -310,16 +322,24 @@ impl Pages {
 }
 
 impl Look {
-    fn add(&mut self, page: Option<&Url>, reading: Reading) {
+    /// Adds what the page at `url` said; its place is part of names where several pages have some.
+    fn add(&mut self, url: &Url, several_servers: bool, several_exporters: bool, reading: Reading) {
         self.engine = self.engine.or(reading.engine);
         let alone = reading.replicas.len() == 1;
         for (name, replica) in reading.replicas {
-            let name = match page {
-                None => name,
-                Some(url) if alone => place(url),
-                Some(url) => format!("{}/{name}", place(url)),
+            let name = match (several_servers, alone) {
+                (false, _) => name,
+                (true, true) => place(url),
+                (true, false) => format!("{}/{name}", place(url)),
             };
             self.replicas.insert(name, replica);
+        }
+        for (name, shares) in reading.gpus {
+            let name = match several_exporters {
+                false => name,
+                true => format!("{}/{name}", place(url)),
+            };
+            self.gpus.insert(name, shares);
         }
     }
 
@@ -338,6 +358,11 @@ impl Look {
                 .replicas
                 .into_iter()
                 .map(|(name, replica)| ((plan.redact)(&name), replica))
+                .collect(),
+            gpus: self
+                .gpus
+                .into_iter()
+                .map(|(name, shares)| ((plan.redact)(&name), shares))
                 .collect(),
             error: self.error.map(|why| (plan.redact)(&why)),
         }
