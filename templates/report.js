@@ -267,7 +267,7 @@
       if (meaning) code.title = meaning;
     }
   };
-  all("details[open]").forEach(dress);
+  all("details[open], section.sheet").forEach(dress);
   document.addEventListener("toggle", (e) => { if (e.target.localName === "details" && e.target.open) dress(e.target); }, true);
   document.addEventListener("click", (e) => {
     const button = e.target.closest && e.target.closest(".enlarge");

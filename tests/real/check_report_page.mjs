@@ -3,7 +3,7 @@
 //
 //   CHROMIUM=PATH MODULES=PATH/TO/node_modules node tests/real/check_report_page.mjs OUT
 //
-// OUT holds demonstration.html, failing.html, hostile.html and runs.html; screenshots and the PDF are put beside them.
+// OUT holds demonstration.html, failing.html, hostile.html, configurations.html and runs.html; screenshots and the PDF are put beside them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -230,6 +230,33 @@ async function hostile(browser, name) {
   await valid(name);
 }
 
+/** Pictures that few runs have: configurations side by side, several runs in one heat map, failures by kind. */
+async function rare(browser) {
+  const says = async (name, picture, place, words) => {
+    const { page, said } = await open(browser, join(out, `${name}.html`));
+    await page.$$eval("details", (all) => all.forEach((d) => { d.open = true; }));
+    const svg = await page.$(`figure[data-picture="${picture}"] svg.chart[data-x]${words.where ?? ""}`);
+    const tip = svg === null ? "no picture" : await underPointer(page, svg, place);
+    check(`${name}: ${picture} says ${words.says}`, words.says.test(tip) && said.length === 0, { tip, said });
+    const figure = await page.$(`figure[data-picture="${picture}"] .enlarge`);
+    check(`${name}: ${picture} can be enlarged`, figure !== null);
+    await page.close();
+  };
+  const dot = () => {
+    const at = node.querySelector(".dot.s1");
+    const view = node.viewBox.baseVal;
+    return [at.cx.baseVal.value / view.width, (at.cy.baseVal.value - view.y) / view.height];
+  };
+  for (const picture of ["pareto_tokens", "pareto_ttft"]) {
+    await says("configurations", picture, dot, { says: /seqs=\d+,gpus=\d+: [\d.]+ / });
+  }
+  // The last of the runs lies at the right.
+  await says("failing", "ttft_heatmap", () => [0.93, 0.5], { says: /^run \d+, from /, where: '[data-heat*=";"]' });
+  await says("hostile", "errors_over_time", () => [0.5, 0.5], { says: /error_in_stream|malformed|http|no_token|truncated/ });
+  await accessible(browser, "configurations");
+  await valid("configurations");
+}
+
 const late = setTimeout(() => {
   console.error("FAILED: no end within 300 s");
   process.exit(1);
@@ -247,6 +274,7 @@ try {
     await valid(name);
   }
   await hostile(browser, "hostile");
+  await rare(browser);
   // Two runs side by side: a page without interaction.
   await accessible(browser, "runs");
   await valid("runs");

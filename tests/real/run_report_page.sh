@@ -47,6 +47,25 @@ sed -i "s/regression.ttft: 0/regression.ttft: 0.5/" "$out/suites/gate.yaml"
 "$prony" run "$out/suites" "${files[@]}" >"$out/fail.log" && { echo "what had to fail did not"; exit 1; }
 cp "$out/failing/latest/report.html" "$out/failing.html"
 
+# Configurations side by side.
+cat >"$out/sizing.yaml" <<'YAML'
+defaults: { warmup: 1s, scrape: off, prompts: { type: synthetic, input_tokens: 64, output_tokens: 8 } }
+scenarios:
+  - name: batch
+    matrix: { seqs: [2, 8], gpus: [1, 4] }
+    kind: throughput
+    target:
+      url: "sim://exact"
+      gpus: ${matrix.gpus}
+      sim:
+        scheduler.max_num_seqs: ${matrix.seqs}
+    search: { maximize: rate, from: 10/s, to: 200/s, precision: 20%, subject_to: [ttft.p95 < 100ms] }
+    duration: 10s
+    measure_only: true
+YAML
+"$prony" run "$out/sizing.yaml" --virtual --results "$out/sizing" >"$out/sizing.log" || { cat "$out/sizing.log"; exit 1; }
+cp "$out/sizing/latest/report.html" "$out/configurations.html"
+
 # A server whose every word wants to be more than a word.
 rm -f "$out/port"
 node tests/real/hostile_server.mjs "$out/port" &

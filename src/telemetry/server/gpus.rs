@@ -218,6 +218,14 @@ DCGM_FI_PROF_SM_ACTIVE{gpu=\"1\",Hostname=\"b\"} NaN\n";
     }
 
     #[test]
+    fn an_exporter_that_knows_nothing_is_still_none_of_the_servers() {
+        let page = "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\"} 9223372036854775794\n";
+        let reading = read_page(page).expect("a page");
+        assert!(reading.gpus.is_empty() && reading.is_of_gpus_alone());
+        assert!(!read_page("up 1\n").expect("a page").is_of_gpus_alone());
+    }
+
+    #[test]
     fn a_server_and_its_gpus_may_share_a_page() {
         let page = format!("vllm:num_requests_running{{engine=\"0\"}} 3\n{DCGM}");
         let reading = read_page(&page).expect("a page");

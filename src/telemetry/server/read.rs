@@ -27,12 +27,14 @@ pub struct Reading {
     pub replicas: BTreeMap<String, ReplicaScrape>,
     /// Shares of each GPU, where it is the page of an exporter of theirs.
     pub gpus: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Whether it has names of such an exporter, also where no value makes sense.
+    pub of_gpus: bool,
 }
 
 impl Reading {
     /// Whether it tells of GPUs and of no server.
     pub fn is_of_gpus_alone(&self) -> bool {
-        self.engine.is_none() && !self.gpus.is_empty()
+        self.engine.is_none() && self.of_gpus
     }
 }
 
@@ -45,9 +47,11 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
     if page.read == 0 && page.malformed > 0 {
         return Err("what it answers is not Prometheus' text format".to_owned());
     }
+    let of_gpus = page.samples.iter().any(|s| gpus::wanted(&s.name));
     let Some(engine) = ENGINES.iter().find(|engine| speaks(&page, engine)) else {
         return Ok(Reading {
             gpus: gpus::gpus(&page),
+            of_gpus,
             ..Reading::default()
         });
     };
@@ -70,6 +74,7 @@ pub fn read_page(text: &str) -> Result<Reading, String> {
     Ok(Reading {
         engine: Some(engine.name),
         gpus: gpus::gpus(&page),
+        of_gpus,
         replicas: parts
             .into_iter()
             .map(|(name, samples)| {
