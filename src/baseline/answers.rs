@@ -42,6 +42,23 @@ pub struct AcceptedAnswer {
 }
 
 impl AnswersBaseline {
+    /// What cannot be so, in words: a confidence that is none, or an answer outside of its bounds.
+    pub(super) fn damage(&self) -> Option<String> {
+        if !(self.confidence > 0.5 && self.confidence < 1.0) {
+            return Some(format!(
+                "the confidence of its answers is {}",
+                self.confidence
+            ));
+        }
+        let outside = |a: &AcceptedAnswer| {
+            let [lower, upper] = a.interval;
+            let value = a.value.unwrap_or(f64::INFINITY);
+            lower.is_some_and(|l| l > value) || upper.is_some_and(|u| u < value)
+        };
+        let (name, _) = self.found.iter().find(|(_, a)| outside(a))?;
+        Some(format!("`{name}` lies outside of its interval"))
+    }
+
     /// What it rests on, in words: `8 loads, 9 runs in 1 session`.
     pub fn sample(&self) -> String {
         let s = |n: usize| if n == 1 { "" } else { "s" };

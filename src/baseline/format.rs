@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
+use super::answers::AnswersBaseline;
 use super::file::{BASELINE_SCHEMA, BaselineFile};
 
 /// Digits that numbers keep.
@@ -65,6 +66,11 @@ pub fn read(text: &str) -> Result<BaselineFile, NotReadable> {
                 phase.name
             )));
         }
+    }
+    if let Some(what) = file.answers.as_ref().and_then(AnswersBaseline::damage) {
+        return Err(NotReadable(format!(
+            "is damaged: {what}; take it from version control again, or accept a new one"
+        )));
     }
     Ok(file)
 }

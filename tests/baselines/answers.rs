@@ -169,6 +169,18 @@ fn an_accepted_answer_without_interval_or_a_file_without_answers_passes_nothing(
         "{}",
         ran.text
     );
+    // Nor does a damaged one.
+    let mut damaged = json.clone();
+    damaged["answers"]["confidence"] = 1.into();
+    std::fs::write(&path, damaged.to_string()).unwrap();
+    let ran = world.run("--ci");
+    assert_eq!(ran.code, 5, "{}", ran.text);
+    assert!(
+        ran.text
+            .contains("is damaged: the confidence of its answers is 1"),
+        "{}",
+        ran.text
+    );
     // A file from before there were answers.
     json.as_object_mut().unwrap().remove("answers");
     std::fs::write(&path, json.to_string()).unwrap();

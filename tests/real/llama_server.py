@@ -1,4 +1,4 @@
-"""llama.cpp's HTTP server out of the xllamacpp wheel: MODEL PORT SLOTS CONTEXT_PER_SLOT."""
+"""llama.cpp's HTTP server out of the xllamacpp wheel: MODEL PORT SLOTS CONTEXT_PER_SLOT [THREADS=2]."""
 
 import sys
 import threading
@@ -6,7 +6,7 @@ import threading
 import xllamacpp
 
 
-def main(model, port, slots, context):
+def main(model, port, slots, context, threads=2):
     params = xllamacpp.CommonParams()
     params.model.path = model
     alias = "gemma-3-270m"
@@ -15,7 +15,7 @@ def main(model, port, slots, context):
     params.port = port
     params.n_parallel = slots
     params.n_ctx = slots * context
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = threads
     params.n_threads_http = 4
     # gemma's sliding window would forget the prefix that a later request shares.
     params.swa_full = True
@@ -29,4 +29,4 @@ def main(model, port, slots, context):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:5]))
+    main(sys.argv[1], *map(int, sys.argv[2:6]))
