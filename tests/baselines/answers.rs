@@ -34,8 +34,12 @@ fn file(world: &World) -> String {
 /// Panics unless the run says `word` of the rule `capacity: 10%`.
 #[track_caller]
 fn says(ran: &Ran, word: &str) {
-    let said = format!("baseline capacity: 10%: {word}");
-    assert!(ran.text.contains(&said), "{said}: {}", ran.text);
+    shows(ran, &format!("baseline capacity: 10%: {word}"));
+}
+
+#[track_caller]
+fn shows(ran: &Ran, text: &str) {
+    assert!(ran.text.contains(text), "{text}: {}", ran.text);
 }
 
 #[test]
@@ -79,11 +83,7 @@ fn an_engine_slower_by_three_tenths_regressed_everywhere_it_is_said() {
     let ran = world.run("--seed 5 --junit junit.xml");
     assert_eq!(ran.code, 101, "{}", ran.text);
     says(&ran, "regressed: −");
-    assert!(
-        ran.text.contains("baseline proposed (regressed)"),
-        "{}",
-        ran.text
-    );
+    shows(&ran, "baseline proposed (regressed)");
     assert!(
         ran.text.contains("loads, ")
             && ran
@@ -126,12 +126,7 @@ fn an_assertion_may_name_the_accepted_answer() {
     );
     let ran = world.run("--seed 5");
     assert_eq!(ran.code, 101, "{}", ran.text);
-    assert!(
-        ran.text
-            .contains("capacity >= 0.9 * baseline.capacity: regressed: −"),
-        "{}",
-        ran.text
-    );
+    shows(&ran, "capacity >= 0.9 * baseline.capacity: regressed: −");
 }
 
 #[test]
@@ -142,11 +137,9 @@ fn what_was_looked_for_is_part_of_what_must_be_the_same() {
     std::fs::write(world.path().join("suites/chat.yaml"), other).unwrap();
     let ran = world.run("--ci");
     assert_eq!(ran.code, 5, "{}", ran.text);
-    assert!(
-        ran.text
-            .contains("not comparable (load: the highest rate, poisson, at which ttft.p90 < 100ms"),
-        "{}",
-        ran.text
+    shows(
+        &ran,
+        "not comparable (load: the highest rate, poisson, at which ttft.p90 < 100ms",
     );
 }
 
@@ -164,23 +157,14 @@ fn an_accepted_answer_without_interval_or_a_file_without_answers_passes_nothing(
     let ran = world.run("");
     assert_eq!(ran.code, 0, "{}", ran.text);
     says(&ran, "undecided: tolerated is 10 %");
-    assert!(
-        ran.text.contains("the accepted answer has no interval"),
-        "{}",
-        ran.text
-    );
+    shows(&ran, "the accepted answer has no interval");
     // Nor does a damaged one.
     let mut damaged = json.clone();
     damaged["answers"]["confidence"] = 1.into();
     std::fs::write(&path, damaged.to_string()).unwrap();
     let ran = world.run("--ci");
     assert_eq!(ran.code, 5, "{}", ran.text);
-    assert!(
-        ran.text
-            .contains("is damaged: the confidence of its answers is 1"),
-        "{}",
-        ran.text
-    );
+    shows(&ran, "is damaged: the confidence of its answers is 1");
     // A file from before there were answers.
     json.as_object_mut().unwrap().remove("answers");
     std::fs::write(&path, json.to_string()).unwrap();

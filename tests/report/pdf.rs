@@ -1,8 +1,9 @@
 //! The report on paper; what a reader of PDF makes of it is checked by `tests/real/run_formats.sh`.
 
-use prony::report::{ReportInput, SIDE_BY_SIDE, by_name};
+use prony::report::{ReportInput, by_name};
 use prony::result::RunResult;
 
+use crate::runs::file_beside;
 use crate::sample;
 
 fn pdf(result: &RunResult) -> Vec<u8> {
@@ -15,18 +16,6 @@ fn pdf(result: &RunResult) -> Vec<u8> {
         .expect("built in")
         .render(&input)
         .expect("renders")
-}
-
-/// `results` side by side.
-fn beside(results: &[RunResult]) -> Vec<u8> {
-    let series: Vec<_> = results.iter().map(sample::series).collect();
-    let inputs: Vec<_> = results
-        .iter()
-        .zip(&series)
-        .map(|(result, series)| ReportInput { result, series })
-        .collect();
-    let report = SIDE_BY_SIDE.iter().find(|r| r.name() == "pdf");
-    report.expect("built in").render(&inputs).expect("renders")
 }
 
 fn pages(bytes: &[u8]) -> usize {
@@ -66,14 +55,14 @@ fn several_runs_are_pages_too_however_many() {
         .collect();
     runs.push(sample::run(vec![sample::hostile()]));
     runs.push(sample::run(vec![]));
-    let two = beside(&runs[..2]);
+    let two = file_beside("pdf", &runs[..2]);
     assert!(two.starts_with(b"%PDF-"));
     assert!(pages(&two) > 3, "{}", pages(&two));
-    assert_eq!(two, beside(&runs[..2]));
-    let all = beside(&runs);
+    assert_eq!(two, file_beside("pdf", &runs[..2]));
+    let all = file_beside("pdf", &runs);
     assert!(pages(&all) > pages(&two), "{}", pages(&all));
     let empty = sample::run(vec![]);
-    assert!(beside(&[empty.clone(), empty]).starts_with(b"%PDF-"));
+    assert!(file_beside("pdf", &[empty.clone(), empty]).starts_with(b"%PDF-"));
 }
 
 #[test]

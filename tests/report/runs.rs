@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::sample;
 
-/// `results` side by side.
-fn beside(format: &str, results: &[RunResult]) -> String {
+/// `results` side by side, as the file of `format` holds them.
+pub fn file_beside(format: &str, results: &[RunResult]) -> Vec<u8> {
     let series: Vec<_> = results.iter().map(sample::series).collect();
     let inputs: Vec<_> = results
         .iter()
@@ -16,7 +16,12 @@ fn beside(format: &str, results: &[RunResult]) -> String {
         .collect();
     let report = SIDE_BY_SIDE.iter().find(|r| r.name() == format);
     let bytes = report.expect("a known format").render(&inputs);
-    String::from_utf8(bytes.expect("renders")).expect("UTF-8")
+    bytes.expect("renders")
+}
+
+/// The same as text.
+fn beside(format: &str, results: &[RunResult]) -> String {
+    String::from_utf8(file_beside(format, results)).expect("UTF-8")
 }
 
 /// The same case three times: as it was, slower under another load, and not measured.

@@ -190,7 +190,7 @@ impl AnswerSide {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::compare::{Look, Pairing};
+    use crate::judge::compare::tests::rule as compare_rule;
 
     /// An answer known to `below` and `above` it, as shares.
     fn side(value: f64, below: f64, above: f64) -> AnswerSide {
@@ -207,14 +207,7 @@ mod tests {
     fn rule(tolerance: f64) -> Rule {
         Rule {
             direction: Direction::HigherIsBetter,
-            tolerance,
-            absolute_floor: None,
-            scale: Scale::Ratio,
-            pairing: Pairing::None,
-            m: 1,
-            confidence: 0.95,
-            look: Look::default(),
-            assumed: 0.03,
+            ..compare_rule(tolerance)
         }
     }
 

@@ -28,7 +28,7 @@ fn side(runs: &[RunValue]) -> Side<'_> {
     }
 }
 
-fn rule(tolerance: f64) -> Rule {
+pub(super) fn rule(tolerance: f64) -> Rule {
     Rule {
         direction: Direction::LowerIsBetter,
         tolerance,
